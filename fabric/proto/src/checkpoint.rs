@@ -1,0 +1,87 @@
+//! RP ↔ RP: clients' state, in bulk and then change by change.
+//!
+//! | message | from → to | answered by |
+//! | --- | --- | --- |
+//! | `BulkBegin` | active → standby | – (the standby forgets what the clients held) |
+//! | `Record` | active → standby | `Ack` once it is applied |
+//! | `BulkEnd` | active → standby | `Ack`: from here on the standby is in sync |
+//! | `Ack` | standby → active | – (cumulative) |
+//! | `Broken` | standby → active | the sync fails |
+
+use crate::{
+    codec::{Class, Message},
+    redundancy::Mode,
+};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// A subsystem whose state is checkpointed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CfClientId(pub u16);
+
+impl CfClientId {
+    /// The startup configuration, as text.
+    pub const STARTUP_CONFIG: Self = Self(1);
+    /// The running configuration: whole in bulk, then command by command.
+    pub const RUNNING_CONFIG: Self = Self(2);
+    /// Which cards are inserted.
+    pub const CHASSIS: Self = Self(3);
+    /// The forwarding table.
+    pub const FIB: Self = Self(4);
+    /// Link states of the ports.
+    pub const LINKS: Self = Self(5);
+}
+
+/// Most bytes in one record; leaves room for the rest of the message under its cap.
+pub const RECORD_MAX: usize = (4 << 20) - 64;
+
+/// What the checkpointing facilities of two RPs say to each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CfMessage {
+    /// A bulk sync begins, or begins again: what was applied before counts for nothing.
+    BulkBegin {
+        /// The sync's number in this run of the active, from 1.
+        round: u32,
+        /// Number of the last record before it: the next one follows it.
+        after: u64,
+        /// Operating mode: it decides which clients take part.
+        mode: Mode,
+    },
+    /// State of a client; strictly in order.
+    Record {
+        /// Number in this run of the active, from 1, without gaps; `BulkEnd` takes one too.
+        seq: u64,
+        /// The client.
+        client: CfClientId,
+        /// Whether it belongs to the bulk or is a change.
+        bulk: bool,
+        /// The client's own encoding.
+        data: Bytes,
+    },
+    /// Every client has sent all that it had.
+    BulkEnd {
+        /// Number among the records.
+        seq: u64,
+        /// Bulk records of this round: the standby checks it.
+        records: u64,
+    },
+    /// Everything up to and including this number is applied.
+    Ack {
+        /// The number.
+        seq: u64,
+    },
+    /// The standby cannot go on.
+    Broken {
+        /// What it found, for logs.
+        why: String,
+    },
+}
+
+impl Message for CfMessage {
+    const CLASS: Class = Class::Checkpoint;
+    const VERSION: u8 = 1;
+    const CAP: usize = 4 << 20;
+}
+
+#[cfg(test)]
+mod tests;

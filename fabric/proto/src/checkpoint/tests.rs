@@ -1,0 +1,39 @@
+use super::*;
+use crate::codec::{decode, encode};
+use proptest::prelude::*;
+
+#[test]
+fn every_message_survives_a_frame() {
+    for message in [
+        CfMessage::BulkBegin { round: 1, after: 0, mode: Mode::Sso },
+        CfMessage::Record { seq: 1, client: CfClientId::FIB, bulk: true, data: Bytes::from_static(b"x") },
+        CfMessage::BulkEnd { seq: 2, records: 1 },
+        CfMessage::Ack { seq: 2 },
+        CfMessage::Broken { why: "gap".to_owned() },
+    ] {
+        assert_eq!(decode::<CfMessage>(&encode(&message).unwrap()).unwrap(), message);
+    }
+}
+
+/// The bytes on the wire are part of the interface: a change here needs a new version.
+#[test]
+fn golden_bytes() {
+    let record = CfMessage::Record { seq: 3, client: CfClientId::FIB, bulk: false, data: Bytes::from_static(&[9]) };
+    let mut golden = vec![2, 1, 0, 0, 0, 15, 0x81, 0xa6];
+    golden.extend(b"Record\x94\x03\x04\xc2\xc4\x01\x09");
+    assert_eq!(&encode(&record).unwrap()[..], golden);
+}
+
+#[test]
+fn the_largest_record_fits_a_frame() {
+    let data = Bytes::from(vec![0; RECORD_MAX]);
+    assert!(encode(&CfMessage::Record { seq: u64::MAX, client: CfClientId(u16::MAX), bulk: true, data }).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn garbage_is_an_error_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode::<CfMessage>(&bytes);
+        let _ = crate::codec::decode_body::<CfMessage>(&bytes);
+    }
+}

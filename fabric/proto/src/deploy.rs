@@ -1,0 +1,176 @@
+//! What a card is told when it is started: one JSON file, written by the orchestrator.
+
+use crate::id::{CardId, LcSlot, RpSlot, Slot};
+use serde::{Deserialize, Serialize};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// File in an RP's NVRAM folder with the startup configuration that the shelf delivers it with: plain text,
+/// used and sealed into NVRAM by a boot that finds no startup configuration of its own.
+pub const INITIAL_CONFIG: &str = "startup-config.cfg";
+
+/// A card's, or a tester's, configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardConfig {
+    /// Who it is; its certificate says the same.
+    pub id: CardId,
+    /// Where its control endpoint listens.
+    pub control: SocketAddr,
+    /// Where its data endpoint listens: line cards, and RPs that packets pass.
+    #[serde(default)]
+    pub data: Option<SocketAddr>,
+    /// Certificate, key and authority, PEM.
+    pub tls: TlsFiles,
+    /// Manifest of the release it runs, under `images/`.
+    pub image: PathBuf,
+    /// A directory that survives restarts: startup configuration, configuration register, core dumps.
+    pub nvram: PathBuf,
+    /// The other cards of its chassis.
+    #[serde(default)]
+    pub cards: Vec<CardAddress>,
+    /// Timers of the redundancy facility.
+    #[serde(default)]
+    pub redundancy: RedundancyTimers,
+    /// Wires of a line card or a tester.
+    #[serde(default)]
+    pub wires: Vec<WireEnd>,
+    /// RP: the route feeds it has sessions with. Tester: unused.
+    #[serde(default)]
+    pub feeds: Vec<FeedAddress>,
+    /// Tester: the table that its route feed sends.
+    #[serde(default)]
+    pub table: Option<TableSpec>,
+    /// Platform profile ([`crate::platform::Profile::named`]).
+    #[serde(default)]
+    pub platform: String,
+    /// Whether the profile's times of real hardware are waited for.
+    #[serde(default)]
+    pub modelled: bool,
+}
+
+/// PEM files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsFiles {
+    /// Certificate of the lab's authority.
+    pub ca: PathBuf,
+    /// The card's certificate.
+    pub cert: PathBuf,
+    /// The card's key.
+    pub key: PathBuf,
+}
+
+/// Where a card of the same chassis is found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardAddress {
+    /// Its slot.
+    pub slot: Slot,
+    /// Its control endpoint.
+    pub control: SocketAddr,
+    /// Its data endpoint: line cards, and RPs that packets pass.
+    pub data: Option<SocketAddr>,
+    /// Whether it is a line card of an older kind ([`crate::platform::Legacy`]).
+    #[serde(default)]
+    pub legacy: bool,
+}
+
+/// Where a route feed is found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedAddress {
+    /// The tester that plays the peer.
+    pub id: CardId,
+    /// Its control endpoint.
+    pub control: SocketAddr,
+}
+
+/// One end of a wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireEnd {
+    /// Port number on this card, from 1.
+    pub port: u8,
+    /// The socket that joins the ends.
+    pub path: PathBuf,
+    /// Whether this end listens; the other one dials, again and again.
+    pub listen: bool,
+}
+
+/// Timers of the redundancy facility, milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RedundancyTimers {
+    /// Between heartbeats.
+    pub heartbeat_ms: u64,
+    /// Heartbeat silence after which the peer is dead.
+    pub switchover_ms: u64,
+}
+
+impl Default for RedundancyTimers {
+    /// The field's default is three seconds of silence.
+    fn default() -> Self {
+        Self { heartbeat_ms: 500, switchover_ms: 3000 }
+    }
+}
+
+/// A routing table and the peers that announce it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableSpec {
+    /// `internet` (generated) or a file: a prefix list or an MRT TABLE_DUMP_V2 dump.
+    pub source: String,
+    /// Seed of a generated table.
+    pub seed: u64,
+    /// Size of a generated table.
+    pub ipv4: usize,
+    /// Size of a generated table.
+    pub ipv6: usize,
+    /// Neighbours that announce it, IPv4; a route's next hop is one of them.
+    pub next_hops_v4: Vec<std::net::Ipv4Addr>,
+    /// Neighbours that announce it, IPv6.
+    pub next_hops_v6: Vec<std::net::Ipv6Addr>,
+    /// Routes a second; 0: as fast as the session takes them.
+    pub rate: u64,
+}
+
+impl CardConfig {
+    /// The card's RP slot, if it is one.
+    pub fn rp(&self) -> Option<RpSlot> {
+        match self.id.unit {
+            crate::id::Unit::Card(Slot::Rp(slot)) => Some(slot),
+            _ => None,
+        }
+    }
+
+    /// The card's line-card slot, if it is one.
+    pub fn lc(&self) -> Option<LcSlot> {
+        match self.id.unit {
+            crate::id::Unit::Card(Slot::Lc(slot)) => Some(slot),
+            _ => None,
+        }
+    }
+}
+
+/// What a release is: the content of `images/<release>/manifest.yml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Manifest {
+    /// Name of the image, as `show version` has it.
+    pub name: String,
+    /// The release, the same as the folder's name.
+    pub version: String,
+    /// One sentence for people.
+    pub description: String,
+    /// Message versions that it offers, by class: `redundancy`, `checkpoint`, `line-card`, `feed`, `operator`.
+    pub messages: std::collections::BTreeMap<String, Vec<u8>>,
+    /// Features that it has; releases differ in these.
+    pub features: Vec<String>,
+    /// Executable of each kind of card.
+    pub programs: Programs,
+}
+
+/// Executables of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Programs {
+    /// Route processor.
+    pub rp: String,
+    /// Line card.
+    pub linecard: String,
+}

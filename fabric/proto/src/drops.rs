@@ -1,0 +1,135 @@
+//! Every cause for which a packet may be dropped, and a counter for each.
+
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt};
+
+macro_rules! causes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// Why a packet was dropped. Every drop has exactly one cause and is counted where it happens.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[repr(u8)]
+        pub enum DropCause { $($(#[$doc])* $name,)* }
+
+        impl DropCause {
+            /// All causes, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The name that reports use.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+causes! {
+    /// Not a valid Ethernet, IPv4 or IPv6 packet: length, version, header checksum.
+    Malformed = "malformed",
+    /// Destination MAC address is not the port's.
+    NotForUs = "not_for_us",
+    /// An EtherType that this line card does not forward.
+    UnknownEthertype = "unknown_ethertype",
+    /// TTL or hop limit would reach zero.
+    TtlExpired = "ttl_expired",
+    /// No prefix covers the destination.
+    NoRoute = "no_route",
+    /// The prefix's path has no resolved rewrite.
+    NoAdjacency = "no_adjacency",
+    /// The route says discard (Null0).
+    Discard = "discard",
+    /// Longer than the egress port's MTU.
+    TooBig = "too_big",
+    /// The virtual output queue towards the egress line card is full.
+    VoqFull = "voq_full",
+    /// No data connection to the egress line card.
+    FabricDown = "fabric_down",
+    /// The packet must pass the active RP, and there is none.
+    NoActiveRp = "no_active_rp",
+    /// The port is shut down or has no carrier.
+    PortDown = "port_down",
+    /// The port's transmit queue is full.
+    PortQueueFull = "port_queue_full",
+    /// Nothing to punt to, or the punt queue is full.
+    PuntQueueFull = "punt_queue_full",
+    /// The line card was being reset.
+    LcResetting = "lc_resetting",
+    /// A seeded impairment of the fabric took it.
+    Impaired = "impaired",
+    /// Sent to a cell for a port that this line card does not have.
+    NoSuchPort = "no_such_port",
+    /// An experiment told this line card to drop it (`fault: drop`): a known outage.
+    Injected = "injected",
+}
+
+impl fmt::Display for DropCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Drops by cause. Serialised as a map from name to count, zeros left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "BTreeMap<DropCause, u64>", from = "BTreeMap<DropCause, u64>")]
+pub struct DropCounts([u64; DropCause::ALL.len()]);
+
+impl Default for DropCounts {
+    fn default() -> Self {
+        Self([0; DropCause::ALL.len()])
+    }
+}
+
+impl DropCounts {
+    /// Counts `packets` more.
+    pub fn add(&mut self, cause: DropCause, packets: u64) {
+        self.0[cause as usize] += packets;
+    }
+
+    /// Drops for one cause.
+    pub fn get(&self, cause: DropCause) -> u64 {
+        self.0[cause as usize]
+    }
+
+    /// All drops.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Causes that dropped something.
+    pub fn iter(&self) -> impl Iterator<Item = (DropCause, u64)> + '_ {
+        DropCause::ALL.iter().map(|cause| (*cause, self.get(*cause))).filter(|(_, count)| *count > 0)
+    }
+
+    /// Adds another card's drops.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            *mine += theirs;
+        }
+    }
+
+    /// What came on top of an earlier reading of the same counters.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut out = Self::default();
+        for (i, slot) in out.0.iter_mut().enumerate() {
+            *slot = self.0[i].saturating_sub(earlier.0[i]);
+        }
+        out
+    }
+}
+
+impl From<DropCounts> for BTreeMap<DropCause, u64> {
+    fn from(counts: DropCounts) -> Self {
+        counts.iter().collect()
+    }
+}
+
+impl From<BTreeMap<DropCause, u64>> for DropCounts {
+    fn from(map: BTreeMap<DropCause, u64>) -> Self {
+        let mut counts = Self::default();
+        for (cause, count) in map {
+            counts.add(cause, count);
+        }
+        counts
+    }
+}

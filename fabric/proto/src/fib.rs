@@ -1,0 +1,157 @@
+//! The forwarding information base as RPs and line cards agree on it:
+//! prefix → path list → adjacency, bucketed and digested.
+//!
+//! A path list is shared by every prefix that uses the same set of paths, so that a change of next
+//! hop costs one object. Routes live in [`BUCKETS`] buckets; each bucket's digest depends only on
+//! what its routes *mean* (prefix and paths), not on order or on path-list numbers, so two cards
+//! can tell what differs without sending the table.
+
+mod batch;
+mod prefix;
+mod table;
+
+pub use batch::{BadBatch, Batch, BatchBuilder, RouteOp};
+pub use prefix::{Family, Prefix, PrefixError, left_aligned};
+pub use table::{BUCKETS, Bucket, FibTable, bucket_of};
+
+use crate::id::{LcSlot, PortId};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// Number of a path list, chosen by the RP that made it, carried to its standby and its line cards.
+/// Below 2²³, so that a table entry has room for it.
+pub type PathListId = u32;
+
+/// Most path-list numbers; the limit is the line card's table entry (23 bits).
+pub const PATH_LISTS_MAX: usize = 1 << 23;
+
+/// Most equal-cost paths in one list, as the field's default allows.
+pub const PATHS_MAX: usize = 16;
+
+/// An Ethernet address.
+pub type Mac = [u8; 6];
+
+/// The Ethernet address of a chassis' port: locally administered, and the same for every release and
+/// both route processors, so that neighbours notice nothing of a switchover.
+pub const fn port_mac(port: PortId) -> Mac {
+    [0x02, 0x5a, 0x00, 0x00, port.slot.0, port.port]
+}
+
+/// What happens to a packet that takes a path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Path {
+    /// Rewrite towards a neighbour and send out of a port (an adjacency).
+    Port {
+        /// Egress port; its line card may be another one.
+        port: PortId,
+        /// The neighbour, for display and digests.
+        next_hop: IpAddr,
+        /// Destination address of the rewrite.
+        dst_mac: Mac,
+        /// Source address of the rewrite: the egress port's.
+        src_mac: Mac,
+    },
+    /// The next hop is known and its rewrite is not (no ARP or ND entry): counted as `no_adjacency`.
+    Unresolved {
+        /// The neighbour.
+        next_hop: IpAddr,
+    },
+    /// For the chassis itself (connected addresses): punt to the active RP.
+    Receive,
+    /// Null0.
+    Discard,
+}
+
+impl Path {
+    /// The line card that the packet leaves by.
+    pub fn egress(&self) -> Option<LcSlot> {
+        match self {
+            Self::Port { port, .. } => Some(port.slot),
+            Self::Unresolved { .. } | Self::Receive | Self::Discard => None,
+        }
+    }
+}
+
+/// Equal-cost paths, sorted and without repetitions, at most [`PATHS_MAX`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PathList(Vec<Path>);
+
+impl PathList {
+    /// Sorts, removes repetitions, and keeps the first [`PATHS_MAX`].
+    pub fn new(mut paths: Vec<Path>) -> Self {
+        paths.sort();
+        paths.dedup();
+        paths.truncate(PATHS_MAX);
+        Self(paths)
+    }
+
+    /// The paths, in order.
+    pub fn paths(&self) -> &[Path] {
+        &self.0
+    }
+
+    /// A hash of the content, the same on every card and in every release that shares this encoding.
+    pub fn digest(&self) -> u64 {
+        let mut hash = Fnv::default();
+        for path in &self.0 {
+            match path {
+                Path::Port { port, next_hop, dst_mac, src_mac } => {
+                    hash.bytes(&[1, port.slot.0, port.port]);
+                    hash.address(*next_hop);
+                    hash.bytes(dst_mac);
+                    hash.bytes(src_mac);
+                }
+                Path::Unresolved { next_hop } => {
+                    hash.bytes(&[2]);
+                    hash.address(*next_hop);
+                }
+                Path::Receive => hash.bytes(&[3]),
+                Path::Discard => hash.bytes(&[4]),
+            }
+        }
+        mix(hash.0)
+    }
+}
+
+/// FNV-1a, 64 bits: a fixed function of the bytes, which the standard library's hashers do not promise.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn bytes(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn address(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => self.bytes(&address.octets()),
+            IpAddr::V6(address) => self.bytes(&address.octets()),
+        }
+    }
+}
+
+/// A finaliser that spreads every input bit over the whole word (SplitMix64's).
+pub(crate) fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// How far a copy of the FIB has come: batch `seq` of the table that the term `epoch` began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Position {
+    /// The term whose active numbered the batches.
+    pub epoch: crate::id::Epoch,
+    /// Batches applied since the term began; the first has number 1.
+    pub seq: u64,
+}
+
+#[cfg(test)]
+mod tests;

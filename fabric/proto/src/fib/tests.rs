@@ -1,0 +1,125 @@
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+pub(super) fn prefix() -> impl Strategy<Value = Prefix> {
+    prop_oneof![
+        (any::<u32>(), 0..=32u8).prop_map(|(bits, len)| Prefix::from_bits(Family::V4, u128::from(bits) << 96, len)),
+        (any::<u128>(), 0..=128u8).prop_map(|(bits, len)| Prefix::from_bits(Family::V6, bits, len)),
+    ]
+}
+
+fn discard_or_receive(n: u32) -> PathList {
+    PathList::new(vec![Path::Unresolved { next_hop: IpAddr::from(n.to_be_bytes()) }])
+}
+
+proptest! {
+    #[test]
+    fn prefixes_survive_text(prefix in prefix()) {
+        prop_assert_eq!(prefix.to_string().parse::<Prefix>(), Ok(prefix));
+        prop_assert!(prefix.contains(prefix.address()));
+    }
+
+    #[test]
+    fn batches_survive_packing(ops in proptest::collection::vec((prefix(), proptest::option::of(0u32..1 << 23)), 0..200)) {
+        let mut builder = BatchBuilder::default();
+        for op in &ops {
+            builder.route(*op);
+        }
+        let batch = builder.take();
+        prop_assert_eq!(batch.routes().collect::<Result<Vec<_>, _>>().unwrap(), ops);
+    }
+
+    #[test]
+    fn damaged_batches_end_in_an_error_or_in_routes(bytes in proptest::collection::vec(any::<u8>(), 0..100), count in 0..40u32) {
+        let batch = Batch { packed: bytes.into(), count, ..Batch::default() };
+        let read: Vec<_> = batch.routes().collect();
+        prop_assert!(read.len() <= count as usize + 1);
+        prop_assert!(read.iter().rev().skip(1).all(Result::is_ok));
+    }
+
+    /// Digests depend on content only: not on the order of changes, and not on path-list numbers.
+    #[test]
+    fn digests_say_what_a_table_means(
+        ops in proptest::collection::vec((prefix(), proptest::option::of(0u32..5)), 1..60),
+        renumber in 0u32..1000,
+    ) {
+        let mut content = BTreeMap::new();
+        let (mut one, mut other) = (FibTable::default(), FibTable::default());
+        for n in 0..5 {
+            one.set_paths(n, discard_or_receive(n));
+            other.set_paths(n + renumber, discard_or_receive(n));
+        }
+        for (prefix, id) in &ops {
+            one.set(*prefix, *id);
+            match id {
+                Some(id) => content.insert(*prefix, *id),
+                None => content.remove(prefix),
+            };
+        }
+        for (prefix, id) in content.iter().rev() {
+            other.set(*prefix, Some(id + renumber));
+        }
+        prop_assert_eq!(one.root_digest(), other.root_digest());
+        prop_assert_eq!(one.len(Family::V4) + one.len(Family::V6), content.len());
+        if let Some((prefix, _)) = content.first_key_value() {
+            one.set(*prefix, None);
+            prop_assert_ne!(one.root_digest(), other.root_digest());
+        }
+    }
+}
+
+#[test]
+fn a_changed_path_list_changes_the_digests_of_its_routes() {
+    let mut table = FibTable::default();
+    table.set_paths(1, discard_or_receive(1));
+    table.set("10.0.0.0/8".parse().unwrap(), Some(1));
+    let before = table.root_digest();
+    table.set_paths(1, discard_or_receive(2));
+    assert_ne!(table.root_digest(), before);
+    table.set_paths(1, discard_or_receive(1));
+    assert_eq!(table.root_digest(), before);
+}
+
+#[test]
+fn routes_of_a_path_list_that_is_not_there_mean_nothing() {
+    let (mut one, mut other) = (FibTable::default(), FibTable::default());
+    for table in [&mut one, &mut other] {
+        table.set_paths(1, discard_or_receive(1));
+        table.set("10.0.0.0/8".parse().unwrap(), Some(1));
+    }
+    let before = one.root_digest();
+    one.remove_paths(1);
+    assert_eq!((one.users(1), one.paths(1)), (1, None));
+    assert_ne!(one.root_digest(), before);
+    one.set_paths(1, discard_or_receive(2));
+    other.set_paths(1, discard_or_receive(2));
+    assert_eq!(one.root_digest(), other.root_digest());
+    one.set("10.0.0.0/8".parse().unwrap(), None);
+    assert_eq!(one.root_digest(), FibTable::default().root_digest());
+}
+
+#[test]
+fn host_bits_are_pointed_out() {
+    let error = "10.0.0.1/8".parse::<Prefix>().unwrap_err();
+    assert!(error.to_string().contains("did you mean 10.0.0.0/8"), "{error}");
+}
+
+#[test]
+fn buckets_are_even() {
+    let mut counts = vec![0u32; BUCKETS];
+    for n in 0..BUCKETS as u32 * 100 {
+        counts[bucket_of(Prefix::from_bits(Family::V4, u128::from(n << 8) << 96, 24))] += 1;
+    }
+    assert!(counts.iter().all(|count| (40..180).contains(count)), "{:?}", counts.iter().minmax());
+}
+
+trait MinMax: Iterator + Sized {
+    fn minmax(self) -> Option<(Self::Item, Self::Item)>
+    where
+        Self::Item: Ord + Copy,
+    {
+        self.fold(None, |seen, x| Some(seen.map_or((x, x), |(low, high)| (x.min(low), x.max(high)))))
+    }
+}
+impl<I: Iterator> MinMax for I {}

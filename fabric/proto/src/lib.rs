@@ -1,0 +1,29 @@
+//! What the programs of a swact chassis say to each other, and nothing that does I/O.
+//!
+//! * [`id`]: slots, ports, cards, epochs
+//! * [`time`] and [`machine`]: the clock as an input, and the contract of every protocol machine
+//! * [`codec`]: frames with a class, a version and a size cap
+//! * one module a message class: [`redundancy`], [`checkpoint`], [`linecard`], [`feed`], [`operator`]
+//! * [`fib`]: prefixes, path lists, the bucketed route table and its digests, shared by RPs and line cards
+//! * [`cell`] and [`wire`]: the data plane's framing
+//! * [`deploy`]: what a card is told when it is started
+//! * [`platform`]: what sets router families apart
+//! * [`drops`]: every cause for which a packet may be dropped
+//! * [`sabotage`]: deliberate faults, which the shipped programs do not contain
+
+pub mod cell;
+pub mod checkpoint;
+pub mod codec;
+pub mod deploy;
+pub mod drops;
+pub mod feed;
+pub mod fib;
+pub mod id;
+pub mod linecard;
+pub mod machine;
+pub mod operator;
+pub mod platform;
+pub mod redundancy;
+pub mod sabotage;
+pub mod time;
+pub mod wire;

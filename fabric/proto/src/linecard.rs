@@ -1,0 +1,153 @@
+//! RP ↔ line card: adoption and fencing, ports, FIB, reset. One ordered stream, only to the active RP.
+//!
+//! | message | from → to | answered by |
+//! | --- | --- | --- |
+//! | `Adopt` | active → LC | `Adopted`, or `Refused` by a card that has seen a higher epoch |
+//! | `Ports` | active → LC | – (`PortState` when one changes) |
+//! | `Fib` | active → LC | `Ack` |
+//! | `EndOfTable` | active → LC | – |
+//! | `WantDigests` | active → LC | `Digests` |
+//! | `Converged` | active → LC | `InSync`, or `Digests` where the tables differ |
+//! | `Reset` | active → LC | the card restarts; the connection ends |
+
+use crate::{
+    codec::{Class, Message},
+    fib::{Batch, Family, Mac, Position},
+    id::{Epoch, RpSlot},
+};
+use serde::{Deserialize, Serialize};
+
+/// What an active RP says to a line card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToLc {
+    /// First message of a connection: "I am the active of this epoch."
+    Adopt {
+        /// The sender's term.
+        epoch: Epoch,
+        /// The sender's slot.
+        rp: RpSlot,
+        /// What to do with the tables that the card holds.
+        how: Adoption,
+    },
+    /// The card's ports as configured; ports not named are shut down.
+    Ports(Vec<PortConfig>),
+    /// A part of the table; acknowledged by number.
+    Fib(FibUpdate),
+    /// The whole family has been sent (both families and, later, labels share one stream).
+    EndOfTable(Family),
+    /// Ask for every bucket's digest.
+    WantDigests,
+    /// The active's protocols have converged and its table is at `position` with this digest: what
+    /// is still stale is swept, if the card's table agrees.
+    Converged {
+        /// Where the active's table is.
+        position: Position,
+        /// [`crate::fib::FibTable::root_digest`] of the active's table.
+        root: u64,
+    },
+    /// Restart from nothing.
+    Reset {
+        /// Why, for logs.
+        reason: String,
+    },
+}
+
+/// What a line card does with its tables when an active adopts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Adoption {
+    /// Keep forwarding on them, all of it marked stale (SSO).
+    Keep,
+    /// Empty them: a download follows (boot, RPR+).
+    Flush,
+}
+
+/// A part of the FIB on its way to a line card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FibUpdate {
+    /// Number within this session, from 1; acknowledged.
+    pub number: u64,
+    /// What the batch stands for.
+    pub kind: FibPart,
+    /// The changes.
+    pub batch: Batch,
+}
+
+/// What a batch stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FibPart {
+    /// Path lists or routes of a download or a reconciliation in progress.
+    Part,
+    /// The whole content of one bucket: routes of the bucket that are not in the batch go away.
+    Bucket(u16),
+    /// The next batch of the active's log: afterwards the table is at this position.
+    Log(Position),
+}
+
+/// A port as the running configuration has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortConfig {
+    /// Port number, from 1.
+    pub port: u8,
+    /// `no shutdown`.
+    pub enabled: bool,
+    /// The port's own address: frames to another one are dropped as `not_for_us`.
+    pub mac: Mac,
+    /// Longest IP packet, bytes.
+    pub mtu: u16,
+}
+
+/// What a line card answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromLc {
+    /// "You are my active now."
+    Adopted {
+        /// The epoch obeyed from here on.
+        epoch: Epoch,
+        /// Identifies the card's run: another number means that it restarted.
+        boot: u64,
+        /// Where the table stands; `None` when it is empty or half downloaded.
+        position: Option<Position>,
+        /// Digest of the table.
+        root: u64,
+        /// Routes held, IPv4 and IPv6.
+        routes: [u64; 2],
+    },
+    /// "A newer active rules me": the sender is fenced and must demote itself.
+    Refused {
+        /// The highest epoch seen.
+        highest: Epoch,
+    },
+    /// Everything up to and including this [`FibUpdate::number`] is applied.
+    Ack {
+        /// The number.
+        number: u64,
+    },
+    /// Every bucket's digest, in order ([`crate::fib::BUCKETS`] of them).
+    Digests(Vec<u64>),
+    /// The table agrees with the active's, nothing is stale.
+    InSync {
+        /// Where both stand.
+        position: Position,
+    },
+    /// A port came up or went down.
+    PortState {
+        /// Port number.
+        port: u8,
+        /// Whether it carries traffic.
+        up: bool,
+    },
+}
+
+impl Message for ToLc {
+    const CLASS: Class = Class::LineCard;
+    const VERSION: u8 = 1;
+    /// A bucket or a batch is tens of kilobytes; path lists of a large table a few hundred.
+    const CAP: usize = 4 << 20;
+}
+
+impl Message for FromLc {
+    const CLASS: Class = Class::LineCard;
+    const VERSION: u8 = 1;
+    /// All digests take 9 bytes each.
+    const CAP: usize = 128 << 10;
+}

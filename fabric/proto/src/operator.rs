@@ -1,0 +1,482 @@
+//! Operator ↔ any card: commands, events, counters; to a tester, traffic.
+//!
+//! Every stream is a session of its own: requests are answered in order, and an `Events` request
+//! turns the stream into a flow of events.
+
+mod fault;
+mod log;
+
+pub use fault::{CrashPoint, NoCrashPoint, StorageFault};
+pub use log::EventLog;
+
+use crate::{
+    codec::{Class, Message},
+    drops::DropCounts,
+    fib::{Mac, Position},
+    id::{Epoch, LcSlot, RpSlot, Slot},
+    time::Instant,
+};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// What the operator asks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// RP: run one line of the command line; the stream is the CLI session.
+    Exec(String),
+    /// RP: what can complete this line, or follow it after a space.
+    Complete(String),
+    /// Any card: send every event after number `after` (0: from the oldest kept), and go on.
+    Events {
+        /// Number of the last event seen.
+        after: u64,
+    },
+    /// Any card: the spans that have ended since the one of number `after` (0: those kept).
+    Spans {
+        /// Number of the last span fetched.
+        after: u64,
+    },
+    /// Any card: counters and state.
+    Stats,
+    /// Any card: set the impairment of its fabric connections towards `to` (`None`: all). Replaces the old one.
+    Impair {
+        /// The peer card.
+        to: Option<Slot>,
+        /// Which planes.
+        plane: PlaneSet,
+        /// The impairment; [`Impairment::default`] heals.
+        impairment: Impairment,
+    },
+    /// Line card: drop packets that come in on its wires, by a known measure; replaces the order before. Answered
+    /// with [`Reply::Started`]; what became of it is told by [`EventKind::Dropped`].
+    Drop(DropOrder),
+    /// RP, from the backplane: a card was inserted into a slot of its chassis, or removed from it.
+    Oir {
+        /// The slot.
+        slot: Slot,
+        /// Whether there is a card in it now.
+        inserted: bool,
+    },
+    /// Tester: set up traffic; nothing is sent yet.
+    Prepare(TrafficSpec),
+    /// Tester: begin sending now; answered with the instant of the first intended packet.
+    Start,
+    /// Tester: stop sending; receiving goes on. Answered with [`Reply::Progress`].
+    Stop,
+    /// Tester: how it goes.
+    Progress,
+    /// Tester: the evidence of the traffic since `Prepare`.
+    Evidence,
+    /// RP: crash at this point, once it is reached; replaces what was armed before. `None` disarms.
+    CrashAt(Option<CrashPoint>),
+    /// RP: do this to the storage of the startup configuration.
+    Storage(StorageFault),
+}
+
+/// What a card answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    /// Output of a command.
+    Output(CommandOutput),
+    /// What can complete a line.
+    Completions(Vec<Completion>),
+    /// One event; many follow an `Events` request.
+    Event(Event),
+    /// Counters and state.
+    Stats(Box<CardStats>),
+    /// Spans.
+    Spans(SpanBatch),
+    /// Done, nothing to say.
+    Done,
+    /// When the first packet was due, or when a drop began.
+    Started(Instant),
+    /// Tester's totals.
+    Progress(TrafficProgress),
+    /// `measure::TrafficEvidence`, as rmp-serde.
+    Evidence(Bytes),
+    /// The request makes no sense here or now.
+    Refused(String),
+}
+
+/// Ended spans of a card, as OTLP has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpanBatch {
+    /// Number of the last one; numbers grow over restarts of the card.
+    pub last: u64,
+    /// Spans lost since the card was started because nobody fetched them.
+    pub dropped: u64,
+    /// What the card adds to an [`Instant`] for the times of its spans, nanoseconds.
+    pub wall_offset: u64,
+    /// An `ExportTraceServiceRequest` (OTLP 1.x), protobuf; empty when there is no span.
+    pub otlp: Bytes,
+}
+
+/// What a command printed, and what became of the session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandOutput {
+    /// Text, lines ended by `\n`.
+    pub text: String,
+    /// The prompt after it, for example `pe1(config)#`.
+    pub prompt: String,
+    /// Whether the command was refused or unknown.
+    pub failed: bool,
+}
+
+/// A word that can complete a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// The word, whole.
+    pub word: String,
+    /// What it means.
+    pub help: String,
+}
+
+/// Planes of the fabric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlaneSet {
+    /// Heartbeats and messages.
+    Control,
+    /// Cells.
+    Data,
+    /// Both.
+    Both,
+}
+
+/// What the fabric does to packets it sends to a peer. All zero: nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Impairment {
+    /// Nothing passes.
+    pub partition: bool,
+    /// Probability of loss, 0 to 1.
+    pub loss: f64,
+    /// Added delay, milliseconds.
+    pub delay_ms: f64,
+    /// Uniform jitter around the delay, milliseconds either way.
+    pub jitter_ms: f64,
+    /// Probability that a packet is sent twice.
+    pub duplicate: f64,
+    /// Probability that a packet overtakes: it is sent without the delay.
+    pub reorder: f64,
+    /// Ceiling in bits a second; 0: none.
+    pub rate_bps: u64,
+    /// Seed of the dice.
+    pub seed: u64,
+}
+
+/// A known outage: which packets that come in on its wires a line card drops, and for how long. It ends by itself,
+/// on the clock of the thread that forwards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DropOrder {
+    /// Every so many-th packet; 1: all of them, 0: none, which ends an order.
+    pub every: u32,
+    /// For how long, nanoseconds; 0: until it is ended.
+    pub for_ns: u64,
+}
+
+/// One thing that happened on a card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Number on this card, from 1, without gaps.
+    pub number: u64,
+    /// When, on the clock that all cards of a host share.
+    pub at: Instant,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// What can happen on a card. Reports name these in `events.ndjson`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventKind {
+    /// A card's program runs and is reachable.
+    Booted {
+        /// Release of its image.
+        release: String,
+    },
+    /// RP: its RF state changed (`ACTIVE`, `STANDBY HOT`, …).
+    RfState {
+        /// Before.
+        from: String,
+        /// After.
+        to: String,
+    },
+    /// RP: the peer was heard or is gone.
+    Peer {
+        /// Whether it is there.
+        present: bool,
+        /// How it is known.
+        reason: String,
+    },
+    /// RP: the standby declared the active dead, or was told to take over. The switchover begins.
+    Switchover {
+        /// The new term.
+        epoch: Epoch,
+        /// As `show redundancy switchover history` has it.
+        reason: String,
+    },
+    /// RP: it owns the chassis now: its role is active, line cards are being adopted.
+    TookOver {
+        /// Its term.
+        epoch: Epoch,
+    },
+    /// RP: a line card obeys this term.
+    LcAdopted {
+        /// The card.
+        slot: LcSlot,
+        /// `keep`, `flush`.
+        how: String,
+    },
+    /// RP: a line card's table equals the RP's.
+    LcInSync {
+        /// The card.
+        slot: LcSlot,
+        /// Buckets that had to be sent again.
+        buckets: u32,
+        /// Routes sent since adoption.
+        routes: u64,
+    },
+    /// RP: a line card is not connected any more.
+    LcLost {
+        /// The card.
+        slot: LcSlot,
+    },
+    /// RP: a line card was told to reset, or the card itself says so.
+    LcReset {
+        /// The card.
+        slot: LcSlot,
+        /// Why.
+        reason: String,
+    },
+    /// RP: the route feed's session is up.
+    FeedUp,
+    /// RP: the route feed's session ended.
+    FeedDown,
+    /// RP: end-of-RIB of both families, the RIB is complete.
+    FeedComplete {
+        /// Routes of both families.
+        routes: u64,
+    },
+    /// RP: RIB complete, all present line cards hold it: the chassis forwards as it should.
+    Converged,
+    /// RP: the standby has reached the state that the operating mode promises.
+    Redundant {
+        /// Operating mode.
+        mode: String,
+    },
+    /// RP: bulk sync to the standby began or ended.
+    BulkSync {
+        /// False at its begin.
+        done: bool,
+    },
+    /// RP: the operating mode changed.
+    OperatingMode {
+        /// Operating mode.
+        mode: String,
+        /// Configured mode.
+        configured: String,
+    },
+    /// RP or LC: an older epoch was refused.
+    Fenced {
+        /// Whose.
+        epoch: Epoch,
+        /// The epoch obeyed.
+        highest: Epoch,
+    },
+    /// RP: asks the chassis' backplane to reset a slot. The runtime obeys.
+    ResetSlot {
+        /// The slot.
+        slot: Slot,
+        /// Why.
+        reason: String,
+    },
+    /// RP: the whole chassis restarts.
+    ResetChassis {
+        /// Why.
+        reason: String,
+    },
+    /// LC: the session with its active has ended; it forwards on what it has.
+    Orphaned,
+    /// LC: it obeys an active of this term.
+    Obeys {
+        /// The term.
+        epoch: Epoch,
+        /// `keep`, `flush`.
+        how: String,
+    },
+    /// LC: its table equals its active's, for the first time since it obeys it.
+    TableConfirmed {
+        /// Routes of both families.
+        routes: u64,
+    },
+    /// LC: an injected drop ([`Request::Drop`]) is over.
+    Dropped {
+        /// When it began.
+        began: Instant,
+        /// When it ended: packets read from a wire at or after it passed.
+        ended: Instant,
+        /// Every so many-th packet.
+        every: u32,
+        /// Packets dropped.
+        packets: u64,
+    },
+    /// A message as a router logs it: `%HA-6-STANDBY_READY: …`.
+    Log {
+        /// The line.
+        line: String,
+    },
+    /// A port came up or went down (line card, tester).
+    Port {
+        /// Port number.
+        port: u8,
+        /// Whether it is up.
+        up: bool,
+    },
+}
+
+/// Counters and state of a card.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CardStats {
+    /// Identifies the run of the program; a reset or restart changes it.
+    pub boot: u64,
+    /// Release of its image.
+    pub release: String,
+    /// RP: how redundancy stands.
+    pub rp: Option<RpStats>,
+    /// Line card: how forwarding stands.
+    pub lc: Option<LcStats>,
+    /// Bytes of memory held (resident set).
+    pub memory_bytes: u64,
+    /// Peers refused since the program was started: no valid certificate of this lab, another card's, no business here,
+    /// or a handshake that never ended.
+    #[serde(default)]
+    pub refused: u64,
+}
+
+/// How redundancy stands on an RP.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RpStats {
+    /// RF state as the CLI names it.
+    pub state: String,
+    /// The peer's RF state.
+    pub peer_state: String,
+    /// Whether this RP is active.
+    pub active: bool,
+    /// Its term, or the highest seen.
+    pub epoch: Epoch,
+    /// Configured mode: `hsa`, `rpr`, `rpr-plus`, `sso`.
+    pub configured: String,
+    /// Operating mode.
+    pub operating: String,
+    /// Whether the standby has reached what the operating mode promises.
+    pub redundant: bool,
+    /// Whether the RIB is complete and every present line card holds it.
+    pub converged: bool,
+    /// Routes in the RIB, IPv4 and IPv6.
+    pub routes: [u64; 2],
+    /// Line cards in sync.
+    pub line_cards: Vec<LcSlot>,
+    /// Position and digest of its FIB.
+    pub fib: (Position, u64),
+    /// Switchovers since the chassis started.
+    pub switchovers: u32,
+}
+
+/// How forwarding stands on a line card. Packet counters survive a reset of the card.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LcStats {
+    /// The epoch obeyed.
+    pub epoch: Epoch,
+    /// Its active.
+    pub active: Option<RpSlot>,
+    /// Where the table stands.
+    pub position: Option<Position>,
+    /// Digest of the table.
+    pub root: u64,
+    /// Whether some of the table is stale.
+    pub stale: bool,
+    /// Routes held, IPv4 and IPv6.
+    pub routes: [u64; 2],
+    /// Packets received on wires.
+    pub received: u64,
+    /// Packets sent on wires.
+    pub sent: u64,
+    /// Packets sent into the fabric.
+    pub to_fabric: u64,
+    /// Packets received from the fabric.
+    pub from_fabric: u64,
+    /// Packets held now: in virtual output queues and port queues.
+    pub queued: u64,
+    /// Packets punted towards the RP.
+    pub punted: u64,
+    /// Drops by cause.
+    pub drops: DropCounts,
+    /// Messages of fenced actives refused.
+    pub refused: u64,
+    /// Resets since the card was started.
+    pub resets: u32,
+}
+
+/// Traffic for a tester to offer and to receive.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrafficSpec {
+    /// The flows; packets go round robin over them.
+    pub flows: Vec<FlowSpec>,
+    /// Total rate over all flows, packets a second.
+    pub rate_pps: f64,
+    /// Ethernet frame length including 4 bytes of FCS that a wire does not carry (RFC 2544 §9.1).
+    pub frame_size: u16,
+    /// The load stops itself after this long, whatever happens.
+    pub at_most_ms: u64,
+}
+
+/// One flow: what is sent, and what the RIB demands at its arrival.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowSpec {
+    /// Tester port that sends (from 1).
+    pub from: u8,
+    /// Destination MAC: the chassis port's.
+    pub port_mac: Mac,
+    /// Source address.
+    pub source: IpAddr,
+    /// Destination address, out of the table in the chassis.
+    pub destination: IpAddr,
+    /// Where it may arrive: tester port and destination MAC (one for each equal-cost path).
+    pub expect: Vec<(u8, Mac)>,
+    /// Routers on the way: each takes one off the TTL.
+    pub hops: u8,
+}
+
+/// A tester's totals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrafficProgress {
+    /// Whether it is sending.
+    pub sending: bool,
+    /// Packets offered: intended send time reached.
+    pub offered: u64,
+    /// Packets handed to the wire.
+    pub sent: u64,
+    /// Distinct packets that arrived where and as they should.
+    pub delivered: u64,
+    /// Offered packets whose port had no carrier.
+    pub port_down: u64,
+    /// Packets waiting for the wire.
+    pub queued: u64,
+}
+
+impl Message for Request {
+    const CLASS: Class = Class::Operator;
+    const VERSION: u8 = 1;
+    /// A hundred thousand flows.
+    const CAP: usize = 32 << 20;
+}
+
+impl Message for Reply {
+    const CLASS: Class = Class::Operator;
+    const VERSION: u8 = 1;
+    /// Evidence of a hundred thousand flows.
+    const CAP: usize = 64 << 20;
+}
