@@ -1,0 +1,326 @@
+//! The active's side.
+
+use super::{CLIENTS, CfFailure, CfInput, CfOutput, QUEUE_MAX, ROUNDS_MAX, WINDOW_MAX};
+use bytes::Bytes;
+use fabric_proto::{
+    checkpoint::{CfClientId, CfMessage, RECORD_MAX},
+    machine::Machine,
+    redundancy::Mode,
+    time::Instant,
+};
+use std::collections::VecDeque;
+
+/// What the active's side counts, since the program started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CfCounters {
+    /// Bulk syncs begun, repetitions included.
+    pub rounds: u64,
+    /// Rounds given up because too many changes waited.
+    pub overflows: u64,
+    /// Bulk syncs that the standby confirmed.
+    pub completed: u64,
+    /// Records sent.
+    pub records: u64,
+    /// Bytes sent.
+    pub bytes: u64,
+    /// Changes that arrived while nothing was synced, or before their client's turn.
+    pub skipped: u64,
+    /// Confirmations and chunks that fit nothing under way.
+    pub unexpected: u64,
+}
+
+/// Where a sync is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Nothing is synced.
+    Idle,
+    /// Chunks are pulled.
+    Bulk {
+        /// Position in [`CLIENTS`].
+        at: usize,
+        /// Where the client is to go on.
+        cursor: u64,
+        /// Whether a chunk has been asked for.
+        asked: bool,
+        /// Bulk records sent in this round.
+        records: u64,
+    },
+    /// Everything is sent; the standby has not confirmed the end.
+    Ending {
+        /// Number of the end.
+        seq: u64,
+    },
+    /// Change by change.
+    InSync,
+}
+
+/// The active's side of the checkpointing facility. It has no timers: the redundancy facility has them.
+#[derive(Debug)]
+pub struct CfActive {
+    mode: Mode,
+    phase: Phase,
+    round: u32,
+    /// Rounds of this sync given up.
+    given_up: u32,
+    /// Number of the last record sent.
+    seq: u64,
+    /// Sent and not confirmed: number and size.
+    window: VecDeque<(u64, usize)>,
+    window_bytes: usize,
+    /// Changes that wait for the window.
+    queue: VecDeque<(CfClientId, Bytes)>,
+    queue_bytes: usize,
+    draining: bool,
+    /// Number of the last change of a configuration that is sent and not confirmed.
+    config_seq: Option<u64>,
+    /// Changes of a configuration in the queue.
+    config_queued: usize,
+    counters: CfCounters,
+}
+
+impl Default for CfActive {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Hsa,
+            phase: Phase::Idle,
+            round: 0,
+            given_up: 0,
+            seq: 0,
+            window: VecDeque::new(),
+            window_bytes: 0,
+            queue: VecDeque::new(),
+            queue_bytes: 0,
+            draining: false,
+            config_seq: None,
+            config_queued: 0,
+            counters: CfCounters::default(),
+        }
+    }
+}
+
+impl CfActive {
+    /// Whether a bulk sync is running.
+    pub fn in_bulk(&self) -> bool {
+        matches!(self.phase, Phase::Bulk { .. } | Phase::Ending { .. })
+    }
+
+    /// Whether the standby holds everything, but for what is under way.
+    pub fn in_sync(&self) -> bool {
+        self.phase == Phase::InSync
+    }
+
+    /// Whether a change of this client would be sent on: a caller may save itself the encoding.
+    pub fn wants(&self, client: CfClientId) -> bool {
+        let Some(position) = CLIENTS.iter().position(|known| known.id == client && known.from <= self.mode) else {
+            return false;
+        };
+        match self.phase {
+            Phase::Idle => false,
+            // Asked once, a client has begun to give its bulk.
+            Phase::Bulk { at, cursor, asked, .. } => position < at || position == at && (asked || cursor > 0),
+            Phase::Ending { .. } | Phase::InSync => true,
+        }
+    }
+
+    /// Whether the standby has confirmed every change of a configuration that it was to be given.
+    pub fn config_confirmed(&self) -> bool {
+        self.config_seq.is_none() && self.config_queued == 0
+    }
+
+    /// Counters.
+    pub fn counters(&self) -> &CfCounters {
+        &self.counters
+    }
+
+    /// Bytes sent and not confirmed, and bytes waiting.
+    pub fn under_way(&self) -> (usize, usize) {
+        (self.window_bytes, self.queue_bytes)
+    }
+}
+
+impl Machine for CfActive {
+    type Input = CfInput;
+    type Output = CfOutput;
+
+    fn step(&mut self, _now: Instant, input: Option<CfInput>, out: &mut Vec<CfOutput>) {
+        match input {
+            None => return,
+            Some(CfInput::Start { mode }) => {
+                self.reset();
+                self.mode = mode;
+                self.begin_round(out);
+            }
+            Some(CfInput::Stop) => self.reset(),
+            Some(CfInput::Chunk { client, data, next }) => self.chunk(client, data, next, out),
+            Some(CfInput::Change { client, data }) => self.change(client, data, out),
+            Some(CfInput::Message(message)) => self.message(message, out),
+            Some(CfInput::Drain) => self.draining = true,
+        }
+        self.pump(out);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
+impl CfActive {
+    fn reset(&mut self) {
+        *self = Self { counters: self.counters, round: self.round, seq: self.seq, ..Self::default() };
+    }
+
+    fn begin_round(&mut self, out: &mut Vec<CfOutput>) {
+        self.round += 1;
+        self.counters.rounds += 1;
+        self.queue.clear();
+        self.queue_bytes = 0;
+        if std::mem::take(&mut self.config_queued) > 0 {
+            // The bulk will hold them: they are safe when all of it is.
+            self.config_seq = Some(u64::MAX);
+        }
+        self.phase = Phase::Bulk { at: 0, cursor: 0, asked: false, records: 0 };
+        out.push(CfOutput::Send(CfMessage::BulkBegin { round: self.round, after: self.seq, mode: self.mode }));
+    }
+
+    fn chunk(&mut self, client: CfClientId, data: Bytes, next: Option<u64>, out: &mut Vec<CfOutput>) {
+        let Phase::Bulk { at, asked: true, records, .. } = self.phase else {
+            self.counters.unexpected += 1;
+            return;
+        };
+        if CLIENTS[at].id != client {
+            self.counters.unexpected += 1;
+            return;
+        }
+        if data.len() > RECORD_MAX {
+            self.fail(CfFailure::TooLong { client, bytes: data.len() }, out);
+            return;
+        }
+        self.phase = match next {
+            Some(cursor) => Phase::Bulk { at, cursor, asked: false, records: records + 1 },
+            None => Phase::Bulk { at: at + 1, cursor: 0, asked: false, records: records + 1 },
+        };
+        // Changes that were made before the chunk was cut and wait for the window must not come after it.
+        self.flush(out);
+        self.record(client, true, data, out);
+    }
+
+    fn change(&mut self, client: CfClientId, data: Bytes, out: &mut Vec<CfOutput>) {
+        if !self.wants(client) {
+            self.counters.skipped += 1;
+            return;
+        }
+        if data.len() > RECORD_MAX {
+            self.fail(CfFailure::TooLong { client, bytes: data.len() }, out);
+            return;
+        }
+        self.queue_bytes += data.len();
+        self.config_queued += usize::from(is_config(client));
+        self.queue.push_back((client, data));
+        if self.window_bytes >= WINDOW_MAX && self.queue_bytes > QUEUE_MAX {
+            self.overflow(out);
+        }
+    }
+
+    /// A bulk is begun anew, so that the changes need not be kept; a standby in sync is given up.
+    fn overflow(&mut self, out: &mut Vec<CfOutput>) {
+        self.counters.overflows += 1;
+        self.given_up += 1;
+        if self.in_bulk() && self.given_up < ROUNDS_MAX {
+            self.begin_round(out);
+        } else {
+            self.fail(CfFailure::QueueFull { queued: self.queue_bytes }, out);
+        }
+    }
+
+    fn message(&mut self, message: CfMessage, out: &mut Vec<CfOutput>) {
+        match message {
+            CfMessage::Ack { seq } if seq <= self.seq => {
+                while let Some(&(first, bytes)) = self.window.front()
+                    && first <= seq
+                {
+                    self.window.pop_front();
+                    self.window_bytes -= bytes;
+                }
+                self.config_seq = self.config_seq.filter(|waiting| *waiting > seq);
+                if let Phase::Ending { seq: end } = self.phase
+                    && end <= seq
+                {
+                    self.phase = Phase::InSync;
+                    self.counters.completed += 1;
+                    self.config_seq = None;
+                    out.push(CfOutput::Complete);
+                }
+            }
+            CfMessage::Broken { why } if self.phase != Phase::Idle => self.fail(CfFailure::Standby(why), out),
+            CfMessage::Ack { .. }
+            | CfMessage::Broken { .. }
+            | CfMessage::BulkBegin { .. }
+            | CfMessage::Record { .. }
+            | CfMessage::BulkEnd { .. } => self.counters.unexpected += 1,
+        }
+    }
+
+    fn fail(&mut self, why: CfFailure, out: &mut Vec<CfOutput>) {
+        self.reset();
+        out.push(CfOutput::Failed(why));
+    }
+
+    /// Sends what the window has room for and asks for what is missing.
+    fn pump(&mut self, out: &mut Vec<CfOutput>) {
+        while self.window_bytes < WINDOW_MAX
+            && let Some((client, data)) = self.queue.pop_front()
+        {
+            self.queue_bytes -= data.len();
+            self.record(client, false, data, out);
+        }
+        if self.queue.is_empty()
+            && self.window_bytes < WINDOW_MAX
+            && let Phase::Bulk { at, cursor, asked: false, records } = self.phase
+        {
+            self.pull(at, cursor, records, out);
+        }
+        if self.draining && self.window.is_empty() && self.queue.is_empty() {
+            self.draining = false;
+            out.push(CfOutput::Drained);
+        }
+    }
+
+    fn pull(&mut self, at: usize, cursor: u64, records: u64, out: &mut Vec<CfOutput>) {
+        let next = CLIENTS.iter().enumerate().skip(at).find(|(_, client)| client.from <= self.mode);
+        if let Some((at, client)) = next {
+            self.phase = Phase::Bulk { at, cursor, asked: true, records };
+            out.push(CfOutput::WantChunk { client: client.id, cursor });
+        } else {
+            self.seq += 1;
+            let seq = self.seq;
+            self.window.push_back((seq, 0));
+            self.phase = Phase::Ending { seq };
+            out.push(CfOutput::Send(CfMessage::BulkEnd { seq, records }));
+        }
+    }
+
+    fn flush(&mut self, out: &mut Vec<CfOutput>) {
+        while let Some((client, data)) = self.queue.pop_front() {
+            self.queue_bytes -= data.len();
+            self.record(client, false, data, out);
+        }
+    }
+
+    fn record(&mut self, client: CfClientId, bulk: bool, data: Bytes, out: &mut Vec<CfOutput>) {
+        self.seq += 1;
+        if !bulk && is_config(client) {
+            self.config_queued -= 1;
+            self.config_seq = self.config_seq.max(Some(self.seq));
+        }
+        self.window.push_back((self.seq, data.len()));
+        self.window_bytes += data.len();
+        self.counters.records += 1;
+        self.counters.bytes += data.len() as u64;
+        out.push(CfOutput::Send(CfMessage::Record { seq: self.seq, client, bulk, data }));
+    }
+}
+
+/// Whether an operator waits for its changes to be safe.
+fn is_config(client: CfClientId) -> bool {
+    matches!(client, CfClientId::STARTUP_CONFIG | CfClientId::RUNNING_CONFIG)
+}

@@ -1,0 +1,279 @@
+use super::*;
+use fabric_proto::{machine::Machine, time::Instant};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, VecDeque};
+
+const NOW: Instant = Instant(0);
+
+fn step(active: &mut CfActive, input: CfInput) -> Vec<CfOutput> {
+    let mut out = Vec::new();
+    active.step(NOW, Some(input), &mut out);
+    out
+}
+
+fn wanted(out: &[CfOutput]) -> Option<(CfClientId, u64)> {
+    out.iter().find_map(|output| match output {
+        CfOutput::WantChunk { client, cursor } => Some((*client, *cursor)),
+        _ => None,
+    })
+}
+
+/// A client of either side: numbered cells, chunked by two, changed one by one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Cells(BTreeMap<u8, u8>);
+
+impl Cells {
+    fn chunk(&self, cursor: u64) -> (Bytes, Option<u64>) {
+        let rest: Vec<_> = self.0.iter().filter(|&(&key, _)| u64::from(key) >= cursor).collect();
+        let data: Vec<u8> = rest.iter().take(2).flat_map(|&(&key, &value)| [key, value]).collect();
+        (Bytes::from(data), rest.get(2).map(|&(&key, _)| u64::from(key)))
+    }
+
+    fn apply(&mut self, data: &[u8]) {
+        for pair in data.chunks(2) {
+            self.0.insert(pair[0], pair[1]);
+        }
+    }
+}
+
+/// Both sides and their clients, joined by two queues.
+struct Pair {
+    active: CfActive,
+    standby: CfStandby,
+    theirs: BTreeMap<CfClientId, Cells>,
+    ours: BTreeMap<CfClientId, Cells>,
+    to_standby: VecDeque<CfMessage>,
+    to_active: VecDeque<CfMessage>,
+    asked: VecDeque<(CfClientId, u64)>,
+    completed: u32,
+    failed: Vec<CfFailure>,
+    drained: u32,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let cells = |n: u8| Cells((0..n).map(|key| (key, 0)).collect());
+        Self {
+            active: CfActive::default(),
+            standby: CfStandby::default(),
+            theirs: CLIENTS.iter().zip([1, 3, 0, 9, 2]).map(|(client, n)| (client.id, cells(n))).collect(),
+            ours: BTreeMap::new(),
+            to_standby: VecDeque::new(),
+            to_active: VecDeque::new(),
+            asked: VecDeque::new(),
+            completed: 0,
+            failed: vec![],
+            drained: 0,
+        }
+    }
+
+    fn active(&mut self, input: CfInput) {
+        for output in step(&mut self.active, input) {
+            match output {
+                CfOutput::WantChunk { client, cursor } => self.asked.push_back((client, cursor)),
+                CfOutput::Send(message) => self.to_standby.push_back(message),
+                CfOutput::Complete => self.completed += 1,
+                CfOutput::Failed(why) => self.failed.push(why),
+                CfOutput::Drained => self.drained += 1,
+            }
+        }
+    }
+
+    fn standby(&mut self, message: CfMessage) {
+        let mut out = Vec::new();
+        self.standby.step(NOW, Some(message), &mut out);
+        for output in out {
+            match output {
+                CfStandbyOutput::Begin { .. } => self.ours.clear(),
+                CfStandbyOutput::Apply { client, data, .. } => self.ours.entry(client).or_default().apply(&data),
+                CfStandbyOutput::End => {}
+                CfStandbyOutput::Send(message) => self.to_active.push_back(message),
+            }
+        }
+    }
+
+    fn change(&mut self, client: CfClientId, key: u8, value: u8) {
+        self.theirs.entry(client).or_default().apply(&[key, value]);
+        self.active(CfInput::Change { client, data: Bytes::from(vec![key, value]) });
+    }
+
+    /// Lets one thing happen; false when nothing is left.
+    fn turn(&mut self, which: u8) -> bool {
+        match which % 3 {
+            0 if !self.asked.is_empty() => {
+                let (client, cursor) = self.asked.pop_front().unwrap();
+                let (data, next) = self.theirs[&client].chunk(cursor);
+                self.active(CfInput::Chunk { client, data, next });
+            }
+            1 if !self.to_standby.is_empty() => {
+                let message = self.to_standby.pop_front().unwrap();
+                self.standby(message);
+            }
+            2 if !self.to_active.is_empty() => {
+                let message = self.to_active.pop_front().unwrap();
+                self.active(CfInput::Message(message));
+            }
+            _ => return !(self.asked.is_empty() && self.to_standby.is_empty() && self.to_active.is_empty()),
+        }
+        true
+    }
+
+    fn settle(&mut self) {
+        let mut which = 0_u8;
+        while self.turn(which) {
+            which = which.wrapping_add(1);
+        }
+    }
+
+    fn expected(&self, mode: Mode) -> BTreeMap<CfClientId, Cells> {
+        let takes_part = |id: &CfClientId| CLIENTS.iter().any(|client| client.id == *id && client.from <= mode);
+        self.theirs.iter().filter(|(id, _)| takes_part(id)).map(|(id, cells)| (*id, cells.clone())).collect()
+    }
+}
+
+#[test]
+fn a_mode_decides_which_clients_take_part() {
+    for (mode, ids) in [
+        // An HSA standby is not booted, but its startup configuration is kept as last saved.
+        (Mode::Hsa, vec![CfClientId::STARTUP_CONFIG]),
+        (Mode::Rpr, vec![CfClientId::STARTUP_CONFIG]),
+        (Mode::RprPlus, vec![CfClientId::STARTUP_CONFIG, CfClientId::RUNNING_CONFIG, CfClientId::CHASSIS]),
+        (Mode::Sso, CLIENTS.iter().map(|client| client.id).collect()),
+    ] {
+        let mut pair = Pair::new();
+        pair.active(CfInput::Start { mode });
+        pair.settle();
+        assert_eq!((pair.completed, pair.ours.keys().copied().collect::<Vec<_>>()), (1, ids), "{mode}");
+        assert!(pair.active.in_sync() && pair.standby.in_sync());
+        assert_eq!(pair.ours, pair.expected(mode));
+    }
+}
+
+#[test]
+fn the_end_is_complete_only_when_the_standby_says_so() {
+    let mut pair = Pair::new();
+    pair.active(CfInput::Start { mode: Mode::Sso });
+    while pair.turn(0) && !pair.asked.is_empty() {}
+    assert!(matches!(pair.to_standby.back(), Some(CfMessage::BulkEnd { .. })));
+    assert_eq!((pair.completed, pair.active.in_bulk()), (0, true));
+    pair.settle();
+    assert_eq!((pair.completed, pair.active.in_bulk()), (1, false));
+}
+
+#[test]
+fn chunks_wait_for_the_window() {
+    let mut active = CfActive::default();
+    let big = Bytes::from(vec![0; RECORD_MAX]);
+    let mut out = step(&mut active, CfInput::Start { mode: Mode::Rpr });
+    let mut sent = 0;
+    while let Some((client, cursor)) = wanted(&out) {
+        out = step(&mut active, CfInput::Chunk { client, data: big.clone(), next: Some(cursor + 1) });
+        sent += 1;
+    }
+    assert_eq!(sent * RECORD_MAX, WINDOW_MAX);
+    out = step(&mut active, CfInput::Message(CfMessage::Ack { seq: 1 }));
+    assert_eq!(wanted(&out), Some((CfClientId::STARTUP_CONFIG, 3)));
+}
+
+/// A bulk is begun anew a few times; a standby that was in sync is given up at once.
+#[test]
+fn a_queue_that_overflows_ends_the_sync() {
+    let big = || Bytes::from(vec![0; RECORD_MAX]);
+    let change = || CfInput::Change { client: CfClientId::STARTUP_CONFIG, data: big() };
+    let mut pair = Pair::new();
+    pair.active(CfInput::Start { mode: Mode::Rpr });
+    let mut rounds = 1;
+    while pair.failed.is_empty() {
+        pair.active(change());
+        if pair.active.counters().rounds > rounds {
+            rounds = pair.active.counters().rounds;
+            // The standby works off what it was sent, and the bulk begins anew.
+            while pair.turn(1) && !pair.to_standby.is_empty() {}
+            while pair.turn(2) && !pair.to_active.is_empty() {}
+        }
+    }
+    assert!(matches!(pair.failed[..], [CfFailure::QueueFull { queued }] if queued > QUEUE_MAX), "{:?}", pair.failed);
+    let counters = *pair.active.counters();
+    assert_eq!((counters.rounds, counters.overflows), (u64::from(ROUNDS_MAX), u64::from(ROUNDS_MAX)));
+    assert_eq!(pair.active.under_way(), (0, 0));
+
+    let mut pair = Pair::new();
+    pair.active(CfInput::Start { mode: Mode::Rpr });
+    pair.settle();
+    while pair.failed.is_empty() {
+        pair.active(change());
+    }
+    assert_eq!(pair.active.counters().overflows, 1);
+    assert!(!pair.active.in_sync());
+    // What is still under way does no harm, and the next sync is whole.
+    pair.active(CfInput::Start { mode: Mode::Sso });
+    pair.settle();
+    assert_eq!((pair.completed, pair.ours.clone()), (2, pair.expected(Mode::Sso)));
+}
+
+#[test]
+fn a_record_that_fits_no_message_fails_with_its_clients_name() {
+    let mut active = CfActive::default();
+    step(&mut active, CfInput::Start { mode: Mode::Rpr });
+    let data = Bytes::from(vec![0; RECORD_MAX + 1]);
+    let out = step(&mut active, CfInput::Chunk { client: CfClientId::STARTUP_CONFIG, data, next: None });
+    let CfOutput::Failed(why) = &out[0] else { panic!("{out:?}") };
+    assert_eq!(why.to_string(), "checkpoint client 1 gave a record of 4194241 bytes, more than a message takes");
+}
+
+#[test]
+fn a_standby_that_misses_a_record_says_so_and_the_active_gives_up() {
+    let mut pair = Pair::new();
+    pair.active(CfInput::Start { mode: Mode::Sso });
+    pair.turn(0);
+    pair.turn(0);
+    pair.to_standby.remove(1);
+    pair.settle();
+    let whys: Vec<_> = pair.failed.iter().map(ToString::to_string).collect();
+    assert_eq!(whys, ["the standby gave up: record 2 follows record 0"]);
+    assert!(!pair.standby.in_sync());
+}
+
+#[test]
+fn draining_ends_when_everything_is_confirmed() {
+    let mut pair = Pair::new();
+    pair.active(CfInput::Start { mode: Mode::Sso });
+    pair.settle();
+    pair.change(CfClientId::FIB, 3, 7);
+    pair.active(CfInput::Drain);
+    assert_eq!(pair.drained, 0);
+    pair.settle();
+    assert_eq!(pair.drained, 1);
+    pair.active(CfInput::Drain);
+    assert_eq!(pair.drained, 2, "at once when nothing is under way");
+}
+
+proptest! {
+    /// However chunks, changes and confirmations interleave, and however often the sync begins anew:
+    /// the standby ends up with what the active has.
+    #[test]
+    fn the_standby_equals_the_active(
+        turns in proptest::collection::vec((0_u8..6, 0_usize..4, 0_u8..12, any::<u8>()), 0..200),
+        restart_at in 0_usize..200,
+    ) {
+        let mut pair = Pair::new();
+        pair.active(CfInput::Start { mode: Mode::Sso });
+        for (index, (what, client, key, value)) in turns.into_iter().enumerate() {
+            if index == restart_at {
+                pair.active(CfInput::Stop);
+                pair.asked.clear();
+                pair.active(CfInput::Start { mode: Mode::Sso });
+            }
+            if what < 3 {
+                pair.turn(what);
+            } else {
+                pair.change(CLIENTS[client].id, key, value);
+            }
+        }
+        pair.settle();
+        prop_assert_eq!(&pair.failed, &vec![]);
+        prop_assert_eq!(&pair.ours, &pair.expected(Mode::Sso));
+        prop_assert!(pair.active.in_sync() && pair.standby.in_sync());
+        prop_assert_eq!(pair.active.under_way(), (0, 0));
+    }
+}

@@ -1,0 +1,234 @@
+//! One line of a session, from text to outcome.
+
+use super::{
+    Action, CliSession, Configure, Debug, Mode, Outcome, View,
+    commands::{EXEC, Exec},
+    pipe::{self, Filter},
+    show::{self, Select, Show},
+};
+use crate::{
+    config::ConfigSession,
+    grammar::{Found, HelpRow, LineError, Problem, Value, words},
+};
+use fabric_proto::{
+    fib::{Family, Prefix},
+    id::Slot,
+    platform::Profile,
+};
+
+/// Longest line that is read: no command needs more, and errors quote what they refuse.
+pub(super) const LINE_MAX: usize = 4096;
+
+impl Outcome {
+    fn text(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    fn failed(text: impl Into<String>) -> Self {
+        Self { text: text.into(), failed: true, action: None }
+    }
+
+    fn action(text: impl Into<String>, action: Action) -> Self {
+        Self { text: text.into(), failed: false, action: Some(action) }
+    }
+}
+
+/// An error as terminals show it: a marker under the word, which stands after a prompt of `indent`
+/// columns, then the message.
+pub(super) fn report(error: &LineError, indent: usize) -> Outcome {
+    let marker = format!("{}^\n", " ".repeat(indent + error.column - 1));
+    Outcome::failed(match &error.problem {
+        Problem::Invalid => format!("{marker}% Invalid input detected at '^' marker.\n"),
+        Problem::Ambiguous => format!("% Ambiguous command: \"{}\" ({})\n", error.word, error.expected.join(", ")),
+        Problem::Incomplete => "% Incomplete command.\n".to_owned(),
+        Problem::Unsupported(_) | Problem::Value(_) => format!("{marker}% {error}\n"),
+    })
+}
+
+impl CliSession {
+    /// Takes one line in exec mode.
+    pub(super) fn exec_line(&mut self, line: &str, indent: usize, view: &View<'_>) -> Outcome {
+        let (command, filter) = pipe::split(line);
+        let words = words(command);
+        // An empty line, and a comment in pasted text.
+        if filter.is_none() && words.first().is_none_or(|first| first.text.starts_with('!')) {
+            return Outcome::default();
+        }
+        let (does, found) = match EXEC.parse(&words) {
+            Ok(parsed) => parsed,
+            Err(error) => return report(&error, indent),
+        };
+        if let Exec::TerminalConfirm(on) = does {
+            self.confirm = on;
+            return Outcome::default();
+        }
+        let (Exec::Show(_) | Exec::ShowWithin(_) | Exec::WriteTerminal, Some(rest)) = (does, filter) else {
+            return match filter {
+                // Only what is shown can be filtered.
+                Some(_) => report(&shifted(nothing_to_filter(), command), indent),
+                None => perform(does, &found, &Filter::None, view),
+            };
+        };
+        match pipe::parse(rest) {
+            Ok(filter) => perform(does, &found, &filter, view),
+            Err(error) => report(&shifted(error, command), indent),
+        }
+    }
+
+    /// Takes one line in configuration mode.
+    pub(super) fn config_line(&mut self, line: &str, indent: usize, view: &View<'_>) -> Outcome {
+        if let Some(rest) = after_do(line) {
+            let outcome = self.exec_line(rest, indent + line.len() - rest.len(), view);
+            return match outcome.action {
+                Some(Action::EnterConfig | Action::Close) => Outcome::failed("% Not from configuration mode.\n"),
+                _ => outcome,
+            };
+        }
+        let Mode::Config(session) = &mut self.mode else { return Outcome::default() };
+        let path = session.mode().path();
+        match session.apply_line(view.running, line) {
+            Err(error) => report(&error, indent),
+            Ok(applied) if applied.left => {
+                self.mode = Mode::Exec;
+                Outcome::action("", Action::LeaveConfig)
+            }
+            Ok(applied) => match applied.config {
+                Some(config) => {
+                    let lines = path + line.trim() + "\n";
+                    let configure = Configure { config, changes: applied.changes, lines };
+                    Outcome::action("", Action::Configure(Box::new(configure)))
+                }
+                None => Outcome::default(),
+            },
+        }
+    }
+
+    /// What `?` answers: after a space the words that can follow, after a letter its completions.
+    pub(super) fn help_line(&self, line: &str, indent: usize) -> Outcome {
+        match self.help_rows(line) {
+            (_, Err(error)) => report(&error, indent),
+            (_, Ok(rows)) if rows.is_empty() => Outcome::failed("% Unrecognized command\n"),
+            (true, Ok(rows)) => {
+                let width = rows.iter().map(|row| row.label.len()).max().unwrap_or_default();
+                let line = |row: &HelpRow| format!("  {:width$}  {}", row.label, row.text).trim_end().to_owned() + "\n";
+                Outcome::text(rows.iter().map(line).collect::<String>())
+            }
+            (false, Ok(rows)) => {
+                let words: Vec<&str> = rows.iter().map(|row| row.label.as_str()).collect();
+                Outcome::text(words.join("  ") + "\n")
+            }
+        }
+    }
+
+    /// Whether a new word begins after `line`, and what can stand there.
+    pub(super) fn help_rows(&self, line: &str) -> (bool, Result<Vec<HelpRow>, LineError>) {
+        let (config, line) = match &self.mode {
+            Mode::Exec => (None, line),
+            Mode::Config(session) => match after_do(line) {
+                Some(rest) => (None, rest),
+                None => (Some(session), line),
+            },
+        };
+        let (command, filter) = if config.is_some() { (line, None) } else { pipe::split(line) };
+        let text = filter.unwrap_or(command);
+        let mut before = words(text);
+        let partial = match text.chars().next_back() {
+            Some(last) if !last.is_whitespace() => before.pop().map_or("", |word| word.text),
+            _ => "",
+        };
+        let rows = match (config, filter) {
+            (Some(session), _) => ConfigSession::help(session, &before, partial),
+            (None, Some(_)) => pipe::PIPE.help(&before, partial),
+            (None, None) => EXEC.help(&before, partial),
+        };
+        (partial.is_empty(), rows)
+    }
+}
+
+/// What follows the `do` that runs a command of exec mode from configuration mode.
+fn after_do(line: &str) -> Option<&str> {
+    line.trim_start().strip_prefix("do ")
+}
+
+/// An error in what follows the `|` of `command`, counted in the whole line.
+fn shifted(mut error: LineError, command: &str) -> LineError {
+    error.column += command.chars().count() + 1;
+    error
+}
+
+fn nothing_to_filter() -> LineError {
+    LineError { column: 0, word: "|".to_owned(), problem: Problem::Invalid, expected: Vec::new() }
+}
+
+fn perform(does: Exec, found: &[Found], filter: &Filter, view: &View<'_>) -> Outcome {
+    match does {
+        Exec::Show(what) => shown(what, select(found, false), filter, view),
+        Exec::ShowWithin(what) => shown(what, select(found, true), filter, view),
+        Exec::ForceSwitchover(false)
+            if Profile::named(view.platform).is_some_and(|profile| profile.main_cpu_keyword) =>
+        {
+            Outcome::failed("% Incomplete command: this platform wants the keyword main-cpu.\n")
+        }
+        Exec::ForceSwitchover(_) => Outcome::action("", Action::ForceSwitchover),
+        Exec::Reload => Outcome::action("", Action::Reload),
+        Exec::ReloadPeer => Outcome::action("", Action::ReloadPeer),
+        Exec::ResetSlot => match found.first().map(|found| &found.value) {
+            Some(Value::Slot(slot)) => reset(*slot, view),
+            _ => Outcome::failed("% Incomplete command.\n"),
+        },
+        Exec::WriteMemory => Outcome::action("Building configuration...\n[OK]\n", Action::WriteMemory),
+        Exec::Configure => {
+            Outcome::action("Enter configuration commands, one per line.  End with END.\n", Action::EnterConfig)
+        }
+        Exec::WriteTerminal => shown(Show::Running, Ok(Select::All), filter, view),
+        Exec::Debug(kinds, on) => {
+            let state = if on { "on" } else { "off" };
+            let names = Debug::KINDS.iter().filter(|(kind, _)| kinds.contains(*kind));
+            let lines = names.map(|(_, name)| format!("Redundancy {name} debugging is {state}\n"));
+            Outcome::action(lines.collect::<String>(), Action::Debug(kinds, on))
+        }
+        Exec::NoSuchDebug => {
+            Outcome::failed("% This chassis has no such hardware; all, fsm, msg, progression and ui can be debugged.\n")
+        }
+        Exec::Exit => Outcome::action("", Action::Close),
+        Exec::Nothing | Exec::TerminalConfirm(_) => Outcome::default(),
+    }
+}
+
+fn reset(slot: Slot, view: &View<'_>) -> Outcome {
+    let present = match slot {
+        Slot::Lc(slot) => view.line_cards.iter().any(|card| card.slot == slot),
+        Slot::Rp(slot) => slot == view.slot || slot == view.redundancy.peer.slot,
+    };
+    if present {
+        Outcome::action("", Action::ResetSlot(slot))
+    } else {
+        Outcome::failed(format!("% There is no slot {slot} in this chassis.\n"))
+    }
+}
+
+fn shown(what: Show, select: Result<Select, String>, filter: &Filter, view: &View<'_>) -> Outcome {
+    match select.and_then(|select| show::show(view, what, select)) {
+        Ok(shown) => Outcome::text(pipe::apply(filter, shown)),
+        Err(message) => Outcome::failed(format!("% {message}\n")),
+    }
+}
+
+/// The part of a table that the arguments name.
+fn select(found: &[Found], within: bool) -> Result<Select, String> {
+    let mut values = found.iter().map(|found| &found.value);
+    let (address, len) = match (values.next(), values.next()) {
+        (Some(Value::Address(address)), None) => return Ok(Select::To(*address)),
+        (Some(Value::Port(port)), _) => return Ok(Select::Port(*port)),
+        (Some(Value::Slot(slot)), _) => return Ok(Select::Slot(*slot)),
+        (Some(Value::Address(address)), Some(Value::Length(len))) => (*address, *len),
+        (Some(Value::AddressLength(address, len)), _) => (*address, *len),
+        _ => return Ok(Select::All),
+    };
+    let prefix = Prefix::covering(address, len).map_err(|error| error.to_string())?;
+    if prefix.address() != address {
+        let given = Family::of(address);
+        return Err(format!("{address}/{len} has bits set beyond its {given} mask; did you mean {prefix}?"));
+    }
+    Ok(if within { Select::Within(prefix) } else { Select::Exactly(prefix) })
+}

@@ -1,0 +1,115 @@
+//! `docs/commands.md`: every command, from the grammars themselves, with the tools that read its output.
+
+use crate::{
+    cli::{commands::EXEC, pipe::PIPE},
+    config::command_tables,
+    grammar::{Command, Grammar, Token},
+};
+use std::fmt::Write as _;
+
+/// Show commands whose text the field's tools read; `.ci/cli` runs the tools and compares.
+const READ: &str = include_str!("../../../tests/parsed.txt");
+
+const HEAD: &str = "\
+# Commands
+
+The command line of a route processor: `swact console LAB NODE`, `swact exec LAB NODE 'COMMAND' ..`. Words may be cut
+to what is unique (`sh red st`), `?` lists what can follow, the tab key completes. Show commands take a filter after
+`|`, and every one of them takes `| json`, whose keys are snake_case and do not depend on the platform.
+
+This page is written from the command tables by a test (`SWACT_RECORD=1 cargo test -p rp-core page`). *Read by* names
+the tools from PyPI that turn the text into data: [ntc-templates] (platform `cisco_ios`) and [Genie] (`iosxe`).
+`.ci/cli` runs the real programs, feeds both tools with every show command, and fails where this page and the tools
+disagree. A dash means that neither tool has a parser that accepts the text: use `| json`.
+
+[ntc-templates]: https://pypi.org/project/ntc-templates/
+[Genie]: https://pypi.org/project/genie.libs.parser/
+";
+
+const CONSOLE: &str = "\
+## The console
+
+`swact console LAB NODE` follows the chassis' active RP: after a switchover the session goes on with the RP that took
+over, and says so. `NODE/SLOT` stays with one card. A session in configuration mode ends with its RP. On a terminal:
+tab completes, `?` explains at once, arrow keys and `^R` walk the history (kept in `~/.local/state/swact`), `^Z` leaves
+configuration mode, `^D` or `exit` ends the session, log messages appear above the prompt (`terminal no monitor` stops
+them), and commands that interrupt service ask first (`terminal no confirm` stops that). Without a terminal, commands
+are read from stdin, nothing is asked, and the exit code is 1 when one of them failed.
+";
+
+fn words<C>(command: &Command<C>) -> String {
+    let word = |token: &Token| match token {
+        Token::Keyword(word) => (*word).to_owned(),
+        Token::Argument(_) => token.label(),
+    };
+    command.tokens.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+fn explanation<C: Copy>(grammar: &Grammar<C>, command: &Command<C>) -> &'static str {
+    let mut path = Vec::new();
+    let mut text = "";
+    for token in command.tokens {
+        if let Token::Keyword(word) = token {
+            text = grammar.text(&path, word);
+            path.push(*word);
+        }
+    }
+    text
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn page() -> String {
+    let mut page = HEAD.to_owned();
+    page += "\n## Exec mode\n\n| command | what | read by |\n| --- | --- | --- |\n";
+    for command in EXEC.commands {
+        let words = words(command);
+        let what = explanation(&EXEC, command);
+        let read = match (
+            words.starts_with("show "),
+            READ.lines().find_map(|line| line.strip_prefix(&format!("{words}: "))),
+        ) {
+            (_, Some(tools)) => tools,
+            (true, None) => "-",
+            (false, None) => "",
+        };
+        writeln!(page, "| `{}` | {what} | {read} |", escaped(&words)).unwrap();
+    }
+    page += "\n## Filters\n\n| filter | what |\n| --- | --- |\n";
+    for command in PIPE.commands {
+        writeln!(page, "| `\\| {}` | {} |", escaped(&words(command)), explanation(&PIPE, command)).unwrap();
+    }
+    for (mode, rows) in command_tables() {
+        writeln!(page, "\n## Configuration: {mode}\n\n| command | what |\n| --- | --- |").unwrap();
+        for (command, what) in rows {
+            writeln!(page, "| `{}` | {what} |", escaped(&command)).unwrap();
+        }
+    }
+    page += "\nCommands of a mode around are understood too, and lead there.\n\n### Refused by name\n\n\
+             | command | why |\n| --- | --- |\n";
+    for (command, why) in crate::config::UNSUPPORTED {
+        writeln!(page, "| `{command}` | {why} |").unwrap();
+    }
+    page += "\n### Accepted without effect\n\n";
+    for line in crate::config::TOLERATED {
+        writeln!(page, "* `{line}`").unwrap();
+    }
+    page + "\n" + CONSOLE
+}
+
+#[test]
+fn the_page_of_commands_is_current() {
+    let now = page();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/commands.md");
+    if std::env::var_os("SWACT_RECORD").is_some() {
+        std::fs::write(file, &now).unwrap();
+        return;
+    }
+    let recorded = std::fs::read_to_string(file).unwrap_or_default();
+    for (at, (now, recorded)) in now.lines().zip(recorded.lines()).enumerate() {
+        assert_eq!(now, recorded, "line {} of docs/commands.md: run once with SWACT_RECORD=1", at + 1);
+    }
+    assert_eq!(now.len(), recorded.len());
+}

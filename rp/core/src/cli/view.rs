@@ -1,0 +1,300 @@
+//! What the command line sees of its route processor: plain data that the owner fills for each line.
+
+use super::Debug;
+use crate::config::Config;
+use fabric_proto::{
+    fib::{Family, Mac, PathList, Prefix},
+    id::{LcSlot, PortId, RpSlot},
+    redundancy::Mode,
+};
+use std::{net::IpAddr, time::Duration};
+
+/// A snapshot of the route processor and its chassis for one command.
+pub struct View<'a> {
+    /// Slot of this route processor.
+    pub slot: RpSlot,
+    /// Platform profile, for example `native`.
+    pub platform: &'a str,
+    /// Wall clock, since 1970-01-01 00:00 UTC.
+    pub clock: Duration,
+    /// Since the chassis was last reloaded; a switchover does not end it.
+    pub system_uptime: Duration,
+    /// Why this route processor last started, for `show version`.
+    pub restart_reason: &'a str,
+    /// The running configuration. Empty default where there is none yet.
+    pub running: &'a Config,
+    /// The startup configuration's text, if one is stored.
+    pub startup: Option<&'a str>,
+    /// How redundancy stands.
+    pub redundancy: RedundancyView,
+    /// Line cards that are present or expected, by slot.
+    pub line_cards: Vec<LineCardView>,
+    /// Ports that are configured, in order.
+    pub ports: Vec<PortView>,
+    /// Configuration sessions, and how the standby follows.
+    pub config: ConfigView,
+    /// Debugging.
+    pub debug: DebugView<'a>,
+    /// Routing and forwarding tables.
+    pub tables: &'a dyn Tables,
+}
+
+/// One port, as a row of the IF-MIB's tables (RFC 2863) would have it; its configuration is the running one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortView {
+    /// The port.
+    pub port: PortId,
+    /// `ifIndex`: the same on both units and in every term.
+    pub index: u32,
+    /// `ifPhysAddress`.
+    pub mac: Mac,
+    /// `ifOperStatus`: whether the port has carrier; `None` where its line card has not said.
+    pub link: Option<bool>,
+    /// Since when, where known (`ifLastChange`).
+    pub since: Option<Duration>,
+}
+
+/// Configuration sessions, and how the standby follows the running configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigView {
+    /// The session that is in configuration mode.
+    pub owner: Option<u64>,
+    /// Why configuration mode is refused now.
+    pub refused: Option<String>,
+    /// What was sent to the standby, or run as standby, since this program started.
+    pub sync: ConfigSyncCounts,
+}
+
+/// How the running configuration was synchronised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConfigSyncCounts {
+    /// Whole configurations.
+    pub whole: u64,
+    /// Single commands.
+    pub commands: u64,
+    /// Records that the standby could not follow; each breaks the sync.
+    pub failed: u64,
+}
+
+/// Debugging.
+#[derive(Clone, Debug, Default)]
+pub struct DebugView<'a> {
+    /// What is debugged.
+    pub kinds: Debug,
+    /// The messages kept, oldest first, each with its time since 1970.
+    pub log: Vec<(Duration, &'a str)>,
+}
+
+/// How redundancy stands.
+#[derive(Clone, Debug)]
+pub struct RedundancyView {
+    /// This unit.
+    pub my: UnitView,
+    /// The other unit; its state is `UNKNOWN` or `DISABLED` where it cannot be heard.
+    pub peer: UnitView,
+    /// Whether the peer is present (duplex).
+    pub duplex: bool,
+    /// Whether this is the primary unit (slot A).
+    pub primary: bool,
+    /// Whether messages from the peer arrive.
+    pub communications: bool,
+    /// Why a forced switchover is not allowed now; `None` when it is.
+    pub manual_swact_refused: Option<String>,
+    /// Mode as operated, which can be lower than configured (`running.redundancy.mode`).
+    pub operating: Mode,
+    /// Switchovers since the chassis was reloaded.
+    pub switchovers: u32,
+    /// Times the standby was lost.
+    pub standby_failures: u32,
+    /// Silence after which the peer is declared dead.
+    pub switchover_timer: Duration,
+    /// How long a client may take over one progression.
+    pub client_notification_timer: Duration,
+    /// RF clients, in `clientSeq` order.
+    pub clients: Vec<ClientView>,
+    /// Counters of the redundancy facility, in order of display.
+    pub counters: Vec<CounterView>,
+    /// `show redundancy history`, oldest first.
+    pub history: Vec<HistoryView>,
+    /// `show redundancy switchover history`, oldest first.
+    pub switchover_history: Vec<SwitchoverView>,
+}
+
+/// One unit of the redundant pair.
+#[derive(Clone, Debug)]
+pub struct UnitView {
+    /// Its slot.
+    pub slot: RpSlot,
+    /// Its RF state.
+    pub state: RfStateView,
+    /// How long it has been in that state.
+    pub in_state: Duration,
+    /// Release of the image it runs; `None` when it is not known.
+    pub release: Option<String>,
+}
+
+/// An RF state: number and name of the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RfStateView {
+    /// 0 to 16.
+    pub number: u8,
+    /// `ACTIVE`, `STANDBY HOT`, …
+    pub name: String,
+}
+
+impl RfStateView {
+    /// Whether the unit is the active one (`ACTIVE-FAST` to `ACTIVE`).
+    pub fn is_active(&self) -> bool {
+        (9..=13).contains(&self.number)
+    }
+
+    /// Whether the unit is a standby, of whatever warmth.
+    pub fn is_standby(&self) -> bool {
+        matches!(self.number, 4..=8 | 16)
+    }
+}
+
+/// A client of the redundancy facility.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientView {
+    /// `clientID`.
+    pub id: u32,
+    /// `clientSeq`: progressions visit clients in this order.
+    pub seq: u32,
+    /// Its name.
+    pub name: String,
+}
+
+/// One counter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CounterView {
+    /// As displayed, for example `comm link up`; its JSON key has underscores for spaces.
+    pub name: String,
+    /// The count.
+    pub value: u64,
+}
+
+/// One line of the redundancy facility's event log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryView {
+    /// Since the chassis was reloaded.
+    pub at: Duration,
+    /// What, for example `*my state = INITIALIZATION(2) *peer state = DISABLED(1)`.
+    pub text: String,
+}
+
+/// One switchover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwitchoverView {
+    /// Active before.
+    pub previous: RpSlot,
+    /// Active after.
+    pub current: RpSlot,
+    /// `user forced`, `active unit failed`, …
+    pub reason: String,
+    /// When, on the wall clock, since 1970.
+    pub at: Duration,
+}
+
+/// One line-card slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineCardView {
+    /// The slot.
+    pub slot: LcSlot,
+    /// How far it is.
+    pub state: LineCardState,
+    /// Number of ports, 0 when not known.
+    pub ports: u8,
+    /// How long it has been in that state.
+    pub in_state: Duration,
+    /// Routes that it holds, IPv4 and IPv6.
+    pub routes: [u64; 2],
+}
+
+/// How far a line card is, as the active route processor sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineCardState {
+    /// Expected and not connected.
+    Absent,
+    /// Connected, being adopted.
+    Adopting,
+    /// It obeys this active; its table is being compared or sent.
+    Syncing,
+    /// Its table equals the active's.
+    InSync,
+    /// This unit is the standby and talks to no line card.
+    NotOwned,
+}
+
+/// The routing and forwarding tables as show commands ask for them.
+pub trait Tables {
+    /// Every prefix in the routing table of `family`, in any order.
+    fn visit_routes(&self, family: Family, visit: &mut dyn FnMut(Prefix));
+    /// The route to exactly `prefix`.
+    fn route(&self, prefix: Prefix) -> Option<RouteView>;
+    /// The longest route for `address`.
+    fn route_to(&self, address: IpAddr) -> Option<RouteView>;
+    /// Number of routes of `family` by source, without those of count zero.
+    fn route_counts(&self, family: Family) -> Vec<(RouteSource, u64)>;
+
+    /// Every prefix in the forwarding table of `family`, in any order.
+    fn visit_fib(&self, family: Family, visit: &mut dyn FnMut(Prefix));
+    /// The forwarding entry of exactly `prefix`.
+    fn fib(&self, prefix: Prefix) -> Option<PathList>;
+    /// The longest forwarding entry for `address`.
+    fn fib_to(&self, address: IpAddr) -> Option<(Prefix, PathList)>;
+    /// Size of the forwarding table of `family`.
+    fn fib_counts(&self, family: Family) -> FibCounts;
+}
+
+/// Size of a forwarding table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FibCounts {
+    /// Prefixes.
+    pub prefixes: u64,
+    /// Path lists, of both families.
+    pub path_lists: u64,
+    /// Term of the active that numbered the batches; 0 for none.
+    pub epoch: u64,
+    /// Batches since that term began.
+    pub seq: u64,
+}
+
+/// A route as `show ip route` has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteView {
+    /// Where to.
+    pub prefix: Prefix,
+    /// Who said so.
+    pub source: RouteSource,
+    /// Administrative distance.
+    pub distance: u8,
+    /// Metric.
+    pub metric: u32,
+    /// How old it is; `None` for routes that have no age (connected, static).
+    pub age: Option<Duration>,
+    /// Its paths.
+    pub paths: Vec<RoutePath>,
+}
+
+/// One path of a route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RoutePath {
+    /// The next hop; `None` for a connected route and for Null0.
+    pub next_hop: Option<IpAddr>,
+    /// The port; `None` for Null0 and for a next hop that is on no port.
+    pub port: Option<PortId>,
+}
+
+/// Who announced a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RouteSource {
+    /// An interface's subnet.
+    Connected,
+    /// An interface's own address.
+    Local,
+    /// Configured.
+    Static,
+    /// The route feed (shown as `B`).
+    Bgp,
+}

@@ -1,0 +1,467 @@
+use super::*;
+use proptest::{collection, option, prelude::*};
+use std::fmt::Write as _;
+
+const EDGE: &str = "\
+! a chassis of two line cards
+version 2.0
+service timestamps debug datetime msec
+hostname pe1
+!
+boot system bootflash:swact-2.0
+config-register 0x2102
+hw-module slot A image bootflash:swact-2.0
+hw-module slot B image bootflash:swact-2.1
+ip cef distributed
+ipv6 unicast-routing
+ipv6 cef distributed
+redundancy
+ mode rpr-plus
+ switchover timer 2
+ crashdump-timeout 01:00
+ main-cpu
+  auto-sync standard
+!
+interface GigabitEthernet1/1
+ description to t1, port 1
+ ip address 10.0.1.1 255.255.255.0
+ ipv6 address 2001:db8:1::1/64
+ no shutdown
+interface Gi 2/1
+ mtu 9000
+ ip address 10.0.2.1 255.255.255.0
+ shutdown
+ no snmp trap link-status
+!
+boot-end-marker
+snmp-server enable traps snmp linkup
+ip route 192.0.2.0 255.255.255.0 10.0.1.2
+ip route 192.0.2.0 255.255.255.0 10.0.1.3 20
+ip route 0.0.0.0 0.0.0.0 Null0 250
+ipv6 route 2001:db8:f::/48 2001:db8:1::2
+arp 10.0.1.2 0200.0a00.0102 arpa
+ipv6 neighbor 2001:db8:1::2 Gi1/1 0200.0a00.0102
+end
+";
+
+fn edge() -> Config {
+    Config::parse(EDGE, "edge.cfg").unwrap()
+}
+
+fn error(text: &str) -> ConfigError {
+    Config::parse(text, "pe1.cfg").unwrap_err()
+}
+
+#[test]
+fn a_whole_file_is_understood() {
+    let config = edge();
+    assert_eq!(config.hostname, "pe1");
+    assert_eq!(config.redundancy.mode, Mode::RprPlus);
+    assert_eq!(config.redundancy.crashdump_timeout, Duration::from_secs(3600));
+    assert_eq!(config.redundancy.switchover_timer, Some(Duration::from_secs(2)));
+    assert_eq!(config.link_traps, LinkTraps { down: false, up: true });
+    assert_eq!(config.redundancy.auto_sync, AutoSync::STANDARD);
+    let port: PortId = "2/1".parse().unwrap();
+    let other = &config.interfaces[&port];
+    assert!(other.shutdown && !other.link_trap);
+    assert_eq!(other.mtu, 9000);
+    assert_eq!(config.routes.len(), 4);
+    assert_eq!(config.slot_images[&RpSlot::B], ["bootflash:swact-2.1"]);
+    let neighbours: Vec<_> = config.resolved_neighbours().collect();
+    assert_eq!(neighbours.len(), 2);
+    assert!(neighbours.iter().all(|(_, mac, at)| *mac == [2, 0, 10, 0, 1, 2] && at.to_string() == "1/1"));
+}
+
+#[test]
+fn the_running_configuration_reads_as_routers_write_it() {
+    let text = edge().render();
+    let expected = "\
+!
+version 2.0
+service timestamps debug datetime msec
+!
+hostname pe1
+!
+boot-start-marker
+boot system bootflash:swact-2.0
+boot-end-marker
+!
+config-register 0x2102
+hw-module slot A image bootflash:swact-2.0
+hw-module slot B image bootflash:swact-2.1
+!
+ip cef distributed
+ipv6 unicast-routing
+ipv6 cef distributed
+!
+redundancy
+ mode rpr-plus
+ switchover timer 2
+ crashdump-timeout 60
+ main-cpu
+  auto-sync standard
+!
+interface GigabitEthernet1/1
+ description to t1, port 1
+ ip address 10.0.1.1 255.255.255.0
+ ipv6 address 2001:db8:1::1/64
+!
+interface GigabitEthernet2/1
+ mtu 9000
+ ip address 10.0.2.1 255.255.255.0
+ shutdown
+ no snmp trap link-status
+!
+ip route 0.0.0.0 0.0.0.0 Null0 250
+ip route 192.0.2.0 255.255.255.0 10.0.1.2
+ip route 192.0.2.0 255.255.255.0 10.0.1.3 20
+ipv6 route 2001:db8:f::/48 2001:db8:1::2
+arp 10.0.1.2 0200.0a00.0102 arpa
+ipv6 neighbor 2001:db8:1::2 GigabitEthernet1/1 0200.0a00.0102
+!
+snmp-server enable traps snmp linkup
+!
+end
+";
+    assert_eq!(text, expected);
+    assert_eq!(Config::parse(&text, "running").unwrap(), edge());
+}
+
+#[test]
+fn saved_output_of_show_commands_reads_back() {
+    let text = format!("Building configuration...\n\nCurrent configuration : 99 bytes\n{}", edge());
+    assert_eq!(Config::parse(&text, "saved").unwrap(), edge());
+}
+
+#[test]
+fn errors_name_file_line_column_and_word() {
+    for (text, message) in [
+        (
+            "hostname pe1\nredundancy\n mode bogus\n",
+            "pe1.cfg:3:7: 'bogus' is not valid here; expected one of: hsa, rpr, rpr-plus, sso",
+        ),
+        (
+            "router bgp 65000\n",
+            "pe1.cfg:1:1: 'router bgp' is not supported: routes come from the route feed and from static routes; there is no routing process to configure",
+        ),
+        (
+            "interface 1/1\n ip address 10.0.0.1 255.0.255.0\n",
+            "pe1.cfg:2:22: '255.0.255.0': the mask has holes: its ones must stand together on the left",
+        ),
+        ("interface Serial1/1\n", "pe1.cfg:1:11: 'Serial1/1': this chassis has GigabitEthernet ports only"),
+        ("redundancy\n crashdump-timeout 1081\n", "pe1.cfg:2:20: '1081': not in the range 0 to 1080"),
+        ("redundancy\n crashdump-timeout 18:01\n", "pe1.cfg:2:20: '18:01': not a time up to 18:00"),
+        ("redundancy\n switchover timer 0\n", "pe1.cfg:2:19: '0': not in the range 1 to 3600"),
+        ("vrf definition red\n", "pe1.cfg:1:1: 'vrf definition' is not supported: there are no VRFs yet"),
+        ("vpdn-group 1\n", "pe1.cfg:1:1: 'vpdn-group' is not supported: there are no L2TP sessions yet"),
+        ("no mpls ip\n", "pe1.cfg:1:4: 'mpls' is not supported: there are no labels yet"),
+        ("snmp-server host 10.0.0.1\n", "pe1.cfg:1:1: 'snmp-server host' is not supported: there is no SNMP agent"),
+        (
+            "interface 1/1\n encap dot1Q 5\n",
+            "pe1.cfg:2:2: 'encapsulation' is not supported: ports are untagged Ethernet",
+        ),
+        (
+            "ip route 10.0.0.1 255.0.0.0 Null0\n",
+            "pe1.cfg:1:10: '10.0.0.1': has bits set beyond the mask; did you mean 10.0.0.0/8?",
+        ),
+        ("ip route 10.0.0.0 255.0.0.0\n", "pe1.cfg:1:29: the command is incomplete; expected one of: A.B.C.D, Null0"),
+        ("arp 10.0.0.1 0100.5e00.0001 arpa\n", "pe1.cfg:1:14: '0100.5e00.0001': not the address of one station"),
+        ("no ip cef\n", "pe1.cfg:1:1: 'no ip cef' is not supported: line cards always forward on their own tables"),
+        ("end\nhostname x\n", "pe1.cfg:2:1: 'hostname' is not valid here; expected nothing after 'end'"),
+        (
+            "interface 1/1\n ip address 10.0.0.1 255.0.0.0\ninterface 1/2\n ip address 10.1.0.1 255.255.0.0\n",
+            "pe1.cfg:4:13: '10.1.0.1': 10.1.0.0/16 overlaps with 10.0.0.0/8 of GigabitEthernet1/1",
+        ),
+        (
+            "interface 1/1\n ip address 10.0.0.0 255.0.0.0\n",
+            "pe1.cfg:2:13: '10.0.0.0': the network's or broadcast address of 10.0.0.0/8",
+        ),
+    ] {
+        assert_eq!(error(text).to_string(), message);
+    }
+}
+
+#[test]
+fn every_command_of_the_grammar_has_an_effect_and_every_word_a_help_text() {
+    use crate::grammar::{Shape, Token, words};
+    for mode in
+        [ConfigMode::Global, ConfigMode::Redundancy, ConfigMode::MainCpu, ConfigMode::Interface("1/1".parse().unwrap())]
+    {
+        let grammar = mode.grammar();
+        for command in grammar.commands {
+            let mut line = String::new();
+            for (at, token) in command.tokens.iter().enumerate() {
+                let word = match token {
+                    Token::Keyword(word) => {
+                        assert_ne!(grammar.text(&[], word), "", "'{word}' has no help");
+                        (*word).to_owned()
+                    }
+                    Token::Argument(Shape::Number(min, _)) => min.to_string(),
+                    Token::Argument(Shape::Mask) => "255.255.255.0".to_owned(),
+                    Token::Argument(Shape::Ipv4) if line.contains("ip route") && at < 5 => "10.0.0.0".to_owned(),
+                    Token::Argument(Shape::Ipv4) => "10.0.0.1".to_owned(),
+                    Token::Argument(Shape::Ipv6) => "2001:db8::1".to_owned(),
+                    Token::Argument(Shape::Ipv6Length) => "2001:db8::/64".to_owned(),
+                    Token::Argument(Shape::Mac) => "0200.0000.0001".to_owned(),
+                    Token::Argument(Shape::Port) => "1/1".to_owned(),
+                    Token::Argument(Shape::RpSlot) => "A".to_owned(),
+                    Token::Argument(Shape::HoursMinutes) => "0:05".to_owned(),
+                    Token::Argument(Shape::Register) => "0x2102".to_owned(),
+                    Token::Argument(_) => "text".to_owned(),
+                };
+                write!(line, "{word} ").unwrap();
+            }
+            line = line.replace("ip route 10.0.0.1 ", "ip route 10.0.0.0 ");
+            let (does, found) = grammar.parse(&words(&line)).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(does, command.does, "{line}");
+            match effect::perform(&mut Config::default(), mode, does, &found) {
+                Ok(_) => {}
+                Err(error) => assert!(matches!(error.problem, Problem::Unsupported(_)), "{line}: {error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_session_walks_the_modes() {
+    let running = edge();
+    let mut session = ConfigSession::default();
+    let mut apply = |line: &str| {
+        let applied = session.apply_line(&running, line);
+        (applied, session.mode().prompt())
+    };
+    assert_eq!(apply("red"), (Ok(Applied::default()), "(config-red)"));
+    let (applied, _) = apply("mode sso");
+    let applied = applied.unwrap();
+    assert_eq!(applied.changes, [ConfigChange::RedundancyMode]);
+    assert_eq!(applied.config.unwrap().redundancy.mode, Mode::Sso);
+    assert_eq!(apply("main-cpu").1, "(config-r-mc)");
+    assert_eq!(apply("no auto-sync run").0.unwrap().changes, [ConfigChange::AutoSync]);
+    assert!(apply("bogus").0.is_err());
+    assert_eq!(apply("crashdump-timeout 60"), (Ok(Applied::default()), "(config-red)"));
+    assert_eq!(apply("crashdump-timeout 1:00"), (Ok(Applied::default()), "(config-red)"));
+    assert_eq!(apply("crash sec 90").0.unwrap().changes, [ConfigChange::CrashdumpTimeout]);
+    assert_eq!(apply("switch timer msec 2000"), (Ok(Applied::default()), "(config-red)"));
+    assert_eq!(apply("no switchover timer").0.unwrap().changes, [ConfigChange::SwitchoverTimer]);
+    let port = "1/1".parse().unwrap();
+    assert_eq!(apply("int gi1/1").1, "(config-if)");
+    assert_eq!(apply("no ip addr").0.unwrap().changes, [ConfigChange::Interface(port)]);
+    assert_eq!(apply("no snmp trap link-status").0.unwrap().changes, [ConfigChange::LinkTraps]);
+    assert_eq!(apply("exit").1, "(config)");
+    assert_eq!(apply("no snmp-server enable traps").0.unwrap().changes, [ConfigChange::LinkTraps]);
+    let prefix = "192.0.2.0/24".parse().unwrap();
+    assert_eq!(apply("no ip route 192.0.2.0 255.255.255.0").0.unwrap().changes, [ConfigChange::Route(prefix)]);
+    assert_eq!(apply("no arp 10.0.1.2").0.unwrap().changes, [ConfigChange::Neighbour("10.0.1.2".parse().unwrap())]);
+    assert!(apply("end").0.unwrap().left);
+}
+
+/// "In effect, the command is run on both": whatever is typed, in whatever mode, leaves both with the same.
+#[test]
+fn the_standby_runs_the_commands_and_holds_the_same() {
+    let mut active = edge();
+    let mut standby = Config::default().follow(&SyncRecord::Whole(active.render())).unwrap();
+    let mut session = ConfigSession::default();
+    for line in [
+        "hostname core",
+        "redundancy",
+        "crashdump-timeout seconds 7",
+        "main-cpu",
+        "no auto-sync startup-config",
+        "int gi2/2",
+        "ip address 10.0.3.1 255.255.255.0",
+        "no snmp trap link-status",
+        "no ip route 0.0.0.0 0.0.0.0",
+        "int 2/1",
+        "no shut",
+        "ipv6 route 2001:db8:e::/48 Null0",
+    ] {
+        let path = session.mode().path();
+        let applied = session.apply_line(&active, line).unwrap();
+        let Some(config) = applied.config else { continue };
+        active = config;
+        let lines = format!("{path}{line}\n");
+        let record = SyncRecord::Command { lines, digest: active.digest() };
+        let record = SyncRecord::decode(record.encode().as_bytes()).unwrap();
+        standby = standby.follow(&record).unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert_eq!(standby, active, "{line}");
+    }
+}
+
+#[test]
+fn a_standby_that_cannot_follow_says_why_and_stays_as_it_is() {
+    let standby = edge();
+    let record = |lines: &str, digest| SyncRecord::Command { lines: lines.to_owned(), digest };
+    let follow = |record: &SyncRecord| standby.follow(record).unwrap_err().to_string();
+    assert_eq!(follow(&record("hostname x\n", 1)), "after 'hostname x' the configurations differ");
+    assert!(follow(&record("frobnicate\n", 1)).starts_with("the standby refuses 'frobnicate': "));
+    assert!(follow(&SyncRecord::Whole("mode sso\n".to_owned())).starts_with("running-config:1:1: "));
+    for bytes in [&b"nonsense"[..], b"command zz\nx", b"\xff"] {
+        assert_eq!(SyncRecord::decode(bytes), Err(SyncError::Malformed));
+    }
+}
+
+#[test]
+fn tolerated_lines_keep_their_order_and_are_taken_back() {
+    let text = "service timestamps debug datetime\nservice timestamps log uptime\nip classless\n";
+    let config = Config::parse(text, "a.cfg").unwrap();
+    assert_eq!(config.tolerated, text.lines().collect::<Vec<_>>());
+    let config = Config::parse(&format!("{text}no service timestamps\n"), "a.cfg").unwrap();
+    assert_eq!(config.tolerated, ["ip classless", "no service timestamps"]);
+}
+
+#[test]
+fn images_on_flash_are_cleared_together() {
+    let text = "boot system flash disk0:a\nboot system tftp b 10.0.0.1\nboot system flash c\nno boot system flash\n";
+    assert_eq!(Config::parse(text, "a.cfg").unwrap().boot_system, ["tftp b 10.0.0.1"]);
+}
+
+#[test]
+fn hundreds_of_neighbours_make_a_short_list_of_changes() {
+    let mut text = EDGE.replace("end\n", "");
+    for host in 10..=250 {
+        writeln!(text, "arp 10.0.1.{host} 0200.0a00.{host:04x} arpa").unwrap();
+    }
+    let config = Config::parse(&text, "many.cfg").unwrap();
+    assert_eq!(edge().diff(&config).len(), 241);
+    assert_eq!(config.diff(&config), []);
+}
+
+fn text() -> impl Strategy<Value = String> {
+    "[!-~]([ -~]{0,20}[!-~])?"
+}
+
+fn word() -> impl Strategy<Value = String> {
+    "[a-z0-9:._-]{1,12}"
+}
+
+fn v4_prefix() -> impl Strategy<Value = Prefix> {
+    (any::<u32>(), 0..=32u8).prop_map(|(bits, len)| Prefix::covering(Ipv4Addr::from(bits).into(), len).unwrap())
+}
+
+fn v6_prefix() -> impl Strategy<Value = Prefix> {
+    (any::<u128>(), 0..=128u8).prop_map(|(bits, len)| Prefix::from_bits(Family::V6, bits, len))
+}
+
+fn host(family: Family) -> impl Strategy<Value = IpAddr> {
+    (1..200u8, any::<u16>()).prop_map(move |(high, low)| match family {
+        Family::V4 => Ipv4Addr::new(high, 0, (low >> 8) as u8, low as u8).into(),
+        Family::V6 => IpAddr::V6((0x2001_0db8u128 << 96 | u128::from(high) << 64 | (u128::from(low) + 1)).into()),
+    })
+}
+
+fn routes() -> impl Strategy<Value = BTreeMap<StaticRoute, u8>> {
+    let route = |prefix: BoxedStrategy<Prefix>, family| {
+        let target = option::of(host(family)).prop_map(|hop| hop.map_or(RouteTarget::Null0, RouteTarget::Via));
+        (prefix, target).prop_map(|(prefix, target)| StaticRoute { prefix, target })
+    };
+    let any = prop_oneof![route(v4_prefix().boxed(), Family::V4), route(v6_prefix().boxed(), Family::V6)];
+    collection::btree_map(any, 1..=255u8, 0..20)
+}
+
+fn port() -> impl Strategy<Value = PortId> {
+    (1..9u8, 1..9u8).prop_map(|(slot, port)| PortId { slot: fabric_proto::id::LcSlot(slot), port })
+}
+
+fn neighbours() -> impl Strategy<Value = BTreeMap<IpAddr, Neighbour>> {
+    let mac = || any::<[u8; 4]>().prop_map(|[a, b, c, d]| [2, 0, a, b, c, d]);
+    let v4 = (host(Family::V4), mac(), option::of(port()));
+    let v6 = (host(Family::V6), mac(), port().prop_map(Some));
+    let neighbour = prop_oneof![v4, v6].prop_map(|(address, mac, port)| (address, Neighbour { mac, port }));
+    collection::vec(neighbour, 0..20).prop_map(|all| all.into_iter().collect())
+}
+
+/// Subnets by port, so that they never overlap.
+fn interfaces() -> impl Strategy<Value = BTreeMap<PortId, Interface>> {
+    let section = (option::of(text()), any::<[bool; 3]>(), any::<bool>(), 576..9217u16);
+    collection::btree_map(port(), section, 0..8).prop_map(|all| {
+        let section = |(port, (description, [v4, v6, shutdown], link_trap, mtu)): (PortId, (_, [bool; 3], _, _))| {
+            let (slot, number) = (port.slot.0, port.port);
+            let ipv4 = v4.then(|| InterfaceAddress { address: Ipv4Addr::new(10, slot, number, 1).into(), len: 24 });
+            let net = 0x2001_0db8u128 << 96 | u128::from(slot) << 72 | u128::from(number) << 64;
+            let ipv6 = v6.then(|| InterfaceAddress { address: IpAddr::V6((net | 1).into()), len: 64 });
+            (port, Interface { description, ipv4, ipv6: ipv6.into_iter().collect(), shutdown, mtu, link_trap })
+        };
+        all.into_iter().map(section).collect()
+    })
+}
+
+fn redundancy() -> impl Strategy<Value = RedundancyConfig> {
+    let timer = option::of(20..60_000u64);
+    let parts = (0..4usize, any::<[bool; 2]>(), 0..=64_800u64, timer);
+    parts.prop_map(|(mode, [startup_config, running_config], seconds, timer)| RedundancyConfig {
+        mode: Mode::ALL[mode],
+        auto_sync: AutoSync { startup_config, running_config },
+        switchover_timer: timer.map(Duration::from_millis),
+        crashdump_timeout: Duration::from_secs(seconds),
+    })
+}
+
+prop_compose! {
+    fn config()(
+        hostname in "[a-zA-Z0-9][a-zA-Z0-9_.-]{0,20}",
+        version in option::of(word()),
+        redundancy in redundancy(),
+        interfaces in interfaces(),
+        routes in routes(),
+        neighbours in neighbours(),
+        flags in any::<[bool; 4]>(),
+        boot_system in collection::btree_set(text(), 0..3),
+        config_register in any::<u16>(),
+        slot_images in collection::btree_map((0..3usize).prop_map(|slot| RpSlot::ALL[slot]), collection::vec(word(), 1..2), 0..3),
+        tolerated in collection::btree_set("service timestamps( [a-z]{1,5}){0,2}", 0..3),
+    ) -> Config {
+        Config {
+            hostname, version, redundancy, interfaces, routes, neighbours,
+            ipv6_routing: flags[0], ipv6_cef: flags[1],
+            boot_system: boot_system.into_iter().collect(),
+            link_traps: LinkTraps { down: flags[2], up: flags[3] },
+            config_register, slot_images, tolerated: tolerated.into_iter().collect(),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_rendered_parses_back_to_the_same(config in config()) {
+        let text = config.render();
+        let back = Config::parse(&text, "running").map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+        prop_assert_eq!(&back, &config, "{}", text);
+    }
+
+    #[test]
+    fn a_difference_is_empty_exactly_between_equals(old in config(), new in config()) {
+        prop_assert_eq!(old.diff(&new).is_empty(), old == new);
+        prop_assert_eq!(old.diff(&new), new.diff(&old));
+        prop_assert!(old.diff(&old).is_empty());
+    }
+
+    #[test]
+    fn arbitrary_text_does_not_panic(text in "\\PC*") {
+        let _ = Config::parse(&text, "any");
+    }
+
+    #[test]
+    fn lines_of_real_words_do_not_panic_and_errors_change_nothing(
+        lines in collection::vec(collection::vec(prop_oneof![
+            Just("no"), Just("ip"), Just("ipv6"), Just("route"), Just("address"), Just("interface"), Just("1/1"),
+            Just("10.0.0.1"), Just("255.255.255.0"), Just("2001:db8::1/64"), Just("Null0"), Just("arp"), Just("arpa"),
+            Just("0200.0000.0001"), Just("redundancy"), Just("mode"), Just("sso"), Just("exit"), Just("end"), Just("300"),
+        ], 0..6), 0..12)
+    ) {
+        let mut session = ConfigSession::default();
+        let mut running = Config::default();
+        for words in lines {
+            let before = session.clone();
+            match session.apply_line(&running, &words.join(" ")) {
+                Ok(applied) => {
+                    if let Some(config) = applied.config {
+                        prop_assert!(!applied.changes.is_empty());
+                        running = config;
+                    }
+                }
+                Err(_) => prop_assert_eq!(&before, &session),
+            }
+        }
+        prop_assert_eq!(Config::parse(&running.render(), "running"), Ok(running));
+    }
+}

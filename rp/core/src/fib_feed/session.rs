@@ -1,0 +1,284 @@
+//! The active's sessions with line cards.
+
+mod card;
+
+use super::{FibMaster, chunk::Chunks};
+use card::Card;
+use fabric_proto::{
+    id::{Epoch, LcSlot, RpSlot},
+    linecard::{Adoption, FromLc, PortConfig, ToLc},
+    operator::EventKind,
+    time::Instant,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+/// Most updates that a line card may leave unanswered. With batches of up to 64 KiB that is 2 MiB in flight:
+/// enough to keep a card busy over any fabric delay, little enough to let a slow one cost nothing but memory.
+pub const WINDOW: u64 = 32;
+
+/// What can happen to the sessions.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A line card's connection is up: adopt it.
+    Connected {
+        /// The card.
+        slot: LcSlot,
+        /// What it shall do with its tables; a card that comes back in the same term keeps them in any case.
+        adoption: Adoption,
+    },
+    /// The card's connection ended.
+    Disconnected {
+        /// The card.
+        slot: LcSlot,
+    },
+    /// A card's ports as configured: sent at once, and again after every adoption.
+    Ports {
+        /// The card.
+        slot: LcSlot,
+        /// Its ports.
+        ports: Vec<PortConfig>,
+    },
+    /// A card said something.
+    Message {
+        /// The card.
+        slot: LcSlot,
+        /// What.
+        message: FromLc,
+    },
+    /// The table has changed.
+    TableChanged,
+    /// The RIB is complete, and what was stale is withdrawn.
+    Converged,
+}
+
+/// What the sessions ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send to a card, in order.
+    Send {
+        /// The card.
+        slot: LcSlot,
+        /// What.
+        message: ToLc,
+    },
+    /// A card obeys this term.
+    Adopted {
+        /// The card.
+        slot: LcSlot,
+        /// What it did with its tables.
+        how: Adoption,
+    },
+    /// A card's table equals the RP's: for the first time since its adoption, or after a repair.
+    InSync {
+        /// The card.
+        slot: LcSlot,
+        /// Buckets that had to be sent again.
+        buckets: u32,
+        /// Routes sent since adoption.
+        routes: u64,
+    },
+    /// A card confirmed that it holds the complete table and that nothing in it is stale.
+    Confirmed {
+        /// The card.
+        slot: LcSlot,
+    },
+    /// A port of a card came up or went down.
+    PortState {
+        /// The card.
+        slot: LcSlot,
+        /// The port on it.
+        port: u8,
+        /// Whether it carries traffic.
+        up: bool,
+    },
+    /// A card obeys a newer active: this RP must demote itself.
+    Fenced {
+        /// The epoch that the card obeys.
+        highest: Epoch,
+    },
+    /// A card was told to reset.
+    Reset {
+        /// The card.
+        slot: LcSlot,
+        /// Why.
+        reason: ResetReason,
+    },
+    /// A card's connection ended.
+    Lost {
+        /// The card.
+        slot: LcSlot,
+    },
+}
+
+/// Why a card is told to start from nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetReason {
+    /// Its table differs although all of it was sent.
+    Irreconcilable,
+    /// It answered something that makes no sense.
+    Misbehaved,
+}
+
+impl fmt::Display for ResetReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Irreconcilable => "its forwarding table differs although all of it was sent",
+            Self::Misbehaved => "it answered something that makes no sense",
+        })
+    }
+}
+
+impl Output {
+    /// The event that it stands for, if it is one.
+    pub fn event(&self) -> Option<EventKind> {
+        match self {
+            Self::Adopted { slot, how } => Some(EventKind::LcAdopted {
+                slot: *slot,
+                how: match how {
+                    Adoption::Keep => "keep".to_owned(),
+                    Adoption::Flush => "flush".to_owned(),
+                },
+            }),
+            Self::InSync { slot, buckets, routes } => {
+                Some(EventKind::LcInSync { slot: *slot, buckets: *buckets, routes: *routes })
+            }
+            Self::Reset { slot, reason } => Some(EventKind::LcReset { slot: *slot, reason: reason.to_string() }),
+            Self::Lost { slot } => Some(EventKind::LcLost { slot: *slot }),
+            // The owner logs its own fencing; a line card tells of its ports itself.
+            Self::Send { .. } | Self::Confirmed { .. } | Self::PortState { .. } | Self::Fenced { .. } => None,
+        }
+    }
+}
+
+/// How a session stands, for show commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionStatus {
+    /// The card.
+    pub slot: LcSlot,
+    /// What it is doing, in a word or two.
+    pub phase: &'static str,
+    /// Whether it confirmed that it holds the complete table.
+    pub confirmed: bool,
+    /// Last batch of the log that was sent.
+    pub sent_seq: u64,
+    /// Updates sent and not yet acknowledged.
+    pub unacknowledged: u64,
+    /// Routes sent since adoption.
+    pub routes: u64,
+    /// Buckets sent again since adoption.
+    pub buckets: u32,
+}
+
+/// The active's sessions with line cards, for one term.
+///
+/// ```text
+///                Keep, roots differ      Digests
+///  Adopting ──► Lists ───────────► Comparing ──► Repairing ──┐
+///     │          ▲ │ Flush, or an empty card                 │
+///     │          │ ├─────────────► Downloading ──────────────┤
+///     │          │ │ Keep, roots equal                       ▼
+///     │          │ └───────────────────────────────────► Following
+///     ▼          │ Digests: differs                          │ RIB converged
+///  Refused:      └─────────────────── Confirming ◄───────────┘
+///  fenced                              │       ▲ audit, some time after changes
+///                                InSync ▼       │
+///                                     Confirmed
+/// ```
+///
+/// The log runs beside all of it: a card is always sent every batch before anything else.
+#[derive(Debug)]
+pub struct FibFeed {
+    rp: RpSlot,
+    ports: BTreeMap<LcSlot, Vec<PortConfig>>,
+    cards: BTreeMap<LcSlot, Card>,
+    /// Cards that obeyed this term before: their tables are this term's, more or less.
+    known: BTreeSet<LcSlot>,
+    chunks: Chunks,
+    converged: bool,
+}
+
+impl FibFeed {
+    /// No sessions yet, on the RP in `rp`, for the term that the table has begun ([`FibMaster::begin_term`]).
+    pub fn new(rp: RpSlot) -> Self {
+        Self {
+            rp,
+            ports: BTreeMap::new(),
+            cards: BTreeMap::new(),
+            known: BTreeSet::new(),
+            chunks: Chunks::default(),
+            converged: false,
+        }
+    }
+
+    /// Takes one input (`None`: the deadline has passed), with the table that the sessions distribute; changes that
+    /// are still being gathered in it are flushed.
+    ///
+    /// As [`fabric_proto::machine::Machine::step`], with the table lent for the step.
+    pub fn step(&mut self, now: Instant, input: Option<Input>, fib: &mut FibMaster, out: &mut Vec<Output>) {
+        fib.flush();
+        match input {
+            None => self.cards.values_mut().for_each(|card| card.audit(now, fib)),
+            Some(Input::TableChanged) => {}
+            Some(Input::Converged) => self.converged = true,
+            Some(Input::Connected { slot, adoption }) => self.connected(slot, adoption, fib.position().epoch, out),
+            Some(Input::Disconnected { slot }) => {
+                if self.cards.remove(&slot).is_some() {
+                    out.push(Output::Lost { slot });
+                }
+            }
+            Some(Input::Ports { slot, ports }) => {
+                if self.cards.contains_key(&slot) {
+                    out.push(Output::Send { slot, message: ToLc::Ports(ports.clone()) });
+                }
+                self.ports.insert(slot, ports);
+            }
+            Some(Input::Message { slot, message }) => {
+                if let Some(card) = self.cards.get_mut(&slot) {
+                    card.heard(now, message, fib, out);
+                    if card.is_adopted() {
+                        self.known.insert(slot);
+                    }
+                }
+            }
+        }
+        for card in self.cards.values_mut() {
+            card.progress(now, self.converged, fib, &mut self.chunks, out);
+        }
+        if !self.cards.values().any(Card::is_downloading) {
+            self.chunks.clear();
+        }
+    }
+
+    /// When [`FibFeed::step`] wants to be called again without an input.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.cards.values().filter_map(Card::deadline).min()
+    }
+
+    /// Whether every connected card has confirmed that it holds the complete table.
+    pub fn all_confirmed(&self) -> bool {
+        self.cards.values().all(Card::is_confirmed)
+    }
+
+    /// Cards that confirmed that they hold the complete table.
+    pub fn confirmed(&self) -> Vec<LcSlot> {
+        self.cards.iter().filter(|(_, card)| card.is_confirmed()).map(|(slot, _)| *slot).collect()
+    }
+
+    /// Every session, by slot.
+    pub fn status(&self) -> Vec<SessionStatus> {
+        self.cards.values().map(Card::status).collect()
+    }
+
+    fn connected(&mut self, slot: LcSlot, how: Adoption, epoch: Epoch, out: &mut Vec<Output>) {
+        // A term empties a card once; a lost connection is no reason to stop forwarding.
+        let how = if self.known.contains(&slot) { Adoption::Keep } else { how };
+        self.cards.insert(slot, Card::new(slot, how));
+        out.push(Output::Send { slot, message: ToLc::Adopt { epoch, rp: self.rp, how } });
+        if let Some(ports) = self.ports.get(&slot) {
+            out.push(Output::Send { slot, message: ToLc::Ports(ports.clone()) });
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! One line card's session.
+
+use super::{Output, ResetReason, SessionStatus, WINDOW};
+use crate::fib_feed::{
+    FibMaster,
+    chunk::{self, Chunks},
+};
+use fabric_proto::{
+    fib::{BUCKETS, Batch, Family, PathListId, Position},
+    id::{Epoch, LcSlot},
+    linecard::{Adoption, FibPart, FibUpdate, FromLc, ToLc},
+    sabotage::{self, Sabotage},
+    time::Instant,
+};
+use std::{ops::Range, time::Duration};
+
+/// Comparisons that may fail before all of the table is sent again.
+const ROUNDS_MAX: u32 = 3;
+
+/// Time after a change until a confirmed card's table is compared again. Numbers of path lists are not
+/// in the digests, so two tables that mean the same can drift apart when a list changes; this finds it.
+const AUDIT_AFTER: Duration = Duration::from_secs(1);
+
+/// One line card's session.
+#[derive(Debug)]
+pub(super) struct Card {
+    slot: LcSlot,
+    how: Adoption,
+    phase: Phase,
+    /// Last batch of the log that was sent.
+    log: u64,
+    sent: u64,
+    acked: u64,
+    /// Comparisons that failed since the last confirmation.
+    rounds: u32,
+    /// Answers to come that belong to a comparison that was given up.
+    void_answers: u32,
+    routes: u64,
+    buckets: u32,
+    /// [`Output::InSync`] was pushed since the adoption or the last repair.
+    reported: bool,
+    confirmed: bool,
+    /// The end markers were sent.
+    ended: bool,
+}
+
+/// What a session is doing.
+#[derive(Debug)]
+enum Phase {
+    /// `Adopt` is sent; nothing else until the card answers.
+    Adopting,
+    /// Sends path lists from this number on.
+    Lists { from: PathListId, then: AfterLists },
+    /// Sends buckets from this one on to an empty card.
+    Downloading { from: usize },
+    /// Asked for digests, to be compared with those that the table had then.
+    Comparing { digests: Vec<u64> },
+    /// Sends these buckets, which replace the card's.
+    Repairing(Repair),
+    /// Everything is sent; waits until the RIB is complete.
+    Following,
+    /// Said `Converged`; the answer is about the table that had these digests.
+    Confirming { position: Position },
+    /// The card holds the complete table.
+    Confirmed { audit_at: Option<Instant> },
+    /// Told to reset; the connection is about to end.
+    Resetting,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum AfterLists {
+    /// The routes are equal.
+    Follow,
+    Download,
+    Compare,
+    SendAll,
+}
+
+/// Buckets to send again.
+#[derive(Debug)]
+enum Repair {
+    Some(std::vec::IntoIter<u16>),
+    All(Range<u16>),
+}
+
+impl Iterator for Repair {
+    type Item = u16;
+    fn next(&mut self) -> Option<u16> {
+        match self {
+            Self::Some(buckets) => buckets.next(),
+            Self::All(buckets) => buckets.next(),
+        }
+    }
+}
+
+impl Card {
+    /// A card to which `Adopt` was just sent.
+    pub(super) fn new(slot: LcSlot, how: Adoption) -> Self {
+        Self {
+            slot,
+            how,
+            phase: Phase::Adopting,
+            log: 0,
+            sent: 0,
+            acked: 0,
+            rounds: 0,
+            void_answers: 0,
+            routes: 0,
+            buckets: 0,
+            reported: false,
+            confirmed: false,
+            ended: false,
+        }
+    }
+
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    pub(super) fn is_adopted(&self) -> bool {
+        !matches!(self.phase, Phase::Adopting)
+    }
+
+    pub(super) fn is_downloading(&self) -> bool {
+        matches!(self.phase, Phase::Downloading { .. })
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Confirmed { audit_at } => audit_at,
+            Phase::Adopting
+            | Phase::Lists { .. }
+            | Phase::Downloading { .. }
+            | Phase::Comparing { .. }
+            | Phase::Repairing(_)
+            | Phase::Following
+            | Phase::Confirming { .. }
+            | Phase::Resetting => None,
+        }
+    }
+
+    pub(super) fn status(&self) -> SessionStatus {
+        SessionStatus {
+            slot: self.slot,
+            phase: match self.phase {
+                Phase::Adopting => "adopting",
+                Phase::Lists { .. } | Phase::Downloading { .. } => "downloading",
+                Phase::Comparing { .. } => "comparing",
+                Phase::Repairing(_) => "repairing",
+                Phase::Following => "following",
+                Phase::Confirming { .. } => "confirming",
+                Phase::Confirmed { .. } => "in sync",
+                Phase::Resetting => "resetting",
+            },
+            confirmed: self.confirmed,
+            sent_seq: self.log,
+            unacknowledged: self.sent - self.acked,
+            routes: self.routes,
+            buckets: self.buckets,
+        }
+    }
+
+    /// Something came from the card.
+    pub(super) fn heard(&mut self, now: Instant, message: FromLc, fib: &FibMaster, out: &mut Vec<Output>) {
+        match message {
+            FromLc::Adopted { epoch, root, routes, .. } => self.adopted(epoch, root, routes, fib, out),
+            FromLc::Refused { highest } => out.push(Output::Fenced { highest }),
+            FromLc::Ack { number } if (self.acked..=self.sent).contains(&number) => self.acked = number,
+            FromLc::Ack { .. } => self.reset(ResetReason::Misbehaved, out),
+            FromLc::Digests(_) | FromLc::InSync { .. } if self.void_answers > 0 => self.void_answers -= 1,
+            FromLc::Digests(digests) => self.digests(digests, out),
+            FromLc::InSync { .. } => self.in_sync(now, out),
+            FromLc::PortState { port, up } => out.push(Output::PortState { slot: self.slot, port, up }),
+        }
+    }
+
+    /// The time to look again has come, or another card's.
+    pub(super) fn audit(&mut self, now: Instant, fib: &FibMaster) {
+        let Phase::Confirmed { audit_at: Some(at) } = self.phase else { return };
+        if at <= now {
+            // A card that lags is looked at later: the comparison needs all of the log before it.
+            self.phase = if self.log == fib.position().seq && self.has_room() {
+                Phase::Following
+            } else {
+                Phase::Confirmed { audit_at: Some(now + AUDIT_AFTER) }
+            };
+        }
+    }
+
+    /// Sends what may be sent: the log first, then what the phase asks for, while the card answers.
+    pub(super) fn progress(
+        &mut self,
+        now: Instant,
+        converged: bool,
+        fib: &FibMaster,
+        chunks: &mut Chunks,
+        out: &mut Vec<Output>,
+    ) {
+        while self.has_room() {
+            match self.phase {
+                Phase::Adopting | Phase::Resetting => return,
+                _ if self.log < fib.position().seq => self.send_log(now, fib, out),
+                Phase::Lists { from, then } => self.send_lists(from, then, fib, out),
+                Phase::Downloading { from } => {
+                    let (batch, next) = chunks.at(from, fib);
+                    self.send_part(FibPart::Part, batch, out);
+                    self.phase = next.map_or(Phase::Following, |from| Phase::Downloading { from });
+                }
+                Phase::Repairing(ref mut buckets) => match buckets.next() {
+                    Some(index) => {
+                        self.buckets += 1;
+                        self.send(FibPart::Bucket(index), chunk::bucket(fib.table(), index), out);
+                    }
+                    None => self.phase = Phase::Following,
+                },
+                Phase::Following => {
+                    if self.how == Adoption::Keep && self.acked == self.sent {
+                        self.report(out);
+                    }
+                    if !converged {
+                        return;
+                    }
+                    self.send_converged(fib, out);
+                }
+                Phase::Comparing { .. } | Phase::Confirming { .. } | Phase::Confirmed { .. } => return,
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.sent - self.acked < WINDOW
+    }
+
+    fn adopted(&mut self, epoch: Epoch, root: u64, routes: [u64; 2], fib: &FibMaster, out: &mut Vec<Output>) {
+        let ours = fib.position().epoch;
+        if epoch > ours {
+            out.push(Output::Fenced { highest: epoch });
+            return;
+        }
+        if epoch < ours || !matches!(self.phase, Phase::Adopting) {
+            return self.reset(ResetReason::Misbehaved, out);
+        }
+        out.push(Output::Adopted { slot: self.slot, how: self.how });
+        self.log = fib.position().seq;
+        let then = match self.how {
+            Adoption::Keep if root == fib.table().root_digest() => AfterLists::Follow,
+            Adoption::Keep if routes != [0, 0] => AfterLists::Compare,
+            Adoption::Keep | Adoption::Flush => AfterLists::Download,
+        };
+        // Digests do not cover path lists without routes, so the card may lack one. They are few.
+        self.phase = Phase::Lists { from: 0, then };
+    }
+
+    fn digests(&mut self, theirs: Vec<u64>, out: &mut Vec<Output>) {
+        if theirs.len() != BUCKETS {
+            return self.reset(ResetReason::Misbehaved, out);
+        }
+        match &self.phase {
+            Phase::Comparing { digests } => {
+                let differs = |(index, (ours, theirs)): (usize, (&u64, &u64))| (ours != theirs).then_some(index as u16);
+                let mut buckets: Vec<u16> = digests.iter().zip(&theirs).enumerate().filter_map(differs).collect();
+                if sabotage::is(Sabotage::ForgetBucket) {
+                    buckets.pop();
+                }
+                self.phase = Phase::Repairing(Repair::Some(buckets.into_iter()));
+            }
+            Phase::Confirming { .. } => {
+                self.confirmed = false;
+                self.reported = false;
+                self.rounds += 1;
+                // Path lists go first: where one of them is the difference, no bucket has to be sent.
+                let then = if self.rounds < ROUNDS_MAX { AfterLists::Compare } else { AfterLists::SendAll };
+                self.phase = Phase::Lists { from: 0, then };
+                if self.rounds > ROUNDS_MAX {
+                    self.reset(ResetReason::Irreconcilable, out);
+                }
+            }
+            Phase::Resetting => {}
+            Phase::Adopting
+            | Phase::Lists { .. }
+            | Phase::Downloading { .. }
+            | Phase::Repairing(_)
+            | Phase::Following
+            | Phase::Confirmed { .. } => self.reset(ResetReason::Misbehaved, out),
+        }
+    }
+
+    fn in_sync(&mut self, now: Instant, out: &mut Vec<Output>) {
+        match self.phase {
+            Phase::Confirming { position } => {
+                let changed = self.log > position.seq;
+                self.phase = Phase::Confirmed { audit_at: changed.then_some(now + AUDIT_AFTER) };
+                self.rounds = 0;
+                self.report(out);
+                if !self.confirmed {
+                    self.confirmed = true;
+                    out.push(Output::Confirmed { slot: self.slot });
+                }
+            }
+            Phase::Resetting => {}
+            Phase::Adopting
+            | Phase::Lists { .. }
+            | Phase::Downloading { .. }
+            | Phase::Comparing { .. }
+            | Phase::Repairing(_)
+            | Phase::Following
+            | Phase::Confirmed { .. } => self.reset(ResetReason::Misbehaved, out),
+        }
+    }
+
+    fn report(&mut self, out: &mut Vec<Output>) {
+        if !self.reported {
+            self.reported = true;
+            out.push(Output::InSync { slot: self.slot, buckets: self.buckets, routes: self.routes });
+        }
+    }
+
+    fn reset(&mut self, reason: ResetReason, out: &mut Vec<Output>) {
+        if matches!(self.phase, Phase::Resetting) {
+            return;
+        }
+        self.phase = Phase::Resetting;
+        self.confirmed = false;
+        out.push(Output::Send { slot: self.slot, message: ToLc::Reset { reason: reason.to_string() } });
+        out.push(Output::Reset { slot: self.slot, reason });
+    }
+
+    fn send_log(&mut self, now: Instant, fib: &FibMaster, out: &mut Vec<Output>) {
+        let position = Position { seq: self.log + 1, ..fib.position() };
+        let Some(batch) = fib.batch(position.seq) else {
+            return self.fell_behind(fib);
+        };
+        self.log = position.seq;
+        self.send(FibPart::Log(position), Batch::clone(batch), out);
+        if let Phase::Confirmed { audit_at } = &mut self.phase {
+            audit_at.get_or_insert(now + AUDIT_AFTER);
+        }
+    }
+
+    /// The log has forgotten what the card needs next: its table is compared instead.
+    fn fell_behind(&mut self, fib: &FibMaster) {
+        if matches!(self.phase, Phase::Comparing { .. } | Phase::Confirming { .. }) {
+            self.void_answers += 1;
+        }
+        self.log = fib.position().seq;
+        self.confirmed = false;
+        self.reported = false;
+        self.phase = Phase::Lists { from: 0, then: AfterLists::Compare };
+    }
+
+    fn send_lists(&mut self, from: PathListId, then: AfterLists, fib: &FibMaster, out: &mut Vec<Output>) {
+        let (batch, next) = chunk::lists(fib.table(), from);
+        self.send_part(FibPart::Part, batch, out);
+        self.phase = match (next, then) {
+            (Some(from), then) => Phase::Lists { from, then },
+            (None, AfterLists::Follow) => Phase::Following,
+            (None, AfterLists::Download) => Phase::Downloading { from: 0 },
+            (None, AfterLists::SendAll) => Phase::Repairing(Repair::All(0..BUCKETS as u16)),
+            (None, AfterLists::Compare) => {
+                out.push(Output::Send { slot: self.slot, message: ToLc::WantDigests });
+                Phase::Comparing { digests: fib.table().digests() }
+            }
+        };
+    }
+
+    fn send_converged(&mut self, fib: &FibMaster, out: &mut Vec<Output>) {
+        if !self.ended {
+            self.ended = true;
+            let ends = Family::ALL.map(|family| Output::Send { slot: self.slot, message: ToLc::EndOfTable(family) });
+            out.extend(ends);
+        }
+        let position = fib.position();
+        let message = ToLc::Converged { position, root: fib.table().root_digest() };
+        out.push(Output::Send { slot: self.slot, message });
+        self.phase = Phase::Confirming { position };
+    }
+
+    fn send_part(&mut self, kind: FibPart, batch: Batch, out: &mut Vec<Output>) {
+        if batch.count > 0 || !batch.paths.is_empty() {
+            self.send(kind, batch, out);
+        }
+    }
+
+    fn send(&mut self, kind: FibPart, batch: Batch, out: &mut Vec<Output>) {
+        self.sent += 1;
+        self.routes += u64::from(batch.count);
+        out.push(Output::Send { slot: self.slot, message: ToLc::Fib(FibUpdate { number: self.sent, kind, batch }) });
+    }
+}

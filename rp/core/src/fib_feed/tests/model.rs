@@ -1,0 +1,135 @@
+//! A line card that does what `fabric_proto::linecard` demands, and changes to offer.
+
+use crate::fib_feed::FibMaster;
+use fabric_proto::{
+    fib::{Family, FibTable, Path, PathList, PathListId, Prefix, bucket_of},
+    id::Epoch,
+    linecard::{Adoption, FibPart, FromLc, ToLc},
+};
+use proptest::prelude::*;
+use std::{collections::BTreeMap, net::IpAddr};
+
+pub(super) fn prefix(n: u32) -> Prefix {
+    Prefix::from_bits(Family::V4, u128::from(n << 8) << 96, 24)
+}
+
+pub(super) fn content(n: u32) -> PathList {
+    PathList::new(vec![Path::Unresolved { next_hop: IpAddr::from(n.to_be_bytes()) }])
+}
+
+/// What a table means: the only thing that counts.
+pub(super) fn meaning(table: &FibTable) -> BTreeMap<Prefix, PathList> {
+    table.routes().map(|(prefix, id)| (prefix, table.paths(id).expect("a list for every route").clone())).collect()
+}
+
+/// Equal in meaning, and both digests are what a table made from nothing has.
+pub(super) fn assert_equal(ours: &FibTable, theirs: &FibTable) {
+    assert_eq!(meaning(ours), meaning(theirs));
+    let mut anew = FibTable::default();
+    ours.all_paths().for_each(|(id, paths)| anew.set_paths(id, paths.clone()));
+    ours.routes().for_each(|(prefix, id)| {
+        anew.set(prefix, Some(id));
+    });
+    assert_eq!(ours.root_digest(), anew.root_digest());
+    assert_eq!(theirs.root_digest(), anew.root_digest());
+}
+
+/// A change to the active's table.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    Set(u32, usize),
+    Withdraw(u32),
+    Content(usize, u32),
+    Release(usize),
+    Flush,
+}
+
+pub(super) fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        8 => (0..60u32, 0..5usize).prop_map(|(n, list)| Change::Set(n, list)),
+        4 => (0..60u32).prop_map(Change::Withdraw),
+        2 => (0..5usize, 0..8u32).prop_map(|(list, n)| Change::Content(list, n)),
+        1 => (0..5usize).prop_map(Change::Release),
+        2 => Just(Change::Flush),
+    ]
+}
+
+/// Owner of the active's path lists, as the RIB is.
+#[derive(Debug, Default)]
+pub(super) struct Owner {
+    lists: [Option<PathListId>; 5],
+}
+
+impl Owner {
+    pub(super) fn apply(&mut self, change: &Change, fib: &mut FibMaster) {
+        match change {
+            Change::Set(n, list) => {
+                let id =
+                    *self.lists[*list].get_or_insert_with(|| fib.acquire(content(*list as u32)).expect("few lists"));
+                fib.set(prefix(*n), id);
+            }
+            Change::Withdraw(n) => fib.withdraw(prefix(*n)),
+            Change::Content(list, n) => {
+                if let Some(id) = self.lists[*list] {
+                    fib.change(id, content(*n));
+                }
+            }
+            Change::Release(list) => {
+                if let Some(id) = self.lists[*list].take() {
+                    fib.release(id);
+                }
+            }
+            Change::Flush => fib.flush(),
+        }
+    }
+}
+
+/// A line card.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ModelCard {
+    pub(super) table: FibTable,
+    highest: Epoch,
+}
+
+impl ModelCard {
+    pub(super) fn hear(&mut self, message: ToLc) -> Vec<FromLc> {
+        match message {
+            ToLc::Adopt { epoch, .. } if epoch < self.highest => vec![FromLc::Refused { highest: self.highest }],
+            ToLc::Adopt { epoch, how, .. } => {
+                self.highest = epoch;
+                if how == Adoption::Flush {
+                    self.table = FibTable::default();
+                }
+                let routes = Family::ALL.map(|family| self.table.len(family) as u64);
+                vec![FromLc::Adopted { epoch, boot: 1, position: None, root: self.table.root_digest(), routes }]
+            }
+            ToLc::Fib(update) => {
+                let mut routes = update.batch.routes().map(|op| op.expect("whole")).collect::<Vec<_>>();
+                self.table.set_path_lists(update.batch.paths.clone());
+                if let FibPart::Bucket(index) = update.kind {
+                    let stay: Vec<Prefix> = routes.iter().map(|(prefix, _)| *prefix).collect();
+                    assert!(stay.iter().all(|prefix| bucket_of(*prefix) == usize::from(index)));
+                    let held = self.table.bucket(usize::from(index)).routes();
+                    routes.extend(
+                        held.filter(|(prefix, _)| !stay.contains(prefix))
+                            .map(|(prefix, _)| (prefix, None))
+                            .collect::<Vec<_>>(),
+                    );
+                }
+                for (prefix, id) in routes {
+                    assert!(id.is_none_or(|id| self.table.paths(id).is_some()), "{prefix} before its list {id:?}");
+                    self.table.set(prefix, id);
+                }
+                for id in update.batch.forget {
+                    self.table.remove_paths(id);
+                }
+                vec![FromLc::Ack { number: update.number }]
+            }
+            ToLc::WantDigests => vec![FromLc::Digests(self.table.digests())],
+            ToLc::Converged { position, root } if root == self.table.root_digest() => vec![FromLc::InSync { position }],
+            ToLc::Converged { .. } => vec![FromLc::Digests(self.table.digests())],
+            ToLc::Reset { reason } => panic!("reset: {reason}"),
+            ToLc::Ports(_) | ToLc::EndOfTable(_) => vec![],
+        }
+    }
+}

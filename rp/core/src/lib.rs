@@ -1,0 +1,11 @@
+//! Every route-processor machine of the swact chassis: no I/O
+
+pub mod checkpoint;
+pub mod cli;
+pub mod config;
+pub mod fib_feed;
+mod grammar;
+pub mod nvram;
+pub mod redundancy;
+pub mod rib;
+pub mod rp;

@@ -1,0 +1,142 @@
+//! Routes out of feeds, and what becomes of them when a feed's session ends (RFC 4724 §4.2).
+
+use super::{
+    Converged, FeedId, Rib, STALE_TIME,
+    feed::{FEED_ROUTES_MAX, FEED_SETS_MAX, FeedError, Learned, Session},
+    sets::Via,
+};
+use crate::fib_feed::FibMaster;
+use bytes::Bytes;
+use fabric_proto::{
+    fib::{Batch, Family, Prefix},
+    time::Instant,
+};
+use std::net::IpAddr;
+
+impl Rib {
+    /// A feed's session is up: it will send its whole table. What it sent before is stale from here on.
+    pub fn feed_open(&mut self, now: Instant, feed: FeedId, fib: &mut FibMaster) {
+        self.feed_closed(now, feed, fib);
+        self.feeds.entry(feed).or_default().session = Session::Open { ended: [false; 2] };
+    }
+
+    /// A feed's session ended: its routes stay, stale, until it sends them again or [`STALE_TIME`] is over. What
+    /// was stale already is withdrawn, so that consecutive failures cannot keep a route alive for ever.
+    pub fn feed_closed(&mut self, now: Instant, feed: FeedId, fib: &mut FibMaster) {
+        let Some(state) = self.feeds.get_mut(&feed) else { return };
+        match state.session {
+            Session::Closed => return,
+            Session::Open { .. } => state.session = Session::Closed,
+        }
+        self.drop_stale(feed, fib);
+        if let Some(state) = self.feeds.get_mut(&feed) {
+            state.stale = std::mem::take(&mut state.fresh);
+            state.stale_until = (state.stale.len() > 0).then_some(now + STALE_TIME);
+        }
+    }
+
+    /// A feed names next-hop sets. One that is named again takes its routes along.
+    pub fn feed_next_hops(
+        &mut self,
+        feed: FeedId,
+        sets: Vec<(u32, Vec<IpAddr>)>,
+        fib: &mut FibMaster,
+    ) -> Result<(), FeedError> {
+        for (number, hops) in sets {
+            let state = self.feeds.get_mut(&feed).ok_or(FeedError::NotOpen)?;
+            if matches!(state.session, Session::Closed) {
+                return Err(FeedError::NotOpen);
+            }
+            if state.fresh.sets.len() >= FEED_SETS_MAX && !state.fresh.sets.contains_key(&number) {
+                return Err(FeedError::TooManySets { max: FEED_SETS_MAX });
+            }
+            let set = self.sets.hold(Via::next_hops(hops), &self.resolver, fib);
+            let Some(before) = state.fresh.sets.insert(number, set) else { continue };
+            if before != set {
+                for prefix in state.fresh.prefixes(|n| n == number) {
+                    self.select(prefix, fib);
+                }
+            }
+            self.sets.let_go(before, fib);
+        }
+        Ok(())
+    }
+
+    /// A feed announces and withdraws routes. On an error, close its session.
+    pub fn feed_routes(
+        &mut self,
+        feed: FeedId,
+        count: u32,
+        packed: Bytes,
+        fib: &mut FibMaster,
+    ) -> Result<(), FeedError> {
+        let alone = self.feeds.len() == 1;
+        let batch = Batch { packed, count, ..Batch::default() };
+        for op in batch.routes() {
+            let (prefix, number) = op?;
+            let state = self.feeds.get_mut(&feed).ok_or(FeedError::NotOpen)?;
+            if matches!(state.session, Session::Closed) {
+                return Err(FeedError::NotOpen);
+            }
+            let set = match number {
+                Some(number) => Some(*state.fresh.sets.get(&number).ok_or(FeedError::UnknownNextHops(number))?),
+                None => None,
+            };
+            let before = state.fresh.routes.set(prefix, number);
+            if before.is_none() && state.fresh.len() > FEED_ROUTES_MAX {
+                state.fresh.routes.set(prefix, None);
+                return Err(FeedError::TooManyRoutes { max: FEED_ROUTES_MAX });
+            }
+            if !state.stale.routes.is_empty() {
+                state.stale.routes.set(prefix, None);
+            }
+            // Nearly every prefix has one source: it needs no search among the others.
+            if alone && !self.candidates.contains_key(&prefix) {
+                match set.and_then(|set| self.sets.list(set)) {
+                    Some(paths) => fib.set(prefix, paths),
+                    None => fib.withdraw(prefix),
+                }
+            } else {
+                self.select(prefix, fib);
+            }
+        }
+        Ok(())
+    }
+
+    /// A feed's table of one family is complete: what it has not sent again is withdrawn (RFC 4724 §4.2).
+    pub fn feed_end_of_rib(&mut self, feed: FeedId, family: Family, fib: &mut FibMaster) -> Option<Converged> {
+        let state = self.feeds.get_mut(&feed)?;
+        match &mut state.session {
+            Session::Closed => return None,
+            Session::Open { ended } => ended[family as usize] = true,
+        }
+        let complete = state.is_complete();
+        let gone: Vec<Prefix> = state.stale.prefixes(|_| true).into_iter().filter(|p| p.family() == family).collect();
+        for prefix in &gone {
+            state.stale.routes.set(*prefix, None);
+        }
+        for prefix in gone {
+            self.select(prefix, fib);
+        }
+        if complete {
+            self.drop_stale(feed, fib);
+            if let super::Completion::Learning { waiting, .. } = &mut self.completion {
+                waiting.remove(&feed);
+            }
+        }
+        self.complete_if_nothing_is_awaited(fib)
+    }
+
+    /// Withdraws what a feed's earlier session left.
+    pub(super) fn drop_stale(&mut self, feed: FeedId, fib: &mut FibMaster) {
+        let Some(state) = self.feeds.get_mut(&feed) else { return };
+        state.stale_until = None;
+        let Learned { sets, routes } = std::mem::take(&mut state.stale);
+        for (prefix, _) in routes.routes() {
+            self.select(prefix, fib);
+        }
+        for set in sets.into_values() {
+            self.sets.let_go(set, fib);
+        }
+    }
+}

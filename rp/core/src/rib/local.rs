@@ -1,0 +1,147 @@
+//! Routes out of the configuration: interfaces, neighbours, static routes.
+
+use super::{
+    Candidates, Interface, Local, Protocol, Rib, StaticRoute, StaticTarget,
+    sets::{Resolver, SetId, Via},
+};
+use crate::fib_feed::FibMaster;
+use fabric_proto::{
+    fib::{Family, Mac, Prefix},
+    id::PortId,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+impl Rib {
+    /// Replaces the whole local configuration; only differences reach the FIB.
+    pub fn configure(&mut self, local: Local, fib: &mut FibMaster) {
+        if local == self.local {
+            return;
+        }
+        self.local = local;
+        self.refresh(fib);
+    }
+
+    /// The local configuration in force.
+    pub fn local(&self) -> &Local {
+        &self.local
+    }
+
+    /// Adds or changes an interface.
+    pub fn set_interface(&mut self, port: PortId, interface: Interface, fib: &mut FibMaster) {
+        self.local.interfaces.insert(port, interface);
+        self.refresh(fib);
+    }
+
+    /// Removes an interface.
+    pub fn remove_interface(&mut self, port: PortId, fib: &mut FibMaster) {
+        self.local.interfaces.remove(&port);
+        self.refresh(fib);
+    }
+
+    /// Adds or changes a neighbour.
+    pub fn set_neighbor(&mut self, address: IpAddr, mac: Mac, fib: &mut FibMaster) {
+        self.local.neighbors.insert(address, mac);
+        self.refresh(fib);
+    }
+
+    /// Removes a neighbour.
+    pub fn remove_neighbor(&mut self, address: IpAddr, fib: &mut FibMaster) {
+        self.local.neighbors.remove(&address);
+        self.refresh(fib);
+    }
+
+    /// Adds a static route.
+    pub fn add_static(&mut self, route: StaticRoute, fib: &mut FibMaster) {
+        self.local.statics.insert(route);
+        self.refresh(fib);
+    }
+
+    /// Removes a static route.
+    pub fn remove_static(&mut self, route: StaticRoute, fib: &mut FibMaster) {
+        self.local.statics.remove(&route);
+        self.refresh(fib);
+    }
+
+    /// Brings path lists, local candidates and the FIB in line with the configuration. The work grows with the
+    /// configuration and the number of next-hop sets; with the number of routes only where a set became usable
+    /// or unusable.
+    fn refresh(&mut self, fib: &mut FibMaster) {
+        self.resolver = Resolver::new(&self.local);
+        let flips = self.sets.resolve(&self.resolver, fib);
+        let mut candidates: BTreeMap<Prefix, Candidates> = BTreeMap::new();
+        for ((prefix, distance, protocol), via) in wanted(&self.local, &self.resolver) {
+            let set = self.sets.hold(via, &self.resolver, fib);
+            candidates.entry(prefix).or_default().insert((distance, protocol), set);
+        }
+        let before = std::mem::replace(&mut self.candidates, candidates);
+        let prefixes: BTreeSet<Prefix> = before.keys().chain(self.candidates.keys()).copied().collect();
+        for prefix in prefixes {
+            self.select(prefix, fib);
+        }
+        self.select_feed_routes_of(&flips.sets, fib);
+        // Only now does no route use what is given up here.
+        for set in before.into_values().flat_map(BTreeMap::into_values) {
+            self.sets.let_go(set, fib);
+        }
+        for list in flips.release {
+            fib.release(list);
+        }
+    }
+
+    /// Selects anew the routes of feeds that use one of `sets` (sorted).
+    fn select_feed_routes_of(&self, sets: &[SetId], fib: &mut FibMaster) {
+        for learned in self.feeds.values().flat_map(|feed| [&feed.fresh, &feed.stale]) {
+            let is_touched = |(number, set): (&u32, &SetId)| sets.binary_search(set).is_ok().then_some(*number);
+            let numbers: BTreeSet<u32> = learned.sets.iter().filter_map(is_touched).collect();
+            if numbers.is_empty() {
+                continue;
+            }
+            for prefix in learned.prefixes(|number| numbers.contains(&number)) {
+                self.select(prefix, fib);
+            }
+        }
+    }
+}
+
+/// The candidates that a configuration stands for.
+fn wanted(local: &Local, resolver: &Resolver) -> BTreeMap<(Prefix, u8, Protocol), Via> {
+    let mut wanted = BTreeMap::new();
+    let mut put = |prefix, protocol: Protocol, via| wanted.insert((prefix, protocol.distance(), protocol), via);
+    for interface in local.interfaces.values().filter(|interface| interface.enabled) {
+        for (address, len) in &interface.addresses {
+            put(host(*address), Protocol::Local, Via::Receive);
+            if let Ok(network) = Prefix::covering(*address, *len)
+                && network != host(*address)
+            {
+                put(network, Protocol::Connected, Via::Network(network));
+            }
+        }
+    }
+    for address in local.neighbors.keys() {
+        if resolver.path_to(*address).is_some() {
+            put(host(*address), Protocol::Adjacency, Via::next_hops(vec![*address]));
+        }
+    }
+    let mut hops: BTreeMap<(Prefix, u8), Vec<IpAddr>> = BTreeMap::new();
+    for StaticRoute { prefix, distance, target } in &local.statics {
+        match target {
+            StaticTarget::NextHop(hop) => hops.entry((*prefix, *distance)).or_default().push(*hop),
+            StaticTarget::Null => {
+                wanted.insert((*prefix, *distance, Protocol::Static), Via::Null);
+            }
+        }
+    }
+    for ((prefix, distance), hops) in hops {
+        wanted.insert((prefix, distance, Protocol::Static), Via::next_hops(hops));
+    }
+    wanted
+}
+
+/// The prefix of one address.
+fn host(address: IpAddr) -> Prefix {
+    let family = Family::of(address);
+    Prefix::from_bits(family, fabric_proto::fib::left_aligned(address), family.width())
+}

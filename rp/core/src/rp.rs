@@ -1,0 +1,407 @@
+//! One route processor: the only router between its machines.
+//!
+//! [`Rp`] owns the redundancy facility, the checkpointing facility, the configuration, the routing
+//! table, the FIB and the sessions with line cards. Every input goes to one of them, and what they
+//! ask for either goes to another one at once or leaves as an [`Output`].
+//!
+//! * `chassis.rs`: which cards are there
+//! * `takeover.rs`: what a role means, mode by mode: read a switchover there, straight down
+//! * `sync.rs`: which state is checkpointed, and what the standby does with it
+//! * `operator.rs` and `show.rs`: the command line
+//! * `local.rs`: from the configuration to routing and ports
+
+mod chassis;
+mod debug;
+mod inspect;
+mod interfaces;
+mod local;
+mod operator;
+mod show;
+mod sync;
+mod takeover;
+
+use crate::{
+    checkpoint::{CfActive, CfStandby},
+    cli::{CliSession, ConfigSyncCounts},
+    config::Config,
+    fib_feed::{self, BulkCursor, FibFeed, FibMaster},
+    redundancy::{self as rf, BootCause, Rf},
+    rib::{self, FeedId, Rib},
+};
+use chassis::Chassis;
+use fabric_proto::{
+    checkpoint::{CfClientId, CfMessage},
+    deploy::RedundancyTimers,
+    feed::{FromFeed, ToFeed},
+    fib::Family,
+    id::{Epoch, LcSlot, PortId, RpSlot, Slot},
+    linecard::{FromLc, ToLc},
+    machine::Machine,
+    operator::{EventKind, RpStats},
+    platform::Profile,
+    redundancy::{Heartbeat, RfMessage},
+    sabotage::{self, Sabotage},
+    time::Instant,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+use takeover::Role;
+
+/// What the boot loader hands over.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    /// This unit.
+    pub slot: RpSlot,
+    /// Identifies this run of the program.
+    pub boot: u64,
+    /// Release of the image.
+    pub release: String,
+    /// What the chassis' family does.
+    pub profile: &'static Profile,
+    /// Whether the family's times of real hardware are waited for.
+    pub modelled: bool,
+    /// Line cards of an older kind.
+    pub legacy: BTreeSet<LcSlot>,
+    /// Heartbeat and switchover timers.
+    pub timers: RedundancyTimers,
+    /// The startup configuration in NVRAM.
+    pub startup: Option<String>,
+    /// The highest epoch in NVRAM.
+    pub epoch: Epoch,
+    /// Line-card slots of the chassis.
+    pub line_cards: Vec<LcSlot>,
+    /// Number of route feeds.
+    pub feeds: usize,
+    /// What this unit's last life left.
+    pub life: NextLife,
+    /// Nanoseconds to add to the monotonic clock for the wall clock (since 1970): for display only.
+    pub clock_offset: u64,
+}
+
+/// What one run of the program leaves to the next.
+pub type NextLife = BootCause;
+
+/// Everything that can happen to a route processor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The connection to the peer RP is up.
+    PeerConnected,
+    /// It is gone.
+    PeerLost,
+    /// A heartbeat of the peer.
+    Heartbeat(Heartbeat),
+    /// A message of the peer's redundancy facility.
+    Peer(RfMessage),
+    /// A message of the peer's checkpointing facility.
+    Checkpoint(CfMessage),
+    /// The connection to a line card is up.
+    LcConnected(LcSlot),
+    /// It is gone.
+    LcLost(LcSlot),
+    /// A line card said something.
+    Lc(LcSlot, FromLc),
+    /// The session with the route feed is up.
+    FeedConnected,
+    /// It is gone.
+    FeedLost,
+    /// The route feed said something.
+    Feed(FromFeed),
+    /// The backplane: a card was inserted into a slot, or removed from it.
+    Oir {
+        /// The slot.
+        slot: Slot,
+        /// Whether there is a card in it now.
+        inserted: bool,
+    },
+}
+
+/// Everything that a route processor can ask its shell for, to be done in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Datagram to the peer.
+    Heartbeat(Heartbeat),
+    /// To the peer's redundancy facility.
+    Peer(RfMessage),
+    /// To the peer's checkpointing facility.
+    Checkpoint(CfMessage),
+    /// The peer is dead: close its connection, so that its next life can be reached.
+    DropPeer,
+    /// Dial line cards and feeds, and keep dialling.
+    Own,
+    /// To a line card.
+    Lc(LcSlot, ToLc),
+    /// To the route feed.
+    Feed(ToFeed),
+    /// Close the session with the route feed and open another one.
+    DropFeed,
+    /// Save the startup configuration.
+    SaveStartup(String),
+    /// Save the highest epoch, before anything that follows is done.
+    SaveEpoch(Epoch),
+    /// For the event log.
+    Event(EventKind),
+    /// Start the program anew. Nothing follows.
+    Restart(NextLife),
+}
+
+/// The feed that there is. `TODO` several feeds: the session list is ready for them, the shell is not.
+const FEED: FeedId = FeedId(0);
+
+/// How long a complete RIB waits for line cards that are not there before the chassis counts as
+/// converged without them: longer than any reset of a card.
+const ABSENT_CARDS: Duration = Duration::from_secs(10);
+
+/// A route processor.
+pub struct Rp {
+    boot: Boot,
+    role: Role,
+    rf: Rf,
+    /// Checkpointing as active, and as standby.
+    cf: CfActive,
+    replica: CfStandby,
+    /// Where the FIB's bulk transfer stands.
+    bulk_at: Option<BulkCursor>,
+    /// The chunk of a bulk sync that is to be given next, and since when.
+    wanted_chunk: Option<(Instant, CfClientId, u64)>,
+    /// Inputs that other machines have for the redundancy facility, in order.
+    for_rf: VecDeque<rf::Input>,
+    startup: Option<String>,
+    config: Config,
+    chassis: Chassis,
+    rib: Rib,
+    fib: FibMaster,
+    feed: FibFeed,
+    sessions: BTreeMap<u64, CliSession>,
+    /// The session that is in configuration mode.
+    config_lock: Option<u64>,
+    config_sync: ConfigSyncCounts,
+    links: interfaces::Links,
+    debugging: debug::Debugging,
+    config_revision: u64,
+}
+
+impl Rp {
+    /// A route processor whose image has been loaded.
+    pub fn new(now: Instant, boot: Boot) -> Self {
+        let config = startup_config(boot.startup.as_deref(), boot.profile);
+        let facility = rf::Config {
+            configured: config.redundancy.mode,
+            last_epoch: boot.epoch,
+            heartbeat: Duration::from_millis(boot.timers.heartbeat_ms),
+            switchover: switchover_timer(&config, &boot.timers),
+            crashdump: config.redundancy.crashdump_timeout,
+            cause: boot.life.clone(),
+            profile: boot.profile,
+            legacy_cards: boot.legacy.len(),
+            clients: rf::field_clients(boot.profile),
+            ..rf::Config::new(boot.slot, boot.boot, &boot.release)
+        };
+        Self {
+            role: Role::Waiting,
+            rf: Rf::new(facility, now),
+            cf: CfActive::default(),
+            replica: CfStandby::default(),
+            bulk_at: None,
+            wanted_chunk: None,
+            for_rf: VecDeque::new(),
+            startup: boot.startup.clone(),
+            config,
+            chassis: Chassis::default(),
+            rib: Rib::default(),
+            fib: FibMaster::default(),
+            feed: FibFeed::new(boot.slot),
+            sessions: BTreeMap::new(),
+            config_lock: None,
+            config_sync: ConfigSyncCounts::default(),
+            links: interfaces::Links::default(),
+            debugging: debug::Debugging::default(),
+            config_revision: 0,
+            boot,
+        }
+    }
+
+    /// How redundancy and forwarding stand.
+    pub fn stats(&self) -> RpStats {
+        let view = self.rf.view();
+        RpStats {
+            state: view.state.to_string(),
+            peer_state: view.peer_state.to_string(),
+            active: view.active,
+            epoch: view.epoch,
+            configured: view.configured.to_string(),
+            operating: view.operating.to_string(),
+            redundant: view.redundant,
+            converged: self.role.converged(),
+            routes: Family::ALL.map(|family| self.fib.table().len(family) as u64),
+            line_cards: self.feed.confirmed(),
+            fib: (self.fib.position(), self.fib.table().root_digest()),
+            switchovers: view.switchover_count,
+        }
+    }
+
+    fn feeds(&self) -> Vec<FeedId> {
+        (0..self.boot.feeds).map(|_| FEED).collect()
+    }
+}
+
+/// What a damaged or absent startup configuration leaves: the factory's. A file that was accepted
+/// once parses again; one put there by hand may not, and the router says so and starts without it.
+fn startup_config(text: Option<&str>, profile: &Profile) -> Config {
+    let factory = || Config::factory(profile);
+    text.and_then(|text| factory().parse_over(text, "startup-config").ok()).unwrap_or_else(factory)
+}
+
+/// Silence after which the peer is dead: as configured, else as the topology says; never less than two heartbeats.
+fn switchover_timer(config: &Config, timers: &RedundancyTimers) -> Duration {
+    let least = Duration::from_millis(2 * timers.heartbeat_ms);
+    config.redundancy.switchover_timer.unwrap_or(Duration::from_millis(timers.switchover_ms)).max(least)
+}
+
+impl Machine for Rp {
+    type Input = Input;
+    type Output = Output;
+
+    fn step(&mut self, now: Instant, input: Option<Input>, out: &mut Vec<Output>) {
+        if matches!(self.role, Role::Over) {
+            return;
+        }
+        match input {
+            None => self.due(now, out),
+            Some(Input::PeerConnected) => {
+                // A peer that restarted may be back before its last connection is known to be dead.
+                if self.rf.view().communications {
+                    self.peer_lost(now, out);
+                }
+                self.step_rf(now, Some(rf::Input::PeerConnected), out);
+            }
+            Some(Input::PeerLost) => self.peer_lost(now, out),
+            Some(Input::Heartbeat(heartbeat)) => self.step_rf(now, Some(rf::Input::Heartbeat(heartbeat)), out),
+            Some(Input::Peer(message)) => self.step_rf(now, Some(rf::Input::Message(message)), out),
+            Some(Input::Checkpoint(message)) => self.checkpoint_message(now, message, out),
+            Some(Input::LcConnected(slot)) => self.lc_connected(now, slot, out),
+            Some(Input::LcLost(slot)) => self.lc_lost(now, slot, out),
+            Some(Input::Lc(slot, message)) => self.lc_message(now, slot, message, out),
+            Some(Input::FeedConnected) => self.feed_connected(now, out),
+            Some(Input::FeedLost) => {
+                self.rib.feed_closed(now, FEED, &mut self.fib);
+                out.push(Output::Event(EventKind::FeedDown));
+            }
+            Some(Input::Feed(message)) => self.feed_message(now, message, out),
+            Some(Input::Oir { slot, inserted }) => self.oir(now, slot, inserted, out),
+        }
+        self.settle(now, out);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let chunk = self.wanted_chunk.map(|(since, ..)| since);
+        let owned = [self.rib.deadline(), self.feed.deadline(), self.role.deadline(), chunk];
+        let active = owned.into_iter().flatten().filter(|_| !matches!(self.role, Role::Over));
+        active.chain(self.rf.deadline()).chain(self.cf.deadline()).min()
+    }
+}
+
+impl Rp {
+    /// The clock has moved past somebody's deadline: each looks for itself.
+    fn due(&mut self, now: Instant, out: &mut Vec<Output>) {
+        self.step_rf(now, None, out);
+        self.step_cf(now, None, out);
+        self.give_chunk(now, out);
+        if let Some(converged) = self.rib.expire(now, &mut self.fib) {
+            self.rib_converged(now, converged, out);
+        }
+        self.step_feed(now, None, out);
+        self.role_due(now, out);
+    }
+
+    /// What follows from any input: batches go to line cards and to the standby, other machines'
+    /// words to the redundancy facility, and the chassis may have converged.
+    fn settle(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if self.role.owns_chassis() {
+            self.step_feed(now, Some(fib_feed::Input::TableChanged), out);
+        }
+        self.push_checkpoints(now, out);
+        while let Some(input) = self.for_rf.pop_front() {
+            self.step_rf(now, Some(input), out);
+        }
+        self.note_convergence(now, out);
+    }
+
+    /// The redundancy facility, and what it asks for.
+    fn step_rf(&mut self, now: Instant, input: Option<rf::Input>, out: &mut Vec<Output>) {
+        self.debug_input(now, input.as_ref(), out);
+        let mut asked = Vec::new();
+        self.rf.step(now, input, &mut asked);
+        for output in asked {
+            self.debug_output(now, &output, out);
+            self.obey_rf(now, output, out);
+        }
+    }
+
+    fn feed_connected(&mut self, now: Instant, out: &mut Vec<Output>) {
+        self.rib.feed_open(now, FEED, &mut self.fib);
+        out.push(Output::Event(EventKind::FeedUp));
+        out.push(Output::Feed(ToFeed::Open { forwarding_kept: self.fib.is_stale() }));
+    }
+
+    fn feed_message(&mut self, now: Instant, message: FromFeed, out: &mut Vec<Output>) {
+        let learned = match message {
+            FromFeed::NextHops(sets) => self.rib.feed_next_hops(FEED, sets, &mut self.fib).map(|()| None),
+            FromFeed::Routes { count, packed } => {
+                self.rib.feed_routes(FEED, count, packed, &mut self.fib).map(|()| None)
+            }
+            FromFeed::EndOfRib(family) => Ok(self.rib.feed_end_of_rib(FEED, family, &mut self.fib)),
+        };
+        match learned {
+            Ok(Some(converged)) => self.rib_converged(now, converged, out),
+            Ok(None) if sabotage::is(Sabotage::IgnoreEndMarker) => {
+                for family in Family::ALL {
+                    if let Some(converged) = self.rib.feed_end_of_rib(FEED, family, &mut self.fib) {
+                        self.rib_converged(now, converged, out);
+                    }
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                // What it sent may be half applied: only its whole table makes that good.
+                out.push(Output::Event(EventKind::Log { line: format!("%BGP-3-NOTIFICATION: {error}") }));
+                out.push(Output::DropFeed);
+            }
+        }
+    }
+
+    fn rib_converged(&mut self, now: Instant, converged: rib::Converged, out: &mut Vec<Output>) {
+        out.push(Output::Event(EventKind::FeedComplete { routes: converged.routes }));
+        self.role.rib_complete(now);
+        self.step_feed(now, Some(fib_feed::Input::Converged), out);
+    }
+
+    /// The line cards' sessions, and what they ask for.
+    fn step_feed(&mut self, now: Instant, input: Option<fib_feed::Input>, out: &mut Vec<Output>) {
+        let mut asked = Vec::new();
+        self.feed.step(now, input, &mut self.fib, &mut asked);
+        for output in asked {
+            out.extend(output.event().map(Output::Event));
+            match output {
+                fib_feed::Output::Send { slot, message } => out.push(Output::Lc(slot, message)),
+                fib_feed::Output::Fenced { highest } => self.for_rf.push_back(rf::Input::Fenced { highest }),
+                fib_feed::Output::Adopted { slot, .. } => self.card_online(now, slot, true, out),
+                fib_feed::Output::Lost { slot } => {
+                    self.links.forget(slot);
+                    self.checkpoint_links(now, out);
+                    self.card_online(now, slot, false, out);
+                }
+                fib_feed::Output::PortState { slot, port, up } => {
+                    self.port_reported(now, PortId { slot, port }, up, out);
+                }
+                fib_feed::Output::InSync { .. }
+                | fib_feed::Output::Confirmed { .. }
+                | fib_feed::Output::Reset { .. } => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

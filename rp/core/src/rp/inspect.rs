@@ -1,0 +1,52 @@
+//! What an observer of the whole unit may look at: its shell before it answers an operator, and checkers.
+
+use super::Rp;
+use crate::{config::Config, fib_feed::FibMaster, redundancy};
+use fabric_proto::{
+    id::LcSlot,
+    sabotage::{self, Sabotage},
+};
+
+impl Rp {
+    /// The redundancy facility.
+    pub fn redundancy(&self) -> redundancy::View<'_> {
+        self.rf.view()
+    }
+
+    /// Whether every line card that is there holds the complete table.
+    pub fn converged(&self) -> bool {
+        self.role.converged()
+    }
+
+    /// Line cards that confirmed the complete table.
+    pub fn confirmed_cards(&self) -> Vec<LcSlot> {
+        self.feed.confirmed()
+    }
+
+    /// The forwarding table.
+    pub fn fib(&self) -> &FibMaster {
+        &self.fib
+    }
+
+    /// The running configuration; on a standby, the one that it would take over with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The startup configuration as this unit knows it.
+    pub fn startup(&self) -> Option<&str> {
+        self.startup.as_deref()
+    }
+
+    /// Number of times that the operator has changed or saved the configuration in this run.
+    pub fn config_revision(&self) -> u64 {
+        self.config_revision
+    }
+
+    /// Whether the standby holds every change made to the configuration, or none is being synced.
+    ///
+    /// A change is acknowledged to the operator only then: a switchover must not lose what was acknowledged.
+    pub fn config_confirmed(&self) -> bool {
+        self.cf.config_confirmed() || sabotage::is(Sabotage::AcknowledgeEarly)
+    }
+}

@@ -1,0 +1,49 @@
+//! From the running configuration to what routing and line cards need of it.
+
+use crate::{
+    config::{Config, RouteTarget},
+    rib::{Interface, Local, StaticRoute, StaticTarget},
+};
+use fabric_proto::{fib::port_mac, id::LcSlot, linecard::PortConfig};
+
+/// Interfaces, neighbours and static routes.
+pub(super) fn routing(config: &Config) -> Local {
+    Local {
+        interfaces: config
+            .interfaces
+            .iter()
+            .map(|(port, interface)| {
+                let addresses = interface.addresses().map(|own| (own.address, own.len)).collect();
+                (*port, Interface { addresses, mac: port_mac(*port), enabled: !interface.shutdown })
+            })
+            .collect(),
+        neighbors: config.resolved_neighbours().map(|(address, mac, _)| (address, mac)).collect(),
+        statics: config
+            .routes
+            .iter()
+            .map(|(route, distance)| StaticRoute {
+                prefix: route.prefix,
+                distance: *distance,
+                target: match route.target {
+                    RouteTarget::Via(next_hop) => StaticTarget::NextHop(next_hop),
+                    RouteTarget::Null0 => StaticTarget::Null,
+                },
+            })
+            .collect(),
+    }
+}
+
+/// The ports of one line card.
+pub(super) fn ports(config: &Config, slot: LcSlot) -> Vec<PortConfig> {
+    config
+        .interfaces
+        .iter()
+        .filter(|(port, _)| port.slot == slot)
+        .map(|(port, interface)| PortConfig {
+            port: port.port,
+            enabled: !interface.shutdown,
+            mac: port_mac(*port),
+            mtu: interface.mtu,
+        })
+        .collect()
+}

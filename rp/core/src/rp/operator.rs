@@ -1,0 +1,206 @@
+//! The command line of this RP: sessions, the configuration lock, and what commands do.
+
+use super::{Output, Rp, local, show};
+use crate::{
+    cli::{Action, CliSession, Completion, Configure},
+    config::{Config, ConfigChange},
+    redundancy as rf,
+};
+use fabric_proto::{
+    id::Slot,
+    machine::Machine as _,
+    operator::{CommandOutput, EventKind},
+    platform::Profile,
+    redundancy::Mode,
+    time::Instant,
+};
+use std::{collections::BTreeSet, time::Duration};
+
+/// Why a platform does not take this change.
+fn platform_refusal(profile: &Profile, old: &Config, new: &Config) -> Option<String> {
+    let (mode, name) = (new.redundancy.mode, profile.name);
+    if mode != old.redundancy.mode && !profile.supports(mode) {
+        return Some(format!("mode {mode} is not supported on {name}; its modes are {}", profile.mode_names()));
+    }
+    if new.slot_images != old.slot_images && !new.slot_images.is_empty() && !profile.hw_module_image {
+        return Some(format!("hw-module slot image is not supported on {name}: use boot system"));
+    }
+    let tftp = |config: &Config| config.boot_system.iter().filter(|image| image.starts_with("tftp")).count();
+    let sso = new.redundancy.mode == Mode::Sso;
+    if sso && !profile.tftp_boot && tftp(new) > tftp(old) {
+        return Some(format!("{name} does not boot over TFTP in SSO: put the image on the unit's own flash"));
+    }
+    None
+}
+
+impl Rp {
+    /// Runs one line of a session's command line.
+    pub fn line(&mut self, now: Instant, session: u64, line: &str, out: &mut Vec<Output>) -> CommandOutput {
+        let mut cli = self.sessions.remove(&session).unwrap_or_default();
+        let outcome = show::with_view(self, now, |view| cli.line(line, view));
+        let mut text = outcome.text;
+        let mut failed = outcome.failed;
+        let closed = outcome.action == Some(Action::Close);
+        if let Some(action) = outcome.action
+            && let Err(refusal) = self.act(now, session, &mut cli, action, out)
+        {
+            text = format!("% {refusal}\n");
+            failed = true;
+        }
+        // No prompt says that the session is over.
+        let prompt = if closed { String::new() } else { show::with_view(self, now, |view| cli.prompt(view)) };
+        self.sessions.insert(session, cli);
+        self.settle(now, out);
+        CommandOutput { text, prompt, failed }
+    }
+
+    /// The words that can complete a line of a session.
+    pub fn complete(&self, session: u64, line: &str) -> Vec<Completion> {
+        match self.sessions.get(&session) {
+            Some(cli) => cli.complete(line),
+            None => CliSession::default().complete(line),
+        }
+    }
+
+    /// A session's stream has ended.
+    pub fn session_closed(&mut self, now: Instant, session: u64, out: &mut Vec<Output>) {
+        self.sessions.remove(&session);
+        self.unlock(session);
+        self.settle(now, out);
+    }
+
+    fn unlock(&mut self, session: u64) {
+        if self.config_lock == Some(session) {
+            self.config_lock = None;
+        }
+    }
+
+    fn act(
+        &mut self,
+        now: Instant,
+        session: u64,
+        cli: &mut CliSession,
+        action: Action,
+        out: &mut Vec<Output>,
+    ) -> Result<(), String> {
+        match action {
+            Action::ForceSwitchover => self.ask_rf(now, rf::Input::ForceSwitchover, out),
+            Action::Reload => self.ask_rf(now, rf::Input::Reload, out),
+            Action::ReloadPeer => self.ask_rf(now, rf::Input::ReloadPeer, out),
+            Action::ResetSlot(Slot::Lc(slot)) if self.role.owns_chassis() => {
+                self.reset_one(slot, out);
+                Ok(())
+            }
+            Action::ResetSlot(Slot::Lc(_)) => Err("only the active RP resets line cards".to_owned()),
+            Action::ResetSlot(Slot::Rp(slot)) if Some(slot) == self.boot.slot.peer() => {
+                self.ask_rf(now, rf::Input::ReloadPeer, out)
+            }
+            Action::ResetSlot(Slot::Rp(_)) => Err("use reload to restart this unit".to_owned()),
+            Action::WriteMemory => {
+                if let Some(refusal @ rf::Refusal::NotActive(_)) = self.rf.config_refusal() {
+                    return Err(refusal.to_string());
+                }
+                let text = self.config.render();
+                out.push(Output::SaveStartup(text.clone()));
+                self.startup = Some(text);
+                self.checkpoint_startup(now, out);
+                Ok(())
+            }
+            Action::Debug(kinds, on) => {
+                self.debugging.kinds.set(kinds, on);
+                Ok(())
+            }
+            Action::EnterConfig => self.enter_config(session, cli),
+            Action::LeaveConfig => {
+                self.unlock(session);
+                Ok(())
+            }
+            Action::Configure(change) => self.configure(now, *change, out),
+            Action::Close => {
+                self.unlock(session);
+                Ok(())
+            }
+        }
+    }
+
+    /// Design rule: one configuration session at a time, none during bulk sync, none on the standby.
+    fn enter_config(&mut self, session: u64, cli: &mut CliSession) -> Result<(), String> {
+        if let Some(refusal) = self.rf.config_refusal() {
+            return Err(refusal.to_string());
+        }
+        if self.config_lock.is_some_and(|owner| owner != session) {
+            return Err("another session is in configuration mode; only one is allowed at a time".to_owned());
+        }
+        self.config_lock = Some(session);
+        cli.enter_config();
+        Ok(())
+    }
+
+    fn configure(&mut self, now: Instant, change: Configure, out: &mut Vec<Output>) -> Result<(), String> {
+        if change.changes.is_empty() {
+            return Ok(());
+        }
+        if let Some(refusal) = self.rf.config_refusal() {
+            return Err(refusal.to_string());
+        }
+        if let Some(refusal) = platform_refusal(self.boot.profile, &self.config, &change.config) {
+            return Err(refusal);
+        }
+        let heartbeat = self.boot.timers.heartbeat_ms;
+        let least = Duration::from_millis(2 * heartbeat);
+        if change.config.redundancy.switchover_timer.is_some_and(|timer| timer < least) {
+            return Err(format!("the topology's heartbeats are {heartbeat} ms apart: two must fit into the timer"));
+        }
+        let old = std::mem::replace(&mut self.config, change.config);
+        let mut routing = false;
+        let mut cards = BTreeSet::new();
+        for changed in &change.changes {
+            match changed {
+                ConfigChange::Interface(port) => {
+                    routing = true;
+                    cards.insert(port.slot);
+                }
+                ConfigChange::Ipv6Routing | ConfigChange::Neighbour(_) | ConfigChange::Route(_) => routing = true,
+                ConfigChange::SwitchoverTimer | ConfigChange::CrashdumpTimeout => self.set_facility_timers(),
+                ConfigChange::RedundancyMode => {
+                    self.for_rf.push_back(rf::Input::SetMode(self.config.redundancy.mode));
+                }
+                ConfigChange::AutoSync => {
+                    if !old.redundancy.auto_sync.startup_config {
+                        self.checkpoint_startup(now, out);
+                    }
+                }
+                ConfigChange::LinkTraps | ConfigChange::Boot | ConfigChange::Cosmetic => {}
+            }
+        }
+        if routing {
+            self.rib.configure(local::routing(&self.config), &mut self.fib);
+        }
+        for slot in cards {
+            self.configure_ports(now, slot, out);
+        }
+        self.checkpoint_command(now, &old, &change.lines, out);
+        Ok(())
+    }
+
+    /// Puts a request to the redundancy facility; its refusal is the command's output.
+    fn ask_rf(&mut self, now: Instant, request: rf::Input, out: &mut Vec<Output>) -> Result<(), String> {
+        self.debug_input(now, Some(&request), out);
+        let mut asked = Vec::new();
+        self.rf.step(now, Some(request), &mut asked);
+        let mut refusal = None;
+        for output in asked {
+            self.debug_output(now, &output, out);
+            match output {
+                rf::Output::Refuse { why, .. } => refusal = Some(why.to_string()),
+                output => self.obey_rf(now, output, out),
+            }
+        }
+        refusal.map_or(Ok(()), Err)
+    }
+
+    /// A request was refused after its command had been answered.
+    pub(super) fn refused(&mut self, what: rf::Request, why: rf::Refusal, out: &mut Vec<Output>) {
+        out.push(Output::Event(EventKind::Log { line: format!("%RF-4-REFUSED: {what:?}: {why}") }));
+    }
+}

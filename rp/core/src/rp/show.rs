@@ -1,0 +1,245 @@
+//! What the command line sees: this RP's machines as plain data.
+
+use super::{Rp, interfaces::if_index, switchover_timer};
+use crate::{
+    cli::{
+        ClientView, ConfigView, CounterView, DebugView, FibCounts, HistoryView, LineCardState, LineCardView, PortView,
+        RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SwitchoverView, Tables, UnitView, View,
+    },
+    redundancy,
+    rib::{Protocol, Route, Via},
+};
+use fabric_proto::{
+    fib::{Family, Path, PathList, Prefix, port_mac},
+    id::{PortId, RpSlot},
+    redundancy::RfState,
+    time::Instant,
+};
+use std::{net::IpAddr, time::Duration};
+
+/// Calls `f` with a view of the moment.
+pub(super) fn with_view<T>(rp: &Rp, now: Instant, f: impl FnOnce(&View<'_>) -> T) -> T {
+    let rf = rp.rf.view();
+    let view = View {
+        slot: rp.boot.slot,
+        platform: rp.boot.profile.name,
+        clock: rp.clock(now),
+        system_uptime: now.since(rf.chassis_since),
+        restart_reason: match &rp.boot.life {
+            redundancy::BootCause::Cold => "power-on",
+            redundancy::BootCause::Fenced => "demoted by a newer active",
+            redundancy::BootCause::Takeover { .. } => "takeover",
+        },
+        running: &rp.config,
+        startup: rp.startup.as_deref(),
+        redundancy: facility(rp, &rf, now),
+        line_cards: line_cards(rp, rf.active, now.since(rf.state_since)),
+        ports: rp.config.interfaces.keys().map(|port| port_view(rp, *port, now)).collect(),
+        config: ConfigView {
+            owner: rp.config_lock,
+            refused: rp.rf.config_refusal().map(|why| why.to_string()),
+            sync: rp.config_sync,
+        },
+        debug: DebugView {
+            kinds: rp.debugging.kinds,
+            log: rp.debugging.lines().map(|(at, line)| (rp.clock(at), line)).collect(),
+        },
+        tables: rp,
+    };
+    f(&view)
+}
+
+impl Rp {
+    /// The wall clock at `at`.
+    fn clock(&self, at: Instant) -> Duration {
+        Duration::from_nanos(at.0.saturating_add(self.boot.clock_offset))
+    }
+}
+
+fn state(state: RfState) -> RfStateView {
+    RfStateView { number: state.number(), name: state.to_string() }
+}
+
+fn facility(rp: &Rp, rf: &redundancy::View<'_>, now: Instant) -> RedundancyView {
+    let peer_slot = rp.boot.slot.peer().unwrap_or(RpSlot::A);
+    RedundancyView {
+        my: UnitView {
+            slot: rp.boot.slot,
+            state: state(rf.state),
+            in_state: now.since(rf.state_since),
+            release: Some(rf.release.to_owned()),
+        },
+        peer: UnitView {
+            slot: peer_slot,
+            state: state(rf.peer_state),
+            in_state: rf.peer_state_since.map_or(Duration::ZERO, |since| now.since(since)),
+            release: rf.peer.map(|peer| peer.release.clone()),
+        },
+        duplex: rf.duplex,
+        primary: rf.primary,
+        communications: rf.communications,
+        manual_swact_refused: rf.manual_swact.map(|why| why.to_string()),
+        operating: rf.operating,
+        switchovers: rf.switchover_count,
+        standby_failures: rf.standby_failures,
+        switchover_timer: switchover_timer(&rp.config, &rp.boot.timers),
+        client_notification_timer: rf.client_notification,
+        clients: rf
+            .clients
+            .iter()
+            .map(|client| ClientView {
+                id: u32::from(client.id.0),
+                seq: u32::from(client.seq),
+                name: client.name.clone(),
+            })
+            .collect(),
+        counters: rf
+            .counters
+            .lines()
+            .into_iter()
+            .map(|(name, value)| CounterView { name: name.to_owned(), value })
+            .collect(),
+        history: rf
+            .history
+            .entries()
+            .map(|entry| HistoryView { at: entry.at.since(rf.chassis_since), text: entry.what.to_string() })
+            .collect(),
+        switchover_history: rf
+            .history
+            .switchovers()
+            .iter()
+            .map(|record| SwitchoverView {
+                previous: record.previous,
+                current: record.current,
+                reason: record.reason.to_string(),
+                at: rp.clock(record.at),
+            })
+            .collect(),
+    }
+}
+
+fn port_view(rp: &Rp, port: PortId, now: Instant) -> PortView {
+    let link = rp.links.get(port);
+    PortView {
+        port,
+        index: if_index(port),
+        mac: port_mac(port),
+        link: link.map(|(up, _)| up),
+        since: link.and_then(|(_, since)| since).map(|since| now.since(since)),
+    }
+}
+
+fn line_cards(rp: &Rp, active: bool, in_state: Duration) -> Vec<LineCardView> {
+    let sessions = rp.feed.status();
+    rp.boot
+        .line_cards
+        .iter()
+        .map(|slot| {
+            let session = sessions.iter().find(|session| session.slot == *slot);
+            LineCardView {
+                slot: *slot,
+                state: match session {
+                    _ if !active => LineCardState::NotOwned,
+                    None => LineCardState::Absent,
+                    Some(session) if session.confirmed => LineCardState::InSync,
+                    Some(session) if session.sent_seq == 0 && session.routes == 0 => LineCardState::Adopting,
+                    Some(_) => LineCardState::Syncing,
+                },
+                ports: rp.config.interfaces.keys().filter(|port| port.slot == *slot).count() as u8,
+                in_state,
+                routes: Family::ALL.map(|family| rp.fib.table().len(family) as u64),
+            }
+        })
+        .collect()
+}
+
+impl Rp {
+    fn route_view(&self, route: &Route) -> RouteView {
+        let next_hops: Vec<IpAddr> = match &route.via {
+            Via::NextHops(next_hops) => next_hops.clone(),
+            _ => Vec::new(),
+        };
+        let paths = self.fib.table().paths(route.paths).map(PathList::paths).unwrap_or_default();
+        let port_of = |next_hop: IpAddr| {
+            paths.iter().find_map(|path| match path {
+                Path::Port { port, next_hop: via, .. } if *via == next_hop => Some(*port),
+                _ => None,
+            })
+        };
+        let mut views: Vec<RoutePath> =
+            next_hops.iter().map(|hop| RoutePath { next_hop: Some(*hop), port: port_of(*hop) }).collect();
+        if views.is_empty() {
+            views.push(RoutePath { next_hop: None, port: self.config.port_towards(route.prefix.address()) });
+        }
+        RouteView {
+            prefix: route.prefix,
+            source: match route.protocol {
+                Protocol::Local => RouteSource::Local,
+                Protocol::Connected | Protocol::Adjacency => RouteSource::Connected,
+                Protocol::Static => RouteSource::Static,
+                Protocol::Feed => RouteSource::Bgp,
+            },
+            distance: route.distance,
+            metric: 0,
+            age: None,
+            paths: views,
+        }
+    }
+}
+
+impl Tables for Rp {
+    fn visit_routes(&self, family: Family, visit: &mut dyn FnMut(Prefix)) {
+        for route in self.rib.routes(family) {
+            visit(route.prefix);
+        }
+    }
+
+    fn route(&self, prefix: Prefix) -> Option<RouteView> {
+        self.rib.get(prefix).map(|route| self.route_view(&route))
+    }
+
+    fn route_to(&self, address: IpAddr) -> Option<RouteView> {
+        self.rib.lookup(address).map(|route| self.route_view(&route))
+    }
+
+    fn route_counts(&self, family: Family) -> Vec<(RouteSource, u64)> {
+        let best = self.rib.summary().best;
+        [
+            (RouteSource::Connected, Protocol::Connected),
+            (RouteSource::Local, Protocol::Local),
+            (RouteSource::Static, Protocol::Static),
+            (RouteSource::Bgp, Protocol::Feed),
+        ]
+        .into_iter()
+        .map(|(source, protocol)| (source, best[protocol as usize][family as usize]))
+        .filter(|(_, count)| *count > 0)
+        .collect()
+    }
+
+    fn visit_fib(&self, family: Family, visit: &mut dyn FnMut(Prefix)) {
+        for (prefix, _) in self.fib.table().routes().filter(|(prefix, _)| prefix.family() == family) {
+            visit(prefix);
+        }
+    }
+
+    fn fib(&self, prefix: Prefix) -> Option<PathList> {
+        let table = self.fib.table();
+        table.paths(table.get(prefix)?).cloned()
+    }
+
+    fn fib_to(&self, address: IpAddr) -> Option<(Prefix, PathList)> {
+        let table = self.fib.table();
+        let (prefix, id) = table.lookup(address)?;
+        Some((prefix, table.paths(id)?.clone()))
+    }
+
+    fn fib_counts(&self, family: Family) -> FibCounts {
+        let (table, position) = (self.fib.table(), self.fib.position());
+        FibCounts {
+            prefixes: table.len(family) as u64,
+            path_lists: table.all_paths().count() as u64,
+            epoch: position.epoch.0,
+            seq: position.seq,
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! What a role means: one switchover, read straight down.
+//!
+//! 1. the redundancy facility says [`rf::Output::BecomeActive`] and how ([`TakeOver`])
+//! 2. [`Rp::become_active`] keeps or drops configuration and FIB, as the mode has it, and dials the line cards
+//! 3. each line card is reset (RPR), emptied (RPR+), or kept (SSO) when it answers
+//! 4. the route feed sends its table again; what nobody announces again is withdrawn
+//! 5. [`Rp::note_convergence`]: every line card holds the complete table
+
+use super::{ABSENT_CARDS, Chassis, Output, Rp, local, startup_config};
+use crate::{
+    fib_feed::{self, FibFeed, FibMaster},
+    redundancy::{self as rf, BootCause, TakeOver},
+    rib::Rib,
+};
+use fabric_proto::{
+    id::{Epoch, LcSlot, Slot},
+    linecard::{Adoption, FromLc, ToLc},
+    operator::EventKind,
+    platform::Legacy,
+    redundancy::{Mode, SwitchoverReason},
+    sabotage::{self, Sabotage},
+    time::Instant,
+};
+use std::{collections::BTreeSet, time::Duration};
+
+/// How long a unit that is about to boot waits for line cards to restart: one that does not answer
+/// must not keep the router down.
+const RESET_TIME: Duration = Duration::from_secs(2);
+
+/// What this RP is to its chassis.
+#[derive(Debug)]
+pub(super) enum Role {
+    /// Not active: talks to no line card.
+    Waiting,
+    /// To be active, once the hardware's modelled time is over.
+    Loading { until: Instant, epoch: Epoch, how: TakeOver },
+    /// Active.
+    Active(Term),
+    /// About to start anew, once the line cards are reset.
+    Leaving(Leaving),
+    /// Nothing follows.
+    Over,
+}
+
+/// A term as active.
+#[derive(Debug)]
+pub(super) struct Term {
+    epoch: Epoch,
+    /// How the role was taken.
+    how: TakeOver,
+    /// What line cards do with their tables when they are adopted first.
+    adoption: Adoption,
+    /// Cards to be reset before they are adopted.
+    to_reset: BTreeSet<LcSlot>,
+    /// Cards that were told to reset and have not gone yet.
+    resetting: BTreeSet<LcSlot>,
+    /// Since when the RIB is complete.
+    rib_complete: Option<Instant>,
+    converged: bool,
+}
+
+/// The time between the decision to boot and the boot.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    epoch: Epoch,
+    /// Cards that are still to go.
+    to_reset: BTreeSet<LcSlot>,
+    deadline: Instant,
+    life: BootCause,
+    reason: String,
+}
+
+impl Term {
+    /// Whether it began by a switchover whose consequences are not over.
+    pub(super) fn is_switchover(&self) -> bool {
+        self.how != TakeOver::Boot && !self.converged
+    }
+}
+
+impl Role {
+    pub(super) fn owns_chassis(&self) -> bool {
+        matches!(self, Self::Active(_))
+    }
+
+    pub(super) fn converged(&self) -> bool {
+        matches!(self, Self::Active(term) if term.converged)
+    }
+
+    pub(super) fn rib_complete(&mut self, now: Instant) {
+        if let Self::Active(term) = self {
+            term.rib_complete.get_or_insert(now);
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Active(term) if !term.converged => term.rib_complete.map(|since| since + ABSENT_CARDS),
+            Self::Leaving(leaving) => Some(leaving.deadline),
+            Self::Loading { until, .. } => Some(*until),
+            Self::Waiting | Self::Active(_) | Self::Over => None,
+        }
+    }
+}
+
+impl Rp {
+    /// Carries out one demand of the redundancy facility.
+    pub(super) fn obey_rf(&mut self, now: Instant, output: rf::Output, out: &mut Vec<Output>) {
+        match output {
+            rf::Output::SendHeartbeat(heartbeat) => out.push(Output::Heartbeat(heartbeat)),
+            rf::Output::Send(message) => out.push(Output::Peer(message)),
+            // Every client of this release keeps its state in this machine and has seen the event by now.
+            rf::Output::NotifyClient { client, event } => {
+                self.for_rf.push_back(rf::Input::ClientDone { client, event })
+            }
+            rf::Output::SaveEpoch(epoch) => out.push(Output::SaveEpoch(epoch)),
+            rf::Output::BecomeActive { epoch, reason, how } => {
+                let loads = self.boot.profile.modelled.switchover;
+                if self.boot.modelled && reason != SwitchoverReason::None && !loads.is_zero() {
+                    // The only wait that stands for hardware: asked for by name, and labelled in every report.
+                    let line =
+                        format!("%PLATFORM-5-MODELLED: {} takes {loads:?} to switch over", self.boot.profile.title);
+                    out.push(Output::Event(EventKind::Log { line }));
+                    self.role = Role::Loading { until: now + loads, epoch, how };
+                } else {
+                    self.become_active(now, epoch, how, out);
+                }
+            }
+            rf::Output::BecomeStandby { .. } => self.become_standby(),
+            rf::Output::StartBulkSync { mode } => self.start_bulk_sync(now, mode, out),
+            rf::Output::StopSync => self.stop_sync(now, out),
+            rf::Output::DrainSync => self.drain_sync(now, out),
+            rf::Output::ResetPeer { reason } => {
+                if let Some(peer) = self.boot.slot.peer() {
+                    out.push(Output::Event(EventKind::ResetSlot { slot: Slot::Rp(peer), reason }));
+                }
+                out.push(Output::DropPeer);
+            }
+            rf::Output::RestartSelf { reason, next } => {
+                out.push(Output::Event(EventKind::Log {
+                    line: format!("%RF-5-RF_RELOAD: Self reload. Reason: {reason}"),
+                }));
+                out.push(Output::Restart(next));
+                self.role = Role::Over;
+            }
+            rf::Output::ResetChassis { reason, next } => self.reset_chassis(now, reason, next, out),
+            rf::Output::ColdBoot { epoch, reason, next } => self.leave(now, epoch, reason.to_string(), next, out),
+            rf::Output::Event(event) => {
+                if matches!(event, EventKind::Peer { present: false, .. }) {
+                    out.push(Output::DropPeer);
+                }
+                out.push(Output::Event(event));
+            }
+            rf::Output::Refuse { what, why } => self.refused(what, why, out),
+        }
+    }
+
+    /// A term begins.
+    fn become_active(&mut self, now: Instant, epoch: Epoch, how: TakeOver, out: &mut Vec<Output>) {
+        let to_reset = self.cards_to_reset(how);
+        let adoption = match how {
+            // The configuration and the FIB are the checkpointed ones; line cards go on forwarding.
+            TakeOver::Hot => {
+                self.fib.mark_stale();
+                let flush = sabotage::is(Sabotage::FlushOnTakeover);
+                if flush { Adoption::Flush } else { Adoption::Keep }
+            }
+            // The configuration is the checkpointed one; routes are to be learned, tables to be filled.
+            TakeOver::Warm => {
+                self.fib = FibMaster::default();
+                Adoption::Flush
+            }
+            // Everything is read from the startup configuration, and line cards start from nothing too.
+            TakeOver::Cold | TakeOver::Boot => {
+                self.read_startup();
+                Adoption::Flush
+            }
+        };
+        // Who is online shows when the cards answer.
+        self.chassis = Chassis::default();
+        self.fib.begin_term(epoch);
+        self.feed = FibFeed::new(self.boot.slot);
+        self.rib = Rib::default();
+        self.rib.configure(local::routing(&self.config), &mut self.fib);
+        self.role = Role::Active(Term {
+            epoch,
+            how,
+            adoption,
+            to_reset,
+            resetting: BTreeSet::new(),
+            rib_complete: None,
+            converged: false,
+        });
+        for slot in self.boot.line_cards.clone() {
+            self.configure_ports(now, slot, out);
+        }
+        out.push(Output::Own);
+        let feeds = self.feeds();
+        if let Some(converged) = self.rib.start(now, &feeds, &mut self.fib) {
+            self.rib_converged(now, converged, out);
+        }
+    }
+
+    /// Which line cards a switchover resets.
+    fn cards_to_reset(&self, how: TakeOver) -> BTreeSet<LcSlot> {
+        let profile = self.boot.profile;
+        let all: BTreeSet<LcSlot> = self.boot.line_cards.iter().copied().collect();
+        let resets = match how {
+            // The chassis has just been reset, or starts: there is nothing to be reset again.
+            TakeOver::Boot => return BTreeSet::new(),
+            TakeOver::Cold => profile.resets_line_cards(Mode::Rpr),
+            TakeOver::Warm => profile.resets_line_cards(Mode::RprPlus),
+            TakeOver::Hot => profile.resets_line_cards(Mode::Sso),
+        };
+        let mut to_reset = BTreeSet::new();
+        if let Legacy::Resets { all_from } = profile.legacy {
+            to_reset.clone_from(&self.boot.legacy);
+            if self.boot.legacy.len() >= all_from {
+                return all;
+            }
+        }
+        if resets {
+            return all;
+        }
+        if profile.offline_cards_reset {
+            to_reset.extend(self.chassis.missing(&all));
+        }
+        to_reset
+    }
+
+    fn read_startup(&mut self) {
+        self.config = startup_config(self.startup.as_deref(), self.boot.profile);
+        self.for_rf.push_back(rf::Input::SetMode(self.config.redundancy.mode));
+        self.set_facility_timers();
+        self.fib = FibMaster::default();
+    }
+
+    fn become_standby(&mut self) {
+        self.role = Role::Waiting;
+        self.fib = FibMaster::default();
+    }
+
+    /// Sends a card the ports that the running configuration gives it.
+    pub(super) fn configure_ports(&mut self, now: Instant, slot: LcSlot, out: &mut Vec<Output>) {
+        let ports = local::ports(&self.config, slot);
+        self.step_feed(now, Some(fib_feed::Input::Ports { slot, ports }), out);
+    }
+
+    pub(super) fn lc_connected(&mut self, now: Instant, slot: LcSlot, out: &mut Vec<Output>) {
+        match &mut self.role {
+            Role::Active(term) if term.to_reset.contains(&slot) => {
+                term.to_reset.remove(&slot);
+                term.resetting.insert(slot);
+                let epoch = term.epoch;
+                self.reset_line_card(epoch, slot, "the new active initialises the chassis", out);
+            }
+            Role::Active(term) => {
+                let adoption = term.adoption;
+                self.step_feed(now, Some(fib_feed::Input::Connected { slot, adoption }), out);
+            }
+            Role::Leaving(leaving) if leaving.to_reset.contains(&slot) => {
+                let (epoch, reason) = (leaving.epoch, leaving.reason.clone());
+                self.reset_line_card(epoch, slot, &reason, out);
+            }
+            Role::Leaving(_) | Role::Loading { .. } | Role::Waiting | Role::Over => {}
+        }
+    }
+
+    /// Tells a card that has just been connected to start from nothing.
+    fn reset_line_card(&self, epoch: Epoch, slot: LcSlot, reason: &str, out: &mut Vec<Output>) {
+        out.push(Output::Lc(slot, ToLc::Adopt { epoch, rp: self.boot.slot, how: Adoption::Flush }));
+        out.push(Output::Lc(slot, ToLc::Reset { reason: reason.to_owned() }));
+        out.push(Output::Event(EventKind::LcReset { slot, reason: reason.to_owned() }));
+    }
+
+    pub(super) fn lc_lost(&mut self, now: Instant, slot: LcSlot, out: &mut Vec<Output>) {
+        match &mut self.role {
+            Role::Active(term) => {
+                if !term.resetting.remove(&slot) {
+                    self.step_feed(now, Some(fib_feed::Input::Disconnected { slot }), out);
+                }
+            }
+            Role::Leaving(leaving) => {
+                leaving.to_reset.remove(&slot);
+                self.role_due(now, out);
+            }
+            Role::Waiting | Role::Loading { .. } | Role::Over => {}
+        }
+    }
+
+    pub(super) fn lc_message(&mut self, now: Instant, slot: LcSlot, message: FromLc, out: &mut Vec<Output>) {
+        match (&self.role, message) {
+            (Role::Active(term), message) if !term.resetting.contains(&slot) => {
+                self.step_feed(now, Some(fib_feed::Input::Message { slot, message }), out);
+            }
+            // A card that was told to reset has no session of the FIB feed that could say so.
+            (Role::Active(_) | Role::Leaving(_), FromLc::Refused { highest }) => {
+                self.for_rf.push_back(rf::Input::Fenced { highest });
+            }
+            (Role::Active(_) | Role::Leaving(_) | Role::Loading { .. } | Role::Waiting | Role::Over, _) => {}
+        }
+    }
+
+    /// Resets one line card on the operator's demand.
+    pub(super) fn reset_one(&mut self, slot: LcSlot, out: &mut Vec<Output>) {
+        out.push(Output::Lc(slot, ToLc::Reset { reason: "hw-module slot reset".to_owned() }));
+        out.push(Output::Event(EventKind::LcReset { slot, reason: "user requested".to_owned() }));
+    }
+
+    /// The whole chassis starts anew: the peer by the backplane, the line cards by command, then this unit.
+    fn reset_chassis(&mut self, now: Instant, reason: String, next: BootCause, out: &mut Vec<Output>) {
+        out.push(Output::Event(EventKind::ResetChassis { reason: reason.clone() }));
+        if let Some(peer) = self.boot.slot.peer() {
+            out.push(Output::Event(EventKind::ResetSlot { slot: Slot::Rp(peer), reason: reason.clone() }));
+        }
+        let epoch = match &next {
+            BootCause::Takeover { epoch, .. } => *epoch,
+            BootCause::Cold | BootCause::Fenced => self.rf.view().epoch,
+        };
+        self.leave(now, epoch, reason, next, out);
+    }
+
+    /// Resets the line cards in the name of `epoch`, then starts anew.
+    fn leave(&mut self, now: Instant, epoch: Epoch, reason: String, life: BootCause, out: &mut Vec<Output>) {
+        let connected = matches!(self.role, Role::Active(_));
+        let to_reset: BTreeSet<LcSlot> = self.boot.line_cards.iter().copied().collect();
+        if connected {
+            for slot in &to_reset {
+                out.push(Output::Lc(*slot, ToLc::Reset { reason: reason.clone() }));
+            }
+        } else {
+            out.push(Output::Own);
+        }
+        self.role = Role::Leaving(Leaving { epoch, to_reset, deadline: now + RESET_TIME, life, reason });
+        self.role_due(now, out);
+    }
+
+    /// The role's own deadline, or the last card it waited for, has passed.
+    pub(super) fn role_due(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if let Role::Loading { until, epoch, how } = self.role
+            && now >= until
+        {
+            self.become_active(now, epoch, how, out);
+        }
+        if let Role::Leaving(leaving) = &self.role
+            && (leaving.to_reset.is_empty() || now >= leaving.deadline)
+        {
+            out.push(Output::Restart(leaving.life.clone()));
+            self.role = Role::Over;
+        }
+    }
+
+    /// Says once a term that the chassis forwards as it should.
+    pub(super) fn note_convergence(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let Role::Active(term) = &mut self.role else { return };
+        let Some(since) = term.rib_complete.filter(|_| !term.converged) else { return };
+        let present = self.feed.all_confirmed();
+        let all = self.feed.confirmed().len() == self.boot.line_cards.len();
+        if present && (all || now >= since + ABSENT_CARDS) {
+            term.converged = true;
+            // A card that comes later is adopted with what it has: nothing, or the right table.
+            term.adoption = Adoption::Keep;
+            term.to_reset.clear();
+            out.push(Output::Event(EventKind::Converged));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,292 @@
+//! Two route processors without line cards, joined by their messages: configuration, sessions, what follows.
+
+use super::*;
+use std::time::Duration;
+
+const STARTUP: &str = "hostname pe1\ninterface 1/1\n ip address 10.0.1.1 255.255.255.0\nend\n";
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Pair {
+    rps: [Rp; 2],
+    now: Instant,
+    /// What is on its way, in order.
+    wire: VecDeque<(usize, Input)>,
+    /// Nothing passes between the two.
+    cut: bool,
+    events: [Vec<EventKind>; 2],
+    saved: [Option<String>; 2],
+}
+
+fn rp(platform: &str, slot: RpSlot, startup: &str) -> Rp {
+    let boot = Boot {
+        slot,
+        boot: slot.index() as u64 + 1,
+        release: "2.0".to_owned(),
+        profile: Profile::named(platform).unwrap(),
+        modelled: false,
+        legacy: BTreeSet::new(),
+        timers: RedundancyTimers { heartbeat_ms: 50, switchover_ms: 300 },
+        startup: Some(startup.to_owned()),
+        epoch: Epoch::NONE,
+        line_cards: Vec::new(),
+        feeds: 0,
+        life: NextLife::Cold,
+        clock_offset: 0,
+    };
+    Rp::new(Instant(1), boot)
+}
+
+const A: usize = 0;
+const B: usize = 1;
+
+impl Pair {
+    /// Two units as redundant as the configuration has it.
+    fn new(startup: &str) -> Self {
+        Self::on("native", startup)
+    }
+
+    fn on(platform: &str, startup: &str) -> Self {
+        let mut pair = Self::booting(platform, startup);
+        let redundant = |pair: &Self| pair.rps[A].stats().redundant;
+        assert!(pair.run(60 * SECOND, redundant), "{:?}", pair.rps[A].stats());
+        pair
+    }
+
+    /// Two units that have just been connected.
+    fn booting(platform: &str, startup: &str) -> Self {
+        let mut pair = Self {
+            rps: [RpSlot::A, RpSlot::B].map(|slot| rp(platform, slot, startup)),
+            now: Instant(1),
+            wire: VecDeque::new(),
+            cut: false,
+            events: Default::default(),
+            saved: Default::default(),
+        };
+        pair.connect();
+        pair
+    }
+
+    /// Both learn of the connection before anything arrives on it.
+    fn connect(&mut self) {
+        for at in [A, B] {
+            let mut out = Vec::new();
+            self.rps[at].step(self.now, Some(Input::PeerConnected), &mut out);
+            self.send(at, out);
+        }
+        self.deliver(A, Vec::new());
+    }
+
+    fn input(&mut self, at: usize, input: Option<Input>) {
+        let mut out = Vec::new();
+        self.rps[at].step(self.now, input, &mut out);
+        self.deliver(at, out);
+    }
+
+    /// Takes what a unit asks for, and lets everything arrive that is on its way.
+    fn deliver(&mut self, from: usize, out: Vec<Output>) {
+        self.send(from, out);
+        while let Some((to, input)) = self.wire.pop_front() {
+            let mut out = Vec::new();
+            self.rps[to].step(self.now, Some(input), &mut out);
+            self.send(to, out);
+        }
+    }
+
+    fn send(&mut self, from: usize, out: Vec<Output>) {
+        for output in out {
+            let input = match output {
+                Output::Heartbeat(heartbeat) => Input::Heartbeat(heartbeat),
+                Output::Peer(message) => Input::Peer(message),
+                Output::Checkpoint(message) => Input::Checkpoint(message),
+                Output::SaveStartup(text) => {
+                    self.saved[from] = Some(text);
+                    continue;
+                }
+                Output::Event(event) => {
+                    self.events[from].push(event);
+                    continue;
+                }
+                _ => continue,
+            };
+            if !self.cut {
+                self.wire.push_back((1 - from, input));
+            }
+        }
+    }
+
+    /// Lets time pass until `done`, at most `time`. Says whether it is.
+    fn run(&mut self, time: Duration, done: impl Fn(&Self) -> bool) -> bool {
+        let end = self.now + time;
+        while !done(self) {
+            let next = self.rps.iter().filter_map(Rp::deadline).min().unwrap_or(end).max(self.now);
+            if next > end {
+                self.now = end;
+                return done(self);
+            }
+            self.now = next;
+            for at in [A, B] {
+                if self.rps[at].deadline().is_some_and(|deadline| deadline <= self.now) {
+                    self.input(at, None);
+                }
+            }
+        }
+        true
+    }
+
+    fn line(&mut self, at: usize, session: u64, line: &str) -> fabric_proto::operator::CommandOutput {
+        let mut out = Vec::new();
+        let answer = self.rps[at].line(self.now, session, line, &mut out);
+        self.deliver(at, out);
+        answer
+    }
+
+    /// Lines that must be taken.
+    fn configure(&mut self, lines: &[&str]) {
+        for line in ["configure terminal"].iter().chain(lines).chain(&["end"]) {
+            let answer = self.line(A, 1, line);
+            assert!(!answer.failed, "{line}: {}", answer.text);
+        }
+    }
+}
+
+#[test]
+fn a_command_is_run_on_both_units() {
+    let mut pair = Pair::new(STARTUP);
+    let whole = pair.rps[B].config_sync.whole;
+    pair.configure(&[
+        "hostname core",
+        "int 1/1",
+        "desc to t1",
+        "ip route 192.0.2.0 255.255.255.0 10.0.1.2",
+        "red",
+        "main",
+    ]);
+    assert_eq!(pair.rps[A].config, pair.rps[B].config);
+    assert_eq!(pair.rps[B].config.hostname, "core");
+    assert_eq!((pair.rps[B].config_sync.commands, pair.rps[B].config_sync.failed), (3, 0));
+    assert_eq!(pair.rps[B].config_sync.whole, whole, "commands travel, not the configuration");
+    // A line that is refused changes neither.
+    pair.line(A, 1, "configure terminal");
+    assert!(pair.line(A, 1, "router bgp 1").failed);
+    assert_eq!(pair.rps[A].config, pair.rps[B].config);
+}
+
+#[test]
+fn the_standby_takes_no_configuration() {
+    let mut pair = Pair::new(STARTUP);
+    for line in ["configure terminal", "write memory", "copy running-config startup-config", "reload"] {
+        let answer = pair.line(B, 1, line);
+        assert!(answer.failed && answer.text.contains("enter the command on the active RP"), "{line}: {}", answer.text);
+        assert_eq!(answer.prompt, "pe1-stby#");
+    }
+    assert_eq!(pair.saved[B].as_deref(), None);
+    assert!(!pair.line(B, 1, "show redundancy states").failed);
+}
+
+#[test]
+fn one_session_at_a_time_is_in_configuration_mode() {
+    let mut pair = Pair::new(STARTUP);
+    assert_eq!(pair.line(A, 1, "configure terminal").prompt, "pe1(config)#");
+    let second = pair.line(A, 2, "configure terminal");
+    assert!(second.failed && second.text.contains("another session is in configuration mode"), "{}", second.text);
+    assert!(pair.line(A, 2, "show configuration lock").text.contains("session 1"));
+    let mut out = Vec::new();
+    pair.rps[A].session_closed(pair.now, 1, &mut out);
+    assert!(!pair.line(A, 2, "configure terminal").failed, "a session that ends gives the lock back");
+}
+
+#[test]
+fn a_save_reaches_the_standby() {
+    for command in ["write memory", "copy run start", "copy system:running-config nvram:startup-config"] {
+        let mut pair = Pair::new(STARTUP);
+        pair.configure(&["hostname core"]);
+        assert!(!pair.line(A, 1, command).failed);
+        let saved = pair.saved[A].clone().unwrap();
+        assert!(saved.contains("hostname core"));
+        assert_eq!(pair.saved[B].as_ref(), Some(&saved), "{command}");
+    }
+}
+
+#[test]
+fn without_auto_sync_the_standby_keeps_what_it_has() {
+    let mut pair = Pair::new(&STARTUP.replace("end", "redundancy\n mode rpr-plus\nend"));
+    pair.configure(&["redundancy", "main-cpu", "no auto-sync standard", "hostname core"]);
+    assert_eq!(pair.rps[B].config.hostname, "pe1");
+    let before = pair.saved[B].clone();
+    pair.line(A, 1, "write memory");
+    assert_eq!(pair.saved[B], before);
+    // Switched on again, it catches up.
+    pair.configure(&["redundancy", "main-cpu", "auto-sync standard"]);
+    assert_eq!(pair.rps[A].config, pair.rps[B].config);
+    assert_eq!(pair.saved[A], pair.saved[B]);
+}
+
+#[test]
+fn timers_act_on_both_units() {
+    let mut pair = Pair::new(STARTUP);
+    let refused = {
+        pair.line(A, 1, "configure terminal");
+        pair.line(A, 1, "redundancy");
+        pair.line(A, 1, "switchover timer msec 60")
+    };
+    assert!(refused.failed && refused.text.contains("50 ms apart"), "{}", refused.text);
+    pair.line(A, 1, "end");
+    pair.configure(&["redundancy", "switchover timer 5"]);
+    pair.cut = true;
+    let cut = pair.now;
+    assert!(pair.run(60 * SECOND, |pair| pair.rps[B].stats().active));
+    let silence = pair.now.since(cut);
+    assert!((4 * SECOND..6 * SECOND).contains(&silence), "{silence:?}");
+}
+
+#[test]
+fn a_platform_refuses_what_it_does_not_have() {
+    let mut pair = Pair::on("c10000", &STARTUP.replace("end", "redundancy\n mode sso\nend"));
+    pair.line(A, 1, "configure terminal");
+    let refused = pair.line(A, 1, "hw-module slot A image disk0:one");
+    assert!(refused.text.contains("not supported on c10000"), "{}", refused.text);
+    pair.line(A, 1, "redundancy");
+    let refused = pair.line(A, 1, "mode hsa");
+    assert!(refused.text.contains("its modes are rpr, rpr-plus, sso"), "{}", refused.text);
+    assert!(!pair.line(A, 1, "boot system tftp image 10.0.0.1").failed, "the C10000 boots over TFTP");
+}
+
+#[test]
+fn no_configuration_during_the_bulk_sync() {
+    let mut pair = Pair::booting("native", STARTUP);
+    assert!(pair.run(60 * SECOND, |pair| pair.rps[A].rf.view().bulk_sync));
+    let refused = pair.line(A, 1, "configure terminal");
+    assert!(refused.failed && refused.text.contains("bulk sync"), "{}", refused.text);
+    assert!(pair.run(60 * SECOND, |pair| pair.rps[A].stats().redundant));
+    assert!(!pair.line(A, 1, "configure terminal").failed, "it may be entered again");
+}
+
+#[test]
+fn link_states_reach_the_standby() {
+    let mut pair = Pair::new(STARTUP);
+    let port: PortId = "1/1".parse().unwrap();
+    for up in [true, false] {
+        let mut out = Vec::new();
+        pair.rps[A].port_reported(pair.now, port, up, &mut out);
+        pair.deliver(A, out);
+        assert_eq!(pair.rps[B].links.get(port).map(|(up, _)| up), Some(up));
+    }
+    let shown = pair.line(B, 1, "show snmp mib ifmib | include GigabitEthernet1/1").text;
+    assert!(shown.contains(" up ") && shown.contains(" down "), "{shown}");
+}
+
+#[test]
+fn debugging_goes_into_the_event_stream() {
+    let mut pair = Pair::new(STARTUP);
+    pair.line(A, 1, "debug redundancy all");
+    pair.line(A, 1, "redundancy force-switchover");
+    let lines = pair.events[A].iter().filter_map(|event| match event {
+        EventKind::Log { line } => line.strip_prefix("RF: ").map(str::to_owned),
+        _ => None,
+    });
+    let lines: Vec<String> = lines.collect();
+    assert!(lines.iter().any(|line| line == "request: ForceSwitchover"), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("msg sent: Handover")), "{lines:?}");
+    let kept = pair.line(A, 1, "show redundancy debug-log").text;
+    assert_eq!(kept.lines().count(), lines.len());
+}

@@ -1,0 +1,239 @@
+//! The data plane of an RP that packets pass ([`fabric_proto::platform::Forwarding`]).
+//!
+//! A thread of its own: while this RP is active it holds a link to every line card, reads what they give it and
+//! passes each frame on to its egress card. It keeps no queue: a card that does not read makes those who send to it
+//! wait, so that nothing is lost here but with this program. That is the point: an RP that is gone forwards nothing.
+
+use fabric::{
+    data::{CellReceiver, CellSender, DataEndpoint},
+    tls::Identity,
+};
+use fabric_proto::{
+    cell,
+    deploy::CardConfig,
+    drops::DropCause,
+    id::{CardId, Slot},
+    operator::LcStats,
+};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+use tokio::{
+    sync::{Mutex, oneshot, watch},
+    task::LocalSet,
+    time::sleep,
+};
+
+/// Bytes read at once.
+const READ: usize = 256 << 10;
+/// Between attempts to reach a line card.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// What the owner wants of the thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Want {
+    /// A standby touches no line card.
+    Nothing,
+    /// Pass packets on.
+    Forward,
+    /// End.
+    End,
+}
+
+/// Packets passed, counted by the thread and read by anybody.
+#[derive(Debug, Default)]
+struct Counters {
+    received: AtomicU64,
+    passed: AtomicU64,
+    /// The egress card has no link to this RP.
+    dropped: AtomicU64,
+    /// Line cards with a link.
+    links: AtomicU64,
+}
+
+/// The owner's side.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    want: watch::Sender<Want>,
+    counters: Arc<Counters>,
+}
+
+impl Relay {
+    /// Starts the thread where packets pass the RP: where the configuration gives it a data endpoint.
+    pub(crate) async fn start(identity: &Identity, config: &CardConfig) -> anyhow::Result<Option<Self>> {
+        let Some(address) = config.data else { return Ok(None) };
+        let cards: Vec<(u8, CardId, SocketAddr)> = config
+            .cards
+            .iter()
+            .filter_map(|card| match (card.slot, card.data) {
+                (Slot::Lc(slot), Some(data)) => {
+                    Some((slot.0, CardId::card(&config.id.lab, &config.id.node, card.slot), data))
+                }
+                _ => None,
+            })
+            .collect();
+        let (want, wanted) = watch::channel(Want::Nothing);
+        let counters = Arc::new(Counters::default());
+        let (ready, bound) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (identity, shared) = (identity.clone(), Arc::clone(&counters));
+        thread::Builder::new().name("relay".to_owned()).spawn(move || {
+            let local = LocalSet::new();
+            runtime.block_on(local.run_until(async move {
+                let endpoint = match DataEndpoint::bind(&identity, address) {
+                    Ok(endpoint) => endpoint,
+                    Err(error) => {
+                        let _ = ready.send(Err(error));
+                        return;
+                    }
+                };
+                let _ = ready.send(Ok(()));
+                let outlets = Outlets::default();
+                for (slot, id, address) in cards {
+                    let card = Card { slot, id, address, outlets: Rc::clone(&outlets), counters: Arc::clone(&shared) };
+                    tokio::task::spawn_local(card.run(endpoint.clone(), wanted.clone()));
+                }
+                let mut wanted = wanted;
+                // An error says that the owner is gone.
+                let _ = wanted.wait_for(|want| *want == Want::End).await;
+                endpoint.close("route processor ends");
+            }));
+        })?;
+        bound.await.map_err(|_| io::Error::other("the relay thread ended at once"))??;
+        Ok(Some(Self { want, counters }))
+    }
+
+    /// This RP is active: packets may pass.
+    pub(crate) fn forward(&self) {
+        self.want.send_replace(Want::Forward);
+    }
+
+    /// No more packets pass.
+    pub(crate) fn end(&self) {
+        self.want.send_replace(Want::End);
+    }
+
+    /// Whether so many line cards have a link: before, the chassis does not forward as it should.
+    pub(crate) fn reaches(&self, cards: usize) -> bool {
+        self.counters.links.load(Ordering::Relaxed) >= cards as u64
+    }
+
+    /// The counters, in a line card's words.
+    pub(crate) fn stats(&self) -> LcStats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        // What leaves is read first: what is held is never less than nothing.
+        let (passed, dropped) = (read(&self.counters.passed), read(&self.counters.dropped));
+        let received = read(&self.counters.received);
+        let mut stats = LcStats { received, from_fabric: received, to_fabric: passed, ..LcStats::default() };
+        stats.drops.add(DropCause::FabricDown, dropped);
+        stats.queued = received - passed - dropped;
+        stats
+    }
+}
+
+/// Links by slot. A link is written by one reader at a time, a whole batch of records at once.
+type Outlets = Rc<RefCell<BTreeMap<u8, Rc<Mutex<CellSender>>>>>;
+
+/// One line card and the link to it.
+struct Card {
+    slot: u8,
+    id: CardId,
+    address: SocketAddr,
+    outlets: Outlets,
+    counters: Arc<Counters>,
+}
+
+impl Card {
+    async fn run(self, endpoint: DataEndpoint, mut wanted: watch::Receiver<Want>) {
+        if wanted.wait_for(|want| *want != Want::Nothing).await.is_err() {
+            return;
+        }
+        while *wanted.borrow() == Want::Forward {
+            if let Err(error) = self.link(&endpoint).await {
+                tracing::debug!(card = %self.id, "relay link: {error}");
+            }
+            self.outlets.borrow_mut().remove(&self.slot);
+            sleep(RETRY).await;
+        }
+    }
+
+    /// One link's life.
+    async fn link(&self, endpoint: &DataEndpoint) -> Result<(), fabric::FabricError> {
+        let connection = endpoint.connect(&self.id, self.address).await?;
+        let sender = connection.open_cells().await?;
+        let mut receiver = connection.accept_cells().await?;
+        self.outlets.borrow_mut().insert(self.slot, Rc::new(Mutex::new(sender)));
+        self.counters.links.fetch_add(1, Ordering::Relaxed);
+        tracing::info!(card = %self.id, "relay link up");
+        let ended = self.pass(&mut receiver).await;
+        self.counters.links.fetch_sub(1, Ordering::Relaxed);
+        // The card half-closed its stream: what was passed to it meanwhile is to arrive.
+        let outlet = self.outlets.borrow_mut().remove(&self.slot);
+        if let Some(outlet) = outlet {
+            outlet.lock().await.finished().await;
+        }
+        connection.close("link ended");
+        tracing::info!(card = %self.id, "relay link down");
+        ended
+    }
+
+    /// Passes on what the card sends, until it ends its stream.
+    async fn pass(&self, receiver: &mut CellReceiver) -> Result<(), fabric::FabricError> {
+        let mut buffer = vec![0; READ];
+        let mut filled = 0;
+        // By egress slot: packets and their bytes.
+        let mut batches: BTreeMap<u8, (u64, Vec<u8>)> = BTreeMap::new();
+        while let Some(count) = receiver.read(&mut buffer[filled..]).await? {
+            filled += count;
+            let mut rest = &buffer[..filled];
+            loop {
+                match cell::split_relay(rest) {
+                    Ok(Some((slot, record, after))) => {
+                        let batch = batches.entry(slot).or_default();
+                        batch.0 += 1;
+                        batch.1.extend_from_slice(record);
+                        rest = after;
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        tracing::warn!(card = %self.id, "the card does not keep to the framing: {error}");
+                        receiver.stop();
+                        return Ok(());
+                    }
+                }
+            }
+            let used = filled - rest.len();
+            buffer.copy_within(used..filled, 0);
+            filled -= used;
+            for (slot, (packets, bytes)) in &mut batches {
+                self.hand_over(*slot, std::mem::take(packets), bytes).await;
+                bytes.clear();
+            }
+        }
+        Ok(())
+    }
+
+    async fn hand_over(&self, slot: u8, packets: u64, bytes: &[u8]) {
+        if packets == 0 {
+            return;
+        }
+        self.counters.received.fetch_add(packets, Ordering::Relaxed);
+        let outlet = self.outlets.borrow().get(&slot).cloned();
+        let written = match outlet {
+            Some(outlet) => outlet.lock().await.write_all(bytes).await.is_ok(),
+            None => false,
+        };
+        let counter = if written { &self.counters.passed } else { &self.counters.dropped };
+        counter.fetch_add(packets, Ordering::Relaxed);
+    }
+}

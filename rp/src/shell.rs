@@ -1,0 +1,518 @@
+//! The owner loop: wait → step → perform. Nothing else changes the route processor.
+
+use crate::{
+    coredump,
+    crash::{Course, Crash},
+    links::{self, Inputs, Link, ToPeer},
+    nvram::Nvram,
+    operator,
+    relay::Relay,
+};
+use fabric::{
+    card::{Events, telemetry::Telemetry},
+    control::{Connection, ControlEndpoint},
+};
+use fabric_proto::{
+    deploy::{CardAddress, CardConfig},
+    feed::ToFeed,
+    id::{CardId, LcSlot, RpSlot, Slot, Unit},
+    linecard::ToLc,
+    machine::Machine as _,
+    operator::{CardStats, CommandOutput, Completion, CrashPoint, EventKind, Impairment, PlaneSet, StorageFault},
+    redundancy::RfMessage,
+    time::Instant,
+};
+use rp_core::rp::{Input, NextLife, Output, Rp};
+use std::{collections::BTreeMap, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+
+/// Roles, line cards and operators: small messages, handled in microseconds each.
+const URGENT: usize = 1024;
+/// Routes and checkpoints: a feed message takes the owner about a millisecond, so that a full queue
+/// is worth a tenth of a second, and QUIC's flow control holds back the rest.
+const BULK: usize = 64;
+/// Between two attempts to reach the peer.
+const REDIAL: Duration = Duration::from_millis(20);
+
+/// A step that takes this long is worth a line in the log: it is a good part of a heartbeat interval.
+const LONG_STEP: Duration = Duration::from_millis(20);
+
+/// What an operator wants of the owner.
+pub(crate) enum Ask {
+    /// Run a line of the command line.
+    Line { session: u64, line: String, answer: oneshot::Sender<CommandOutput> },
+    /// What can complete a line of the command line.
+    Complete { session: u64, line: String, answer: oneshot::Sender<Vec<Completion>> },
+    /// The session's stream has ended.
+    SessionClosed(u64),
+    /// The backplane: a card came or went.
+    Oir { slot: Slot, inserted: bool },
+    /// Counters and state.
+    Stats { answer: oneshot::Sender<Box<CardStats>> },
+    /// Impair the fabric towards a card.
+    Impair { to: Option<Slot>, plane: PlaneSet, impairment: Impairment, answer: oneshot::Sender<Result<(), String>> },
+    /// Crash at this point; `None`: at none any more.
+    CrashAt { point: Option<CrashPoint>, answer: oneshot::Sender<Result<(), String>> },
+    /// Damage, fill or repair the storage of the startup configuration.
+    Storage { fault: StorageFault, answer: oneshot::Sender<Result<(), String>> },
+}
+
+/// Everything that can wake the owner.
+enum Wake {
+    Deadline,
+    Input(Input),
+    Ask(Ask),
+    Peer(Connection, bool),
+    /// SIGQUIT: the software is made to crash.
+    Crash,
+    Stop,
+}
+
+impl Wake {
+    /// For logs.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::Input(Input::Feed(_)) => "routes",
+            Self::Input(Input::Checkpoint(_)) => "checkpoint",
+            Self::Input(Input::Lc(..)) => "line card",
+            Self::Input(_) => "input",
+            Self::Ask(_) => "operator",
+            Self::Peer(..) => "peer",
+            Self::Crash => "crash",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// The route processor and everything it holds on to.
+pub(crate) struct Shell {
+    rp: Rp,
+    config: CardConfig,
+    slot: RpSlot,
+    release: String,
+    boot: u64,
+    nvram: Nvram,
+    /// Where an experiment wants this program to die.
+    crash: Option<Crash>,
+    endpoint: ControlEndpoint,
+    events: Events,
+    inputs: Inputs,
+    relay: Option<Relay>,
+    peer: Option<Link<ToPeer>>,
+    /// The one attempt to reach the peer that is under way: two would end as two connections, of which each side
+    /// might keep another one.
+    dialling: Option<tokio::task::AbortHandle>,
+    line_cards: BTreeMap<LcSlot, Link<ToLc>>,
+    feed: Option<Link<ToFeed>>,
+    connections: mpsc::Sender<(Connection, bool)>,
+    /// Answers to commands that changed the configuration: an operator session waits for each, so that they are few.
+    unacknowledged: Vec<(oneshot::Sender<CommandOutput>, CommandOutput)>,
+}
+
+/// What becomes of the process.
+pub(crate) type End = fabric::card::End<NextLife>;
+
+impl Shell {
+    /// Runs the route processor until it ends.
+    #[allow(clippy::too_many_arguments, reason = "the parts of a card, put together once")]
+    pub(crate) async fn run(
+        config: CardConfig,
+        slot: RpSlot,
+        release: String,
+        boot: u64,
+        nvram: Nvram,
+        endpoint: ControlEndpoint,
+        relay: Option<Relay>,
+        rp: Rp,
+    ) -> anyhow::Result<End> {
+        let (urgent, mut from_urgent) = mpsc::channel(URGENT);
+        let (bulk, mut from_bulk) = mpsc::channel(BULK);
+        let (asks, mut from_asks) = mpsc::channel(URGENT);
+        let (connections, mut from_connections) = mpsc::channel(8);
+        let events = Events::traced(Vec::new(), Telemetry::new(&config.id, &release, Instant(boot)));
+        let inputs = Inputs { urgent, bulk };
+        tokio::spawn(accept(endpoint.clone(), config.id.clone(), asks, connections.clone(), events.clone()));
+        let mut shell = Self {
+            rp,
+            config,
+            slot,
+            release,
+            boot,
+            crash: nvram.armed().map(Crash::at),
+            nvram,
+            endpoint,
+            events,
+            inputs,
+            relay,
+            peer: None,
+            dialling: None,
+            line_cards: BTreeMap::new(),
+            feed: None,
+            connections,
+            unacknowledged: Vec::new(),
+        };
+        shell.events.push(fabric::clock::now(), EventKind::Booted { release: shell.release.clone() });
+        shell.dial_peer();
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let mut quit = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::quit())?;
+        let mut out = Vec::new();
+        let mut now = fabric::clock::now();
+        let reason = loop {
+            let wait = async {
+                match shell.rp.deadline() {
+                    Some(deadline) => tokio::time::sleep(deadline.since(now)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            // Biased: heartbeats, which come first on the urgent queue, are never starved by routes.
+            let wake = tokio::select! {
+                biased;
+                _ = terminate.recv() => Wake::Stop,
+                _ = quit.recv() => Wake::Crash,
+                Some((connection, dialled)) = from_connections.recv() => Wake::Peer(connection, dialled),
+                Some(input) = from_urgent.recv() => Wake::Input(input),
+                Some(ask) = from_asks.recv() => Wake::Ask(ask),
+                () = wait => Wake::Deadline,
+                Some(input) = from_bulk.recv() => Wake::Input(input),
+            };
+            now = fabric::clock::now();
+            let what = wake.name();
+            if let Wake::Input(input) = &wake
+                && shell.crash.is_some_and(|crash| crash.on_input(now, input))
+            {
+                shell.nvram.crash()?;
+            }
+            let stepped = match wake {
+                Wake::Stop => return Ok(End::Stop),
+                Wake::Crash => Err("software-forced crash".to_owned()),
+                wake => coredump::guard(|| shell.step(now, wake, &mut out)),
+            };
+            if let Err(reason) = stepped {
+                break reason;
+            }
+            if let Some(end) = shell.perform(now, &mut out).await? {
+                return Ok(end);
+            }
+            shell.acknowledge();
+            let step = fabric::clock::now().since(now);
+            if step > LONG_STEP {
+                tracing::warn!(?step, what, "a long step: heartbeats had to wait");
+            }
+        };
+        shell.crashed(&reason)?;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return Ok(End::Stop),
+                () = tokio::time::sleep(coredump::RESET_WAIT) => return Ok(End::Restart(NextLife::Cold)),
+                Some((connection, dialled)) = from_connections.recv() => shell.take_peer(connection, dialled),
+                Some(input) = from_urgent.recv() => shell.after_crash(&input),
+                // Nobody is there to read these, and to leave them would stop the link to the peer.
+                Some(_) = from_bulk.recv() => {}
+                Some(_) = from_asks.recv() => {}
+            }
+        }
+    }
+
+    /// Hands one input to the machine.
+    fn step(&mut self, now: Instant, wake: Wake, out: &mut Vec<Output>) {
+        match wake {
+            Wake::Deadline => self.rp.step(now, None, out),
+            Wake::Input(input) => {
+                let lost = matches!(input, Input::PeerLost);
+                self.rp.step(now, Some(input), out);
+                // The machine may have known no peer yet, and ask for nothing: the link is the shell's to keep.
+                if lost {
+                    self.renew_peer();
+                }
+            }
+            Wake::Ask(ask) => self.answer(now, ask, out),
+            Wake::Peer(connection, dialled) => self.take_peer(connection, dialled),
+            // The loop has ended before these.
+            Wake::Crash | Wake::Stop => {}
+        }
+    }
+
+    fn take_peer(&mut self, connection: Connection, dialled: bool) {
+        self.peer = Some(links::peer(connection, dialled, self.inputs.clone()));
+        self.stop_dialling();
+    }
+
+    /// Forgets a link that has ended, and looks for the peer again.
+    fn renew_peer(&mut self) {
+        if self.peer.as_ref().is_some_and(Link::is_over) {
+            self.peer = None;
+            self.dial_peer();
+        }
+    }
+
+    /// The machine is gone: tell the peer, serve nobody any more, dump the core.
+    fn crashed(&mut self, reason: &str) -> anyhow::Result<()> {
+        self.tell_peer(ToPeer::Redundancy(RfMessage::Crashed { reason: reason.to_owned() }));
+        self.line_cards.clear();
+        self.feed = None;
+        if let Some(relay) = &self.relay {
+            relay.end();
+        }
+        self.log(format!("%SYS-2-CRASH: {reason}: dumping core"));
+        let text = coredump::dump(&mut self.rp, self.slot, &self.release, self.boot, reason);
+        let file = self.nvram.save_crashinfo(self.slot, self.boot, &text)?;
+        self.log(format!("%SYS-5-COREDUMP: {} bytes written to {}", text.len(), file.display()));
+        self.tell_peer(ToPeer::Redundancy(RfMessage::CrashdumpDone));
+        Ok(())
+    }
+
+    /// After a crash only one thing is of interest: whether the peer can be told that the core is dumped.
+    fn after_crash(&mut self, input: &Input) {
+        match input {
+            Input::PeerConnected => self.tell_peer(ToPeer::Redundancy(RfMessage::CrashdumpDone)),
+            Input::PeerLost => self.renew_peer(),
+            _ => {}
+        }
+    }
+
+    fn log(&self, line: String) {
+        tracing::error!("{line}");
+        self.events.push(fabric::clock::now(), EventKind::Log { line });
+    }
+
+    /// Carries out what the machine asked for, in order.
+    async fn perform(&mut self, now: Instant, out: &mut Vec<Output>) -> anyhow::Result<Option<End>> {
+        for output in out.drain(..) {
+            match self.crash.as_mut().map_or(Course::Go, |crash| crash.on_output(now, &output)) {
+                Course::Go => {}
+                Course::Hold => continue,
+                Course::Crash => self.nvram.crash()?,
+            }
+            match output {
+                Output::Heartbeat(heartbeat) => self.tell_peer(ToPeer::Heartbeat(heartbeat)),
+                Output::Peer(message) => self.tell_peer(ToPeer::Redundancy(message)),
+                Output::Checkpoint(message) => self.tell_peer(ToPeer::Checkpoint(message)),
+                Output::DropPeer => {
+                    self.peer = None;
+                    self.dial_peer();
+                }
+                Output::Own => {
+                    self.dial_chassis();
+                    if let Some(relay) = &self.relay {
+                        relay.forward();
+                    }
+                }
+                Output::Lc(slot, message) => {
+                    if self.line_cards.get(&slot).is_some_and(|link| !link.send(message)) {
+                        tracing::warn!(%slot, "the line card does not read: connection dropped");
+                        self.redial_line_card(slot);
+                    }
+                }
+                Output::Feed(message) => {
+                    if let Some(feed) = &self.feed {
+                        feed.send(message);
+                    }
+                }
+                Output::DropFeed => self.dial_feed(),
+                Output::SaveStartup(text) => {
+                    if let Err(error) = self.save_startup(&text) {
+                        let line = format!("%SYS-4-NV_BLOCK_INITFAIL: startup-config was not saved: {error}");
+                        self.events.push(now, EventKind::Log { line });
+                    }
+                }
+                Output::SaveEpoch(epoch) => self.nvram.save_epoch(epoch)?,
+                Output::Event(kind) => {
+                    tracing::info!(event = ?kind);
+                    self.events.push(now, kind);
+                }
+                Output::Restart(life) => {
+                    // What was said last (a refusal, a goodbye) is worth a moment: the links send it
+                    // before the endpoint closes.
+                    if let Some(relay) = &self.relay {
+                        relay.end();
+                    }
+                    self.endpoint.close("restarting");
+                    let _ = tokio::time::timeout(Duration::from_millis(50), self.endpoint.closed()).await;
+                    return Ok(Some(End::Restart(life)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn tell_peer(&mut self, message: ToPeer) {
+        if self.peer.as_ref().is_some_and(|peer| !peer.send(message)) {
+            tracing::warn!("the peer does not read: connection dropped");
+            self.peer = None;
+            self.dial_peer();
+        }
+    }
+
+    /// Slot A dials, slot B waits to be dialled: one connection is enough.
+    fn dial_peer(&mut self) {
+        self.stop_dialling();
+        let Some(peer) = self.slot.peer().filter(|peer| self.slot < *peer) else { return };
+        let Some(address) = self.address_of(Slot::Rp(peer)).map(|card| card.control) else { return };
+        let id = CardId { unit: Unit::Card(Slot::Rp(peer)), ..self.config.id.clone() };
+        let (endpoint, connections) = (self.endpoint.clone(), self.connections.clone());
+        let task = tokio::spawn(async move {
+            while !connections.is_closed() {
+                if let Ok(connection) = endpoint.connect(&id, address).await {
+                    let _ = connections.send((connection, true)).await;
+                    return;
+                }
+                tokio::time::sleep(REDIAL).await;
+            }
+        });
+        self.dialling = Some(task.abort_handle());
+    }
+
+    fn stop_dialling(&mut self) {
+        if let Some(task) = self.dialling.take() {
+            task.abort();
+        }
+    }
+
+    fn address_of(&self, slot: Slot) -> Option<&CardAddress> {
+        self.config.cards.iter().find(|card| card.slot == slot)
+    }
+
+    /// Active: dial every line card and the feed, and keep dialling.
+    fn dial_chassis(&mut self) {
+        for card in self.config.cards.clone() {
+            if let Slot::Lc(slot) = card.slot {
+                self.redial_line_card(slot);
+            }
+        }
+        self.dial_feed();
+    }
+
+    fn dial_feed(&mut self) {
+        self.feed = self.config.feeds.first().map(|feed| {
+            links::dial(
+                self.endpoint.clone(),
+                feed.id.clone(),
+                feed.control,
+                self.inputs.bulk.clone(),
+                links::feed_input,
+            )
+        });
+    }
+
+    fn redial_line_card(&mut self, slot: LcSlot) {
+        let Some(card) = self.address_of(Slot::Lc(slot)) else { return };
+        let id = CardId { unit: Unit::Card(Slot::Lc(slot)), ..self.config.id.clone() };
+        let link = links::dial(
+            self.endpoint.clone(),
+            id,
+            card.control,
+            self.inputs.urgent.clone(),
+            links::line_card_input(slot),
+        );
+        self.line_cards.insert(slot, link);
+    }
+
+    /// Answers those whose changes are saved and, where there is a standby to hold them, held by it too.
+    fn acknowledge(&mut self) {
+        if self.rp.config_confirmed() {
+            for (answer, output) in self.unacknowledged.drain(..) {
+                let _ = answer.send(output);
+            }
+        }
+    }
+
+    fn answer(&mut self, now: Instant, ask: Ask, out: &mut Vec<Output>) {
+        match ask {
+            Ask::Line { session, line, answer } => {
+                let revision = self.rp.config_revision();
+                let mut output = self.rp.line(now, session, &line, out);
+                // Saved before it is answered: what the operator reads is true.
+                if let Some(at) = out.iter().position(|output| matches!(output, Output::SaveStartup(_)))
+                    && let Output::SaveStartup(text) = out.remove(at)
+                    && let Err(error) = self.save_startup(&text)
+                {
+                    output.text = format!("% Error writing startup-config: {error}\n");
+                    output.failed = true;
+                }
+                if self.rp.config_revision() == revision {
+                    let _ = answer.send(output);
+                } else {
+                    self.unacknowledged.push((answer, output));
+                }
+            }
+            Ask::Complete { session, line, answer } => {
+                let words = self.rp.complete(session, &line).into_iter();
+                let _ =
+                    answer.send(words.map(|one| Completion { word: one.word, help: one.help.to_owned() }).collect());
+            }
+            Ask::SessionClosed(session) => self.rp.session_closed(now, session, out),
+            Ask::Oir { slot, inserted } => self.rp.step(now, Some(Input::Oir { slot, inserted }), out),
+            Ask::Stats { answer } => {
+                let mut rp = self.rp.stats();
+                rp.converged &= self.relay.as_ref().is_none_or(|relay| relay.reaches(rp.line_cards.len()));
+                let _ = answer.send(Box::new(CardStats {
+                    boot: self.boot,
+                    release: self.release.clone(),
+                    rp: Some(rp),
+                    lc: self.relay.as_ref().map(Relay::stats),
+                    memory_bytes: crate::process::resident_bytes(),
+                    refused: fabric::card::process::refused(),
+                }));
+            }
+            Ask::Impair { to, plane, impairment, answer } => {
+                let _ = answer.send(self.impair(to, plane, impairment));
+            }
+            Ask::CrashAt { point, answer } => {
+                let armed = self.nvram.arm(point).map_err(|error| format!("NVRAM: {error}"));
+                self.crash = point.map(Crash::at);
+                let _ = answer.send(armed);
+            }
+            Ask::Storage { fault, answer } => {
+                let _ = answer.send(self.nvram.fault(fault).map_err(|error| format!("NVRAM: {error}")));
+            }
+        }
+    }
+
+    /// Saves the startup configuration, or dies half way where an experiment wants it so.
+    fn save_startup(&self, text: &str) -> std::io::Result<()> {
+        let torn = self.crash.is_some_and(|crash| crash.point() == CrashPoint::SaveConfig);
+        self.nvram.save_startup(text, torn)
+    }
+
+    fn impair(&self, to: Option<Slot>, plane: PlaneSet, impairment: Impairment) -> Result<(), String> {
+        if plane == PlaneSet::Data {
+            return Err("a route processor has no data plane: impair control, or a line card".to_owned());
+        }
+        match to {
+            None => self.endpoint.impair().set(None, impairment),
+            Some(slot) => {
+                let card = self.address_of(slot).ok_or_else(|| format!("there is no card in slot {slot}"))?;
+                self.endpoint.impair().set(Some(card.control), impairment);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sorts out who has connected: the peer RP, an operator, or nobody who has any business here.
+async fn accept(
+    endpoint: ControlEndpoint,
+    me: CardId,
+    asks: mpsc::Sender<Ask>,
+    peers: mpsc::Sender<(Connection, bool)>,
+    events: Events,
+) {
+    while let Some(connection) = endpoint.accept().await {
+        let peer = connection.peer().clone();
+        match peer.unit {
+            Unit::Operator => {
+                tokio::spawn(operator::serve(connection, asks.clone(), events.clone()));
+            }
+            Unit::Card(Slot::Rp(_)) if peer.node == me.node => {
+                if peers.send((connection, false)).await.is_err() {
+                    return;
+                }
+            }
+            Unit::Card(_) | Unit::Tester => {
+                tracing::warn!(%peer, "refused: only the peer RP and the operator may connect here");
+                connection.turn_away("a route processor dials line cards and feeds itself");
+            }
+        }
+    }
+}
