@@ -1,0 +1,16 @@
+//! Forwarding tables, pipeline and FIB sync of a swact line card: no I/O.
+//!
+//! * [`lpm`]: longest prefix match, one multibit trie for both families, read without locks while one writer changes it
+//! * [`paths`] and [`tables`]: what the data plane reads: routes, path lists, ports
+//! * [`packet`] and [`pipeline`]: a packet's way: check, look up, choose a path, rewrite
+//! * [`linecard`] and [`fib_sync`]: the control side: whom the card obeys, and how its table follows the active's
+//! * [`counters`]: every packet is accounted for
+
+pub mod counters;
+pub mod fib_sync;
+pub mod linecard;
+pub mod lpm;
+pub mod packet;
+pub mod paths;
+pub mod pipeline;
+pub mod tables;

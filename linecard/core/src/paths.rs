@@ -1,0 +1,122 @@
+//! Path lists as the data plane reads them: compact, immutable, shared.
+//!
+//! A change copies one small chunk and the spine, whatever the number of routes: the cost of a
+//! next-hop change does not depend on how many prefixes use it.
+
+use fabric_proto::fib::{Mac, Path, PathList, PathListId};
+use std::sync::Arc;
+
+/// One path, ready for a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hop {
+    /// Rewrite the Ethernet header and send out of a port.
+    Port {
+        /// Egress line card.
+        slot: u8,
+        /// Port on it.
+        port: u8,
+        /// Destination address of the rewrite.
+        dst_mac: Mac,
+        /// Source address of the rewrite.
+        src_mac: Mac,
+    },
+    /// No rewrite is known.
+    Unresolved,
+    /// For the chassis itself.
+    Receive,
+    /// Null0.
+    Discard,
+}
+
+impl From<&Path> for Hop {
+    fn from(path: &Path) -> Self {
+        match path {
+            Path::Port { port, dst_mac, src_mac, .. } => {
+                Self::Port { slot: port.slot.0, port: port.port, dst_mac: *dst_mac, src_mac: *src_mac }
+            }
+            Path::Unresolved { .. } => Self::Unresolved,
+            Path::Receive => Self::Receive,
+            Path::Discard => Self::Discard,
+        }
+    }
+}
+
+/// Path lists a chunk: copied as a whole when one of them changes.
+const CHUNK: usize = 64;
+
+type Chunk = Arc<[Option<Arc<[Hop]>>; CHUNK]>;
+
+/// All path lists by number.
+#[derive(Clone, Debug, Default)]
+pub struct PathTable {
+    chunks: Vec<Option<Chunk>>,
+}
+
+impl PathTable {
+    /// The paths of a list; none when the list is empty or unknown.
+    pub fn hops(&self, id: PathListId) -> &[Hop] {
+        let id = id as usize;
+        match self.chunks.get(id / CHUNK) {
+            Some(Some(chunk)) => chunk[id % CHUNK].as_deref().unwrap_or_default(),
+            Some(None) | None => &[],
+        }
+    }
+
+    /// The path that a flow takes: the same one for every packet of it, spread evenly over flows.
+    pub fn choose(&self, id: PathListId, flow: u32) -> Option<Hop> {
+        let hops = self.hops(id);
+        let at = (u64::from(flow) * hops.len() as u64) >> 32;
+        hops.get(at as usize).copied()
+    }
+
+    /// Sets a list.
+    pub(crate) fn set(&mut self, id: PathListId, paths: &PathList) {
+        let at = id as usize / CHUNK;
+        if self.chunks.len() <= at {
+            self.chunks.resize(at + 1, None);
+        }
+        let chunk = self.chunks[at].get_or_insert_with(|| Arc::new([const { None }; CHUNK]));
+        Arc::make_mut(chunk)[id as usize % CHUNK] = Some(paths.paths().iter().map(Hop::from).collect());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fabric_proto::id::{LcSlot, PortId};
+
+    fn path(port: u8) -> Path {
+        Path::Port {
+            port: PortId { slot: LcSlot(1), port },
+            next_hop: [10, 0, 0, port].into(),
+            dst_mac: [port; 6],
+            src_mac: [9; 6],
+        }
+    }
+
+    #[test]
+    fn flows_spread_over_equal_paths_and_stay_where_they_are() {
+        let mut table = PathTable::default();
+        table.set(70, &PathList::new(vec![path(1), path(2), path(3)]));
+        let mut seen = [0u32; 4];
+        for flow in (0..3000u32).map(|n| n.wrapping_mul(0x9e37_79b9)) {
+            let Some(Hop::Port { port, .. }) = table.choose(70, flow) else { panic!("no path") };
+            assert_eq!(table.choose(70, flow), table.choose(70, flow));
+            seen[usize::from(port)] += 1;
+        }
+        assert!(seen[1..].iter().all(|count| (900..1100).contains(count)), "{seen:?}");
+    }
+
+    #[test]
+    fn unknown_lists_have_no_path_and_old_snapshots_keep_theirs() {
+        let mut table = PathTable::default();
+        table.set(5, &PathList::new(vec![path(1)]));
+        let before = table.clone();
+        table.set(5, &PathList::new(vec![Path::Discard]));
+        assert_eq!(table.choose(5, 0), Some(Hop::Discard));
+        assert!(matches!(before.choose(5, u32::MAX), Some(Hop::Port { port: 1, .. })));
+        for unknown in [0, 6, 64, 1 << 22] {
+            assert_eq!(table.choose(unknown, 7), None);
+        }
+    }
+}

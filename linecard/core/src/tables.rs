@@ -1,0 +1,165 @@
+//! Everything that the data plane reads, and the one writer that changes it.
+
+use crate::{
+    lpm::{Trie, TrieFull, V4, V6},
+    paths::PathTable,
+};
+use arc_swap::{ArcSwap, Guard};
+use fabric_proto::{
+    fib::{Family, Mac, PathList, PathListId, Prefix},
+    id::LcSlot,
+    linecard::PortConfig,
+};
+use std::sync::Arc;
+
+/// A line card's forwarding state. Packets read it without locks while [`TablesWriter`] changes it.
+///
+/// Routes change in place. Path lists and ports are immutable snapshots that are swapped whole.
+#[derive(Debug)]
+pub struct Tables {
+    slot: LcSlot,
+    v4: Trie<V4>,
+    v6: Trie<V6>,
+    paths: ArcSwap<PathTable>,
+    ports: ArcSwap<Ports>,
+}
+
+impl Tables {
+    /// Empty tables of the card in `slot`: no route, every port shut down.
+    pub fn new(slot: LcSlot) -> Self {
+        Self { slot, v4: Trie::default(), v6: Trie::default(), paths: ArcSwap::default(), ports: ArcSwap::default() }
+    }
+
+    /// The card's own slot.
+    pub fn slot(&self) -> LcSlot {
+        self.slot
+    }
+
+    /// IPv4 routes.
+    pub fn v4(&self) -> &Trie<V4> {
+        &self.v4
+    }
+
+    /// IPv6 routes.
+    pub fn v6(&self) -> &Trie<V6> {
+        &self.v6
+    }
+
+    /// The path list for an address (left-aligned bits).
+    pub fn lookup(&self, family: Family, address: u128) -> Option<PathListId> {
+        match family {
+            Family::V4 => self.v4.lookup(address),
+            Family::V6 => self.v6.lookup(address),
+        }
+    }
+
+    /// Path lists as they are now. To be taken *after* the look-ups that it serves: the writer
+    /// publishes a path list before the first route that uses it.
+    pub fn paths(&self) -> Guard<Arc<PathTable>> {
+        self.paths.load()
+    }
+
+    /// Ports as they are configured now.
+    pub fn ports(&self) -> Guard<Arc<Ports>> {
+        self.ports.load()
+    }
+}
+
+/// A port as packets see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Its own address.
+    pub mac: Mac,
+    /// Whether it is not shut down.
+    pub enabled: bool,
+    /// Longest IP packet.
+    pub mtu: u16,
+}
+
+/// The card's ports by number.
+#[derive(Clone, Debug, Default)]
+pub struct Ports(Vec<Option<Port>>);
+
+impl Ports {
+    /// Ports as configured; those not named do not exist for packets.
+    pub fn new(configs: &[PortConfig]) -> Self {
+        let mut ports = Vec::new();
+        for config in configs {
+            let at = usize::from(config.port);
+            if ports.len() <= at {
+                ports.resize(at + 1, None);
+            }
+            ports[at] = Some(Port { mac: config.mac, enabled: config.enabled, mtu: config.mtu });
+        }
+        Self(ports)
+    }
+
+    /// A port, if it is configured.
+    pub fn port(&self, number: u8) -> Option<&Port> {
+        self.0.get(usize::from(number))?.as_ref()
+    }
+}
+
+/// The single writer of [`Tables`].
+#[derive(Debug)]
+pub struct TablesWriter {
+    tables: Arc<Tables>,
+}
+
+impl TablesWriter {
+    /// A writer of new, empty tables.
+    pub fn new(slot: LcSlot) -> Self {
+        Self { tables: Arc::new(Tables::new(slot)) }
+    }
+
+    /// The tables, for readers.
+    pub fn tables(&self) -> &Arc<Tables> {
+        &self.tables
+    }
+
+    /// Starts over with empty tables. Readers keep the old ones, whole, until they are given the
+    /// new ones; ports stay as they are.
+    pub fn flush(&mut self) -> &Arc<Tables> {
+        let new = Tables::new(self.tables.slot);
+        new.ports.store(self.tables.ports.load_full());
+        self.tables = Arc::new(new);
+        &self.tables
+    }
+
+    /// Replaces the port configuration.
+    pub fn set_ports(&mut self, configs: &[PortConfig]) {
+        self.tables.ports.store(Arc::new(Ports::new(configs)));
+    }
+
+    /// Sets path lists, all of them in one step.
+    ///
+    /// There is no way to forget one: a packet that found its route a moment ago may still need
+    /// it, and the active uses its number again.
+    pub fn set_paths(&mut self, lists: &[(PathListId, PathList)]) {
+        if lists.is_empty() {
+            return;
+        }
+        let mut paths = PathTable::clone(&self.tables.paths.load());
+        for (id, list) in lists {
+            paths.set(*id, list);
+        }
+        self.tables.paths.store(Arc::new(paths));
+    }
+
+    /// Sets a route.
+    pub fn set(&mut self, prefix: Prefix, id: PathListId) -> Result<(), TrieFull> {
+        match prefix.family() {
+            Family::V4 => self.tables.v4.set(prefix.bits(), prefix.len(), id),
+            Family::V6 => self.tables.v6.set(prefix.bits(), prefix.len(), id),
+        }
+    }
+
+    /// Withdraws a route; `cover` is the longest remaining route that covers it.
+    pub fn clear(&mut self, prefix: Prefix, cover: Option<(Prefix, PathListId)>) -> Result<(), TrieFull> {
+        let cover = cover.map(|(prefix, id)| (prefix.len(), id));
+        match prefix.family() {
+            Family::V4 => self.tables.v4.clear(prefix.bits(), prefix.len(), cover),
+            Family::V6 => self.tables.v6.clear(prefix.bits(), prefix.len(), cover),
+        }
+    }
+}

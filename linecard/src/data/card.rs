@@ -1,0 +1,313 @@
+//! What all tasks of the data thread share: tables, queues, counters.
+
+use super::{
+    fault::{Dropped, Dropping},
+    queue::{Framing, NotQueued, Queue},
+};
+use arc_swap::ArcSwap;
+use fabric_proto::{
+    cell::{self, BadRecord},
+    drops::DropCause,
+    id::RpSlot,
+    operator::DropOrder,
+    platform::Forwarding,
+    time::Instant,
+    wire,
+};
+use linecard_core::{
+    counters::Counters,
+    pipeline::{Scratch, Verdict, egress, forward_batch},
+    tables::Tables,
+};
+use std::{
+    cell::{RefCell, RefMut},
+    ops::Range,
+    rc::Rc,
+    sync::Arc,
+};
+use tokio::sync::Notify;
+
+/// The forwarding tables in force: replaced whole by the control thread, read once a batch.
+pub(crate) type TablesCell = Arc<ArcSwap<Tables>>;
+
+/// The data thread's shared state. Its tasks take turns: no borrow outlives a step without `await`.
+pub(crate) struct Card {
+    tables: TablesCell,
+    state: RefCell<State>,
+}
+
+struct State {
+    counters: Counters,
+    /// This card's slot.
+    own: u8,
+    forwarding: Forwarding,
+    /// Virtual output queues by line-card slot.
+    links: Vec<Queue>,
+    /// Queues towards RPs, by slot, where packets pass the active one.
+    relays: Vec<Queue>,
+    /// The RP whose link came up last: the active one.
+    relay: Option<u8>,
+    /// Transmit queues by port.
+    ports: Vec<Queue>,
+    /// Everything that arrives is counted as `lc_resetting`.
+    resetting: bool,
+    /// A known outage, while one is injected.
+    fault: Option<Dropping>,
+}
+
+/// Where packets leave the data thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outlet {
+    /// Towards the line card in a slot.
+    Link(u8),
+    /// Towards the RP of this index, which passes packets on.
+    Relay(u8),
+    /// Out of a port.
+    Port(u8),
+}
+
+/// A reader's working space.
+#[derive(Default)]
+pub(crate) struct Batch {
+    frames: Vec<Range<usize>>,
+    verdicts: Vec<Verdict>,
+    scratch: Scratch,
+}
+
+impl Card {
+    pub(crate) fn new(tables: TablesCell, counters: Counters, forwarding: Forwarding) -> Self {
+        let queues = |framing| (0..=u8::MAX).map(|_| Queue::new(framing)).collect();
+        let state = State {
+            counters,
+            own: tables.load().slot().0,
+            forwarding,
+            links: queues(Framing::Cells),
+            relays: RpSlot::ALL.iter().map(|_| Queue::new(Framing::Relay)).collect(),
+            relay: None,
+            ports: queues(Framing::Wire),
+            resetting: false,
+            fault: None,
+        };
+        Self { tables, state: RefCell::new(state) }
+    }
+
+    /// Forwards the whole frames at the front of `bytes`, which were read from a wire; how many bytes that were.
+    pub(crate) fn ingress(&self, port: u8, bytes: &mut [u8], batch: &mut Batch) -> Result<usize, BadRecord> {
+        batch.frames.clear();
+        let mut at = 0;
+        let broken = loop {
+            match wire::peek(&bytes[at..]) {
+                Ok(Some(length)) if bytes.len() - at >= wire::RECORD_HEADER + length => {
+                    let start = at + wire::RECORD_HEADER;
+                    at = start + length;
+                    batch.frames.push(start..at);
+                }
+                Ok(_) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        let mut state = self.state.borrow_mut();
+        let count = batch.frames.len() as u64;
+        state.counters.received += count;
+        if state.resetting {
+            state.counters.drops.add(DropCause::LcResetting, count);
+        } else if count > 0 {
+            state.inject(&mut batch.frames);
+            let tables = self.tables.load();
+            forward_batch(bytes, &batch.frames, port, &tables, &mut batch.scratch, &mut batch.verdicts);
+            for (range, verdict) in batch.frames.iter().zip(&batch.verdicts) {
+                state.dispatch(*verdict, &bytes[range.clone()]);
+            }
+        }
+        match broken {
+            None => Ok(at),
+            Some(error) => {
+                // What cannot be read as a frame is one all the same: it came in, and is dropped.
+                state.counters.received += 1;
+                state.counters.drop(DropCause::Malformed);
+                Err(error)
+            }
+        }
+    }
+
+    /// Queues the whole frames at the front of `bytes`, which came over the fabric, for their ports.
+    pub(crate) fn arrive(&self, bytes: &[u8]) -> Result<usize, BadRecord> {
+        let tables = self.tables.load();
+        let ports = tables.ports();
+        let mut state = self.state.borrow_mut();
+        let mut rest = bytes;
+        loop {
+            let (port, frame) = match cell::split(rest) {
+                Ok(Some((port, frame, after))) => {
+                    rest = after;
+                    (port, frame)
+                }
+                Ok(None) => return Ok(bytes.len() - rest.len()),
+                Err(error) => {
+                    state.counters.from_fabric += 1;
+                    state.counters.drop(DropCause::Malformed);
+                    return Err(error);
+                }
+            };
+            state.counters.from_fabric += 1;
+            let allowed = if state.resetting { Err(DropCause::LcResetting) } else { egress(frame, port, &ports) };
+            match allowed {
+                Ok(()) => state.transmit(port, frame),
+                Err(cause) => state.counters.drop(cause),
+            }
+        }
+    }
+
+    /// Everything that arrives from now on is counted as `lc_resetting`.
+    pub(crate) fn begin_reset(&self) {
+        self.state.borrow_mut().resetting = true;
+    }
+
+    /// Takes an order to drop packets; what became of the one before it, if it was still in force.
+    pub(crate) fn begin_drop(&self, now: Instant, order: DropOrder) -> Option<Dropped> {
+        let mut state = self.state.borrow_mut();
+        let before = std::mem::replace(&mut state.fault, Dropping::new(now, order));
+        before.map(|fault| fault.finish(now))
+    }
+
+    /// Ends a drop whose time is over; one that began meanwhile goes on.
+    pub(crate) fn drop_over(&self, now: Instant) -> Option<Dropped> {
+        let mut state = self.state.borrow_mut();
+        state.fault.take_if(|fault| !fault.in_force(now)).map(|fault| fault.finish(now))
+    }
+
+    /// Packets can leave by `outlet` from now on.
+    pub(crate) fn open(&self, outlet: Outlet) {
+        self.queue(outlet).open();
+        if let Outlet::Relay(rp) = outlet {
+            // Who calls later is the newer active; what waits for the one before waits in vain.
+            let before = self.state.borrow_mut().relay.replace(rp);
+            if let Some(before) = before.filter(|before| *before != rp) {
+                self.close(Outlet::Relay(before));
+            }
+        }
+    }
+
+    /// No more packets for `outlet`; what is pending is dropped, its writer stops after the frame it is in.
+    pub(crate) fn close(&self, outlet: Outlet) {
+        let dropped = self.queue(outlet).close();
+        self.lose(outlet, dropped);
+        let mut state = self.state.borrow_mut();
+        if let Outlet::Relay(rp) = outlet
+            && state.relay == Some(rp)
+        {
+            state.relay = None;
+        }
+    }
+
+    pub(crate) fn is_open(&self, outlet: Outlet) -> bool {
+        self.queue(outlet).is_open()
+    }
+
+    pub(crate) fn wake(&self, outlet: Outlet) -> Rc<Notify> {
+        self.queue(outlet).wake()
+    }
+
+    pub(crate) fn framing(&self, outlet: Outlet) -> Framing {
+        self.queue(outlet).framing()
+    }
+
+    /// Gives what is pending for `outlet` to its writer.
+    pub(crate) fn take(&self, outlet: Outlet, buffer: &mut Vec<u8>) -> bool {
+        self.queue(outlet).take(buffer)
+    }
+
+    /// `done` bytes of what the writer took went out; the rest is lost.
+    pub(crate) fn settle(&self, outlet: Outlet, buffer: &[u8], done: usize) {
+        let (sent, lost) = self.queue(outlet).settle(buffer, done);
+        let mut state = self.state.borrow_mut();
+        match outlet {
+            Outlet::Link(_) | Outlet::Relay(_) => state.counters.to_fabric += sent,
+            Outlet::Port(_) => state.counters.sent += sent,
+        }
+        drop(state);
+        self.lose(outlet, lost);
+    }
+
+    /// The writer was given up with packets in its hands.
+    pub(crate) fn abandon(&self, outlet: Outlet) {
+        let lost = self.queue(outlet).abandon();
+        self.lose(outlet, lost);
+    }
+
+    /// Counters, and packets held now.
+    pub(crate) fn counters(&self) -> (Counters, u64) {
+        let state = self.state.borrow();
+        let queued = state.links.iter().chain(&state.relays).chain(&state.ports).map(Queue::packets).sum();
+        debug_assert_eq!(state.counters.held(), i128::from(queued), "every packet is accounted for");
+        (state.counters.clone(), queued)
+    }
+
+    fn lose(&self, outlet: Outlet, packets: u64) {
+        let mut state = self.state.borrow_mut();
+        let cause = match outlet {
+            _ if state.resetting => DropCause::LcResetting,
+            Outlet::Link(_) => DropCause::FabricDown,
+            Outlet::Relay(_) => DropCause::NoActiveRp,
+            Outlet::Port(_) => DropCause::PortDown,
+        };
+        state.counters.drops.add(cause, packets);
+    }
+
+    fn queue(&self, outlet: Outlet) -> RefMut<'_, Queue> {
+        RefMut::map(self.state.borrow_mut(), |state| match outlet {
+            Outlet::Link(slot) => &mut state.links[usize::from(slot)],
+            Outlet::Relay(rp) => &mut state.relays[usize::from(rp)],
+            Outlet::Port(port) => &mut state.ports[usize::from(port)],
+        })
+    }
+}
+
+impl State {
+    /// Takes out of a batch that was just read what an injected outage drops. Costs a branch when there is none.
+    fn inject(&mut self, frames: &mut Vec<Range<usize>>) {
+        let Some(fault) = &mut self.fault else { return };
+        if fault.in_force(fabric::clock::now()) {
+            let before = frames.len();
+            frames.retain(|_| !fault.takes_next());
+            self.counters.drops.add(DropCause::Injected, (before - frames.len()) as u64);
+        }
+    }
+
+    fn dispatch(&mut self, verdict: Verdict, frame: &[u8]) {
+        match verdict {
+            Verdict::Fabric { slot, port } if self.forwarding.passes_rp(false) => self.pass_rp(slot, port, frame),
+            Verdict::Local { port } if self.forwarding.passes_rp(true) => self.pass_rp(self.own, port, frame),
+            Verdict::Fabric { slot, port } => match self.links[usize::from(slot)].push(slot, port, frame) {
+                Ok(()) => {}
+                Err(NotQueued::Full) => self.counters.drop(DropCause::VoqFull),
+                Err(NotQueued::Closed) => self.counters.drop(DropCause::FabricDown),
+            },
+            Verdict::Local { port } => self.transmit(port, frame),
+            // TODO (design §11): there is no punt path to the active RP yet.
+            Verdict::Punt => self.counters.drop(DropCause::PuntQueueFull),
+            Verdict::Drop(cause) => self.counters.drop(cause),
+        }
+    }
+
+    /// The packet goes by the active RP: where there is none, it goes nowhere.
+    fn pass_rp(&mut self, slot: u8, port: u8, frame: &[u8]) {
+        let pushed = match self.relay {
+            Some(rp) => self.relays[usize::from(rp)].push(slot, port, frame),
+            None => Err(NotQueued::Closed),
+        };
+        match pushed {
+            Ok(()) => {}
+            Err(NotQueued::Full) => self.counters.drop(DropCause::VoqFull),
+            Err(NotQueued::Closed) => self.counters.drop(DropCause::NoActiveRp),
+        }
+    }
+
+    fn transmit(&mut self, port: u8, frame: &[u8]) {
+        match self.ports[usize::from(port)].push(self.own, port, frame) {
+            Ok(()) => {}
+            Err(NotQueued::Full) => self.counters.drop(DropCause::PortQueueFull),
+            Err(NotQueued::Closed) => self.counters.drop(DropCause::PortDown),
+        }
+    }
+}
