@@ -1,0 +1,34 @@
+//! Flow records, loss periods, outages, histograms and statistics: no I/O, no clock.
+//!
+//! Read it in the order in which a trial uses it:
+//!
+//! * [`signature`]: what a test packet carries, and how damage is found
+//! * [`schedule`]: when each packet is due: open loop, constant rate, exact integers
+//! * [`pace`]: how late the generator ran against that schedule
+//! * [`recorder`]: what arrived, by flow and sequence
+//! * [`loss`]: loss periods (RFC 3357) and the outages they stand for (RFC 6201)
+//! * [`evidence`]: all of it in one serialisable piece, as a tester hands it over
+//! * [`trial`]: one trial with its accounting: `offered = delivered + Σ dropped by cause`
+//! * [`accuracy`]: what is found of outages whose measure is known
+//! * [`stats`] and [`verdict`]: many trials: medians with intervals, pass, fail or inconclusive
+//! * [`histogram`]: HdrHistogram over flows and trials, and its text formats
+
+pub mod accuracy;
+pub mod evidence;
+pub mod histogram;
+pub mod loss;
+pub mod pace;
+pub mod recorder;
+pub mod schedule;
+pub mod signature;
+pub mod stats;
+pub mod trial;
+pub mod verdict;
+
+pub use evidence::{FlowEvidence, TrafficEvidence};
+pub use pace::Pace;
+pub use recorder::{Misdelivery, Recorder};
+pub use schedule::Schedule;
+pub use signature::Signature;
+pub use stats::Stat;
+pub use trial::TrialRecord;

@@ -1,0 +1,226 @@
+//! What arrived, by flow and sequence: the receiver's side of the evidence.
+//!
+//! Each packet's first arrival is kept (four bytes a packet), so every question about loss is answered
+//! after the trial from what really happened, and a late packet takes back its loss by itself.
+
+use crate::{
+    evidence::{self, TrafficEvidence},
+    histogram::{self, Sketch},
+    pace::Generator,
+    schedule::Schedule,
+    signature::Signature,
+};
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, time::Duration};
+
+/// Arrivals are kept in blocks of this many packets: small, since a flow may be slow and flows many.
+const BLOCK: usize = 256;
+/// A packet that arrives this long after its intended time counts as late as well.
+const LATE_NS: u64 = 1_000_000_000;
+
+/// How a packet arrived where or as it should not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Misdelivery {
+    /// At a port that the routing table does not lead to.
+    WrongPort,
+    /// With another destination MAC address than the adjacency's.
+    WrongMac,
+    /// TTL or hop limit is not one less than sent.
+    Ttl,
+    /// IP or UDP checksum is wrong.
+    Checksum,
+    /// Addresses or ports differ from what was sent.
+    Header,
+    /// Payload is not what was sent.
+    Payload,
+    /// A packet of another trial.
+    Foreign,
+    /// A flow or sequence that was never offered.
+    Impossible,
+}
+
+/// What one arrival meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// First arrival, in order.
+    New,
+    /// First arrival, after a packet with a higher number (RFC 4737 §3.3).
+    Reordered,
+    /// It had arrived before.
+    Duplicate,
+    /// Not a packet of this trial; counted as misdelivered.
+    Refused(Misdelivery),
+}
+
+/// Arrivals of one flow.
+#[derive(Clone, Debug, Default)]
+pub struct FlowRecorder {
+    blocks: Vec<Option<Box<[u32; BLOCK]>>>,
+    next_expected: u32,
+    delivered: u32,
+    duplicated: u32,
+    reordered: u32,
+    late: u32,
+    misdelivered: u32,
+}
+
+/// Arrivals of all flows of a trial.
+#[derive(Debug)]
+pub struct Recorder {
+    schedule: Schedule,
+    trial: u16,
+    flows: Vec<FlowRecorder>,
+    /// Sequences from here on are never offered: bounds the memory.
+    sequence_end: u32,
+    misdelivered: BTreeMap<Misdelivery, u64>,
+    latency: Histogram<u64>,
+}
+
+impl FlowRecorder {
+    /// Microseconds after the start at which `sequence` first arrived.
+    pub fn arrival_us(&self, sequence: u32) -> Option<u32> {
+        let (block, at) = place(sequence);
+        let kept = *self.blocks.get(block)?.as_ref()?.get(at)?;
+        kept.checked_sub(1)
+    }
+
+    /// Takes an arrival `at_us` microseconds after the start.
+    pub fn arrived(&mut self, sequence: u32, at_us: u32) -> Arrival {
+        let (block, at) = place(sequence);
+        if block >= self.blocks.len() {
+            self.blocks.resize_with(block + 1, || None);
+        }
+        let slot = &mut self.blocks[block].get_or_insert_with(|| Box::new([0; BLOCK]))[at];
+        if *slot != 0 {
+            self.duplicated += 1;
+            return Arrival::Duplicate;
+        }
+        // Zero means not arrived, so times are kept plus one.
+        *slot = at_us.saturating_add(1);
+        self.delivered += 1;
+        if sequence < self.next_expected {
+            self.reordered += 1;
+            return Arrival::Reordered;
+        }
+        self.next_expected = sequence + 1;
+        Arrival::New
+    }
+
+    /// Distinct packets that arrived as they should.
+    pub fn delivered(&self) -> u32 {
+        self.delivered
+    }
+
+    /// Further arrivals of packets that had arrived.
+    pub fn duplicated(&self) -> u32 {
+        self.duplicated
+    }
+
+    /// Packets that arrived after one with a higher number.
+    pub fn reordered(&self) -> u32 {
+        self.reordered
+    }
+
+    /// Packets that arrived more than a second after their intended time.
+    pub fn late(&self) -> u32 {
+        self.late
+    }
+
+    /// Packets that arrived where or as they should not.
+    pub fn misdelivered(&self) -> u32 {
+        self.misdelivered
+    }
+}
+
+impl Recorder {
+    /// A recorder for the packets that `schedule` makes due within `at_most`.
+    pub fn new(schedule: Schedule, trial: u16, at_most: Duration) -> Self {
+        let nanos = u64::try_from(at_most.as_nanos()).unwrap_or(u64::MAX);
+        let packets = schedule.due(schedule.start.saturating_add(nanos));
+        let mut flows = Vec::new();
+        flows.resize_with(schedule.flows as usize, FlowRecorder::default);
+        Self {
+            sequence_end: schedule.offered_to(0, packets),
+            schedule,
+            trial,
+            flows,
+            misdelivered: BTreeMap::new(),
+            latency: histogram::empty(),
+        }
+    }
+
+    /// Takes a packet that arrived where and as it should, at `now` on the tester's clock.
+    /// Allocates only when a flow begins its next block of packets.
+    pub fn arrived(&mut self, packet: &Signature, now: u64) -> Arrival {
+        if packet.trial != self.trial {
+            return self.refuse(Misdelivery::Foreign);
+        }
+        if packet.sequence >= self.sequence_end {
+            return self.refuse(Misdelivery::Impossible);
+        }
+        let Some(flow) = self.flows.get_mut(packet.flow as usize) else {
+            return self.refuse(Misdelivery::Impossible);
+        };
+        let at = now.saturating_sub(self.schedule.start);
+        let arrival = flow.arrived(packet.sequence, u32::try_from(at / 1000).unwrap_or(u32::MAX));
+        if !matches!(arrival, Arrival::Duplicate) {
+            let latency = at.saturating_sub(packet.intended);
+            self.latency.saturating_record(latency);
+            flow.late += u32::from(latency > LATE_NS);
+        }
+        arrival
+    }
+
+    /// Takes a packet that arrived where or as it should not. `flow` when its signature could be read.
+    pub fn misdelivered(&mut self, flow: Option<u32>, how: Misdelivery) {
+        *self.misdelivered.entry(how).or_default() += 1;
+        if let Some(flow) = flow.and_then(|flow| self.flows.get_mut(flow as usize)) {
+            flow.misdelivered += 1;
+        }
+    }
+
+    /// Distinct packets that arrived as they should, over all flows.
+    pub fn delivered(&self) -> u64 {
+        self.flows.iter().map(|flow| u64::from(flow.delivered)).sum()
+    }
+
+    /// The schedule that arrivals are held against.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// The flows, by number.
+    pub fn flows(&self) -> &[FlowRecorder] {
+        &self.flows
+    }
+
+    /// The evidence, when the first `offered` packets of the schedule were offered. Packets that
+    /// found no carrier at their port are part of `offered` and given in `port_down`.
+    pub fn finish(&self, offered: u64, port_down: u64, frame_size: u16, generator: Generator) -> TrafficEvidence {
+        TrafficEvidence {
+            schedule: self.schedule,
+            frame_size,
+            offered,
+            port_down,
+            generator,
+            misdelivered: self.misdelivered.clone(),
+            flows: evidence::flows(&self.schedule, &self.flows, offered),
+            loss_over_time: evidence::loss_over_time(&self.schedule, &self.flows, offered),
+            latency_ns: Sketch::coarse(&self.latency),
+        }
+    }
+
+    fn refuse(&mut self, how: Misdelivery) -> Arrival {
+        self.misdelivered(None, how);
+        Arrival::Refused(how)
+    }
+}
+
+fn place(sequence: u32) -> (usize, usize) {
+    (sequence as usize / BLOCK, sequence as usize % BLOCK)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,366 @@
+//! One trial: what the run engine hands to the report.
+
+use crate::{
+    accuracy::KnownOutage,
+    evidence::{Outage, TrafficEvidence},
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt};
+
+/// Cause under which packets are counted that found no carrier at the tester's own port.
+pub const TESTER_PORT_DOWN: &str = "tester_port_down";
+/// Cause under which packets are counted that the generator skipped; a trial that has any is invalid.
+pub const TESTER_SKIPPED: &str = "tester_skipped";
+
+/// One run of one mode under one fault.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrialRecord {
+    /// Place in the run order, from 1.
+    pub index: u32,
+    /// Redundancy mode or procedure: `hsa`, `rpr`, `rpr-plus`, `sso`, `fsu`.
+    pub mode: String,
+    /// The fault, as `kill pe1/active-rp`; empty in a trial of the noise floor.
+    pub fault: String,
+    /// Begin, milliseconds since the epoch.
+    pub started_unix_ms: u64,
+    /// From the begin of traffic to the end of observation.
+    pub duration_ms: f64,
+    /// When the fault was injected, on the clock of [`crate::Schedule::start`], nanoseconds.
+    pub fault_at_ns: Option<u64>,
+    /// Whether modelled boot or load times of a platform profile touch its figures.
+    pub modelled: bool,
+    /// What the testers saw.
+    pub traffic: Vec<TrafficEvidence>,
+    /// Packets the cards dropped during the trial, by cause.
+    pub drops: BTreeMap<String, u64>,
+    /// The same by card, as `pe1/1`, and by cause. Runs of earlier releases have none.
+    #[serde(default)]
+    pub drops_by_card: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Cards that the fault hit, as `pe1/A`. Runs of earlier releases have none.
+    #[serde(default)]
+    pub hit: Vec<String>,
+    /// Where every packet went.
+    pub accounting: Accounting,
+    /// The switchover taken apart, milliseconds from the fault.
+    pub switchover: Phases,
+    /// Times of a software upgrade.
+    pub fsu: Option<Fsu>,
+    /// Why its figures do not count; empty: it is valid.
+    pub invalid: Vec<Invalid>,
+    /// What went wrong in the chassis; empty: nothing.
+    pub failures: Vec<Failure>,
+    /// What happened, for people.
+    pub events: Vec<EventLine>,
+    /// Spans of the cards and of the trial itself, in the order in which they began. Runs of earlier releases have
+    /// none.
+    #[serde(default)]
+    pub spans: Vec<SpanLine>,
+    /// Outages that were injected with a known measure. Runs of earlier releases have none.
+    #[serde(default)]
+    pub known_outages: Vec<KnownOutage>,
+}
+
+/// A span: what a card did, from when to when.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SpanLine {
+    /// Who: `pe1/A`; `swact` for the orchestrator.
+    pub card: String,
+    /// What: `adopt`, `reconcile`, …
+    pub name: String,
+    /// Begin, milliseconds after the fault, or after the begin of traffic when there was none.
+    pub from_ms: f64,
+    /// End, likewise.
+    pub to_ms: f64,
+    /// Attributes, as text.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// A switchover taken apart: each phase's end, milliseconds after the fault. `None`: not measured.
+///
+/// The phases follow each other, so a phase lasts from the end of the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phases {
+    /// The standby declared the active dead, or was told to take over.
+    pub detect: Option<f64>,
+    /// The new active owns the chassis.
+    pub take_over: Option<f64>,
+    /// The last line card obeys the new active.
+    pub adopt: Option<f64>,
+    /// The last line card's table equals the new active's: reconciled, or downloaded again.
+    pub reconcile: Option<f64>,
+    /// Protocols and tables have converged.
+    pub converge: Option<f64>,
+    /// A standby is ready again.
+    pub redundant: Option<f64>,
+}
+
+impl Phases {
+    /// Names and values in order, as `report.json` names them.
+    pub fn named(&self) -> [(&'static str, Option<f64>); 6] {
+        [
+            ("detect", self.detect),
+            ("take_over", self.take_over),
+            ("adopt", self.adopt),
+            ("reconcile", self.reconcile),
+            ("converge", self.converge),
+            ("redundant", self.redundant),
+        ]
+    }
+}
+
+/// Times of a software upgrade (RFC 7654 §5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Fsu {
+    /// T1: software staged, the standby runs it. Milliseconds.
+    pub t1_ms: Option<f64>,
+    /// T2: the upgrade run: switchover to the new software.
+    pub t2_ms: Option<f64>,
+    /// T3: both RPs on the new software and in sync.
+    pub t3_ms: Option<f64>,
+    /// Packets lost during the upgrade.
+    pub tpl_frames: Option<u64>,
+    /// The same as time: TPL divided by the offered load.
+    pub tpl_ms: Option<f64>,
+}
+
+impl Fsu {
+    /// T4, the whole maintenance window: T1 + T2 + T3.
+    pub fn t4_ms(&self) -> Option<f64> {
+        Some(self.t1_ms? + self.t2_ms? + self.t3_ms?)
+    }
+}
+
+/// Where every offered packet went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accounting {
+    /// Packets offered.
+    pub offered: u64,
+    /// Distinct packets that arrived where and as they should.
+    pub delivered: u64,
+    /// Offered and not delivered.
+    pub lost: u64,
+    /// Packets that arrived where or as they should not.
+    pub misdelivered: u64,
+    /// Dropped and counted by a cause, at the tester's port too.
+    pub dropped: u64,
+    /// What a line card held when it was killed.
+    pub lost_with_card: u64,
+    /// `offered − delivered − misdelivered − dropped − lost_with_card`: other than zero is a defect of the
+    /// emulator, either way.
+    pub unaccounted: i64,
+}
+
+/// Accounts for every packet.
+///
+/// `drops` are the cards' and the tester's by cause. With `card_died`, the remainder was lost with the card:
+/// what it held and had counted went with it. Without, a remainder is `unaccounted`.
+pub fn accounting(traffic: &[TrafficEvidence], drops: &BTreeMap<String, u64>, card_died: bool) -> Accounting {
+    let sum = |of: fn(&TrafficEvidence) -> u64| traffic.iter().map(of).sum::<u64>();
+    let offered = sum(|evidence| evidence.offered);
+    let delivered = sum(TrafficEvidence::delivered);
+    let misdelivered = sum(TrafficEvidence::misdelivered);
+    let dropped = drops.values().sum();
+    let remainder = i128::from(offered) - i128::from(delivered) - i128::from(misdelivered) - i128::from(dropped);
+    let remainder = i64::try_from(remainder).unwrap_or(if remainder < 0 { i64::MIN } else { i64::MAX });
+    // More drops than losses are a counting error even when a card died.
+    let lost_with_card = if card_died { u64::try_from(remainder).unwrap_or(0) } else { 0 };
+    Accounting {
+        offered,
+        delivered,
+        lost: offered - delivered,
+        misdelivered,
+        dropped,
+        lost_with_card,
+        unaccounted: remainder - lost_with_card as i64,
+    }
+}
+
+/// Why a trial's figures do not count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "invalid", rename_all = "snake_case")]
+pub enum Invalid {
+    /// The generator could not keep its schedule.
+    GeneratorLate {
+        /// Packets never sent.
+        skipped: u64,
+        /// Lateness that 99 % stayed under, nanoseconds.
+        late_p99_ns: u64,
+    },
+    /// Packets vanished without a cause, or were counted twice: a defect of the emulator.
+    Unaccounted {
+        /// How many.
+        packets: i64,
+    },
+    /// Packets were lost before the fault.
+    SteadyStateLoss {
+        /// How many.
+        packets: u64,
+    },
+    /// The chassis never reached the steady state that the experiment asks for.
+    NoSteadyState {
+        /// What was waited for.
+        waited_for: String,
+    },
+    /// Observation ended before what it waits for had happened.
+    NotEnded {
+        /// What was waited for.
+        waited_for: String,
+    },
+    /// Cards or testers do not share a clock that is good enough.
+    Clock {
+        /// What was seen.
+        detail: String,
+    },
+    /// A tester or a card could not be asked for its evidence.
+    EvidenceMissing {
+        /// Whose, and why.
+        detail: String,
+    },
+    /// The trial was stopped by a person.
+    Interrupted,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GeneratorLate { skipped, late_p99_ns } => {
+                let late = *late_p99_ns as f64 / 1e6;
+                write!(f, "the generator did not keep pace: {skipped} packets skipped, p99 {late:.1} ms late")
+            }
+            Self::Unaccounted { packets } => write!(f, "{packets} packets are unaccounted for"),
+            Self::SteadyStateLoss { packets } => write!(f, "{packets} packets were lost before the fault"),
+            Self::NoSteadyState { waited_for } => write!(f, "no steady state: {waited_for}"),
+            Self::NotEnded { waited_for } => write!(f, "observation ended before: {waited_for}"),
+            Self::Clock { detail } => write!(f, "clocks: {detail}"),
+            Self::EvidenceMissing { detail } => write!(f, "evidence is missing: {detail}"),
+            Self::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+/// What went wrong in the chassis. Whatever the thresholds say, such a trial does not pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "failure", rename_all = "snake_case")]
+pub enum Failure {
+    /// Traffic never came back.
+    NeverRecovered {
+        /// Flows without traffic at the end.
+        flows: u32,
+    },
+    /// Packets arrived where or as they should not.
+    Misdelivered {
+        /// How many.
+        packets: u64,
+    },
+    /// An invariant of the chassis was broken.
+    Invariant {
+        /// Which one, and how.
+        detail: String,
+    },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NeverRecovered { flows } => write!(f, "traffic of {flows} flows never came back"),
+            Self::Misdelivered { packets } => write!(f, "{packets} packets were delivered wrongly"),
+            Self::Invariant { detail } => f.write_str(detail),
+        }
+    }
+}
+
+/// One thing that happened, for people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventLine {
+    /// Milliseconds after the fault (before: negative).
+    pub at_ms: f64,
+    /// Where: a card, or `orchestrator`.
+    pub card: String,
+    /// What.
+    pub text: String,
+}
+
+impl TrialRecord {
+    /// Whether its figures count.
+    pub fn valid(&self) -> bool {
+        self.invalid.is_empty()
+    }
+
+    /// The outage over all testers' traffic.
+    pub fn outage(&self) -> Outage {
+        let mut rate = 0.0;
+        let mut all = Outage::default();
+        for evidence in &self.traffic {
+            let own = evidence.schedule.rate_pps();
+            all = all.with(rate, &evidence.outage(), own);
+            rate += own;
+        }
+        all
+    }
+
+    /// Packets a second offered over all testers.
+    pub fn offered_pps(&self) -> f64 {
+        self.traffic.iter().map(|evidence| evidence.schedule.rate_pps()).sum()
+    }
+
+    /// Time between two packets of the slowest flow, milliseconds: the coarsest resolution.
+    pub fn resolution_ms(&self) -> Option<f64> {
+        self.traffic.iter().map(|evidence| evidence.schedule.flow_interval_ns() / 1e6).reduce(f64::max)
+    }
+
+    /// Further arrivals of packets that had arrived.
+    pub fn duplicated(&self) -> u64 {
+        self.traffic.iter().map(TrafficEvidence::duplicated).sum()
+    }
+
+    /// Packets that arrived after one with a higher number of their flow.
+    pub fn reordered(&self) -> u64 {
+        self.traffic.iter().map(TrafficEvidence::reordered).sum()
+    }
+
+    /// Packets that arrived more than a second after their intended time.
+    pub fn late(&self) -> u64 {
+        self.traffic.iter().map(TrafficEvidence::late).sum()
+    }
+
+    /// Judges the evidence: accounts for every packet, and adds what it shows to `invalid` and `failures`.
+    ///
+    /// `self.drops` holds the cards' drops; the tester's own join them here. Call it once.
+    pub fn judge(&mut self, card_died: bool, steady_loss_max: u64) {
+        let own = |of: fn(&TrafficEvidence) -> u64| self.traffic.iter().map(of).sum::<u64>();
+        let port_down = own(|evidence| evidence.port_down);
+        let skipped = own(|evidence| evidence.generator.skipped);
+        for (cause, packets) in [(TESTER_PORT_DOWN, port_down), (TESTER_SKIPPED, skipped)] {
+            if packets > 0 {
+                self.drops.insert(cause.to_owned(), packets);
+            }
+        }
+        self.accounting = accounting(&self.traffic, &self.drops, card_died);
+        if self.accounting.unaccounted != 0 {
+            self.invalid.push(Invalid::Unaccounted { packets: self.accounting.unaccounted });
+        }
+        let late = self.traffic.iter().map(|evidence| &evidence.generator).filter(|generator| !generator.kept_pace);
+        self.invalid.extend(late.map(|generator| Invalid::GeneratorLate {
+            skipped: generator.skipped,
+            late_p99_ns: generator.late_p99_ns,
+        }));
+        if let Some(fault_at) = self.fault_at_ns {
+            let before =
+                |evidence: &TrafficEvidence| evidence.lost_before(fault_at.saturating_sub(evidence.schedule.start));
+            let packets = self.traffic.iter().map(before).sum();
+            if packets > steady_loss_max {
+                self.invalid.push(Invalid::SteadyStateLoss { packets });
+            }
+        }
+        let flows = self.traffic.iter().map(TrafficEvidence::never_recovered).sum();
+        if flows > 0 {
+            self.failures.push(Failure::NeverRecovered { flows });
+        }
+        if self.accounting.misdelivered > 0 {
+            self.failures.push(Failure::Misdelivered { packets: self.accounting.misdelivered });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+use super::*;
+use crate::{Pace, Recorder, Schedule, Signature, pace::LATENESS_P99_MAX_NS};
+use std::time::Duration;
+
+/// One flow, 1,000 packets a second for a second, from 1 s on; `lost` sequences do not arrive.
+fn evidence(lost: std::ops::Range<u32>) -> TrafficEvidence {
+    let schedule = Schedule::new(1_000_000_000, 1000.0, 1).expect("a good schedule");
+    let mut recorder = Recorder::new(schedule, 0, Duration::from_secs(1));
+    let mut pace = Pace::default();
+    for slot in schedule.cursor(0).take(1000) {
+        pace.sent(1000, 1);
+        if !lost.contains(&slot.sequence) {
+            let packet = Signature { trial: 0, flow: 0, sequence: slot.sequence, intended: slot.offset };
+            recorder.arrived(&packet, schedule.start + slot.offset + 10_000);
+        }
+    }
+    recorder.finish(1000, 0, 128, pace.finish(LATENESS_P99_MAX_NS))
+}
+
+pub(crate) fn trial(lost: std::ops::Range<u32>, no_route: u64) -> TrialRecord {
+    TrialRecord {
+        index: 1,
+        mode: "sso".to_owned(),
+        fault: "kill pe1/active-rp".to_owned(),
+        duration_ms: 1000.0,
+        fault_at_ns: Some(1_400_000_000),
+        traffic: vec![evidence(lost)],
+        drops: BTreeMap::from([("no_route".to_owned(), no_route)]),
+        ..TrialRecord::default()
+    }
+}
+
+fn judged(lost: std::ops::Range<u32>, no_route: u64, card_died: bool) -> TrialRecord {
+    let mut trial = trial(lost, no_route);
+    trial.judge(card_died, 0);
+    trial
+}
+
+#[test]
+fn every_packet_has_its_place() {
+    let trial = judged(500..520, 20, false);
+    let expected = Accounting { offered: 1000, delivered: 980, lost: 20, dropped: 20, ..Accounting::default() };
+    assert_eq!(trial.accounting, expected);
+    assert!(trial.valid() && trial.failures.is_empty());
+}
+
+#[test]
+fn what_no_cause_explains_makes_the_trial_invalid() {
+    assert_eq!(judged(500..520, 19, false).invalid, [Invalid::Unaccounted { packets: 1 }]);
+    assert_eq!(judged(500..520, 22, false).invalid, [Invalid::Unaccounted { packets: -2 }]);
+}
+
+#[test]
+fn a_dead_card_explains_what_it_held_but_no_surplus() {
+    let held = judged(500..520, 5, true);
+    assert_eq!((held.accounting.lost_with_card, held.accounting.unaccounted), (15, 0));
+    assert!(held.valid());
+    assert_eq!(judged(500..520, 25, true).accounting.unaccounted, -5);
+}
+
+#[test]
+fn packets_without_a_carrier_are_a_cause_of_their_own() {
+    let mut trial = trial(500..520, 0);
+    trial.traffic[0].port_down = 20;
+    trial.judge(false, 0);
+    assert_eq!(trial.drops[TESTER_PORT_DOWN], 20);
+    assert!(trial.valid());
+}
+
+#[test]
+fn traffic_that_never_came_back_is_a_failure() {
+    let trial = judged(900..1000, 100, false);
+    assert_eq!(trial.failures, [Failure::NeverRecovered { flows: 1 }]);
+    assert!(trial.outage().longest_ns >= 100e6);
+}
+
+#[test]
+fn loss_before_the_fault_makes_the_trial_invalid() {
+    assert_eq!(judged(100..103, 3, false).invalid, [Invalid::SteadyStateLoss { packets: 3 }]);
+}
+
+#[test]
+fn a_late_generator_makes_the_trial_invalid() {
+    let mut trial = trial(700..704, 0);
+    trial.traffic[0].generator.kept_pace = false;
+    trial.traffic[0].generator.skipped = 4;
+    trial.judge(false, 0);
+    assert!(matches!(trial.invalid[..], [Invalid::GeneratorLate { skipped: 4, .. }]));
+}
+
+#[test]
+fn a_chassis_is_not_blamed_for_an_end_that_was_never_sent() {
+    let mut trial = trial(900..1000, 0);
+    trial.traffic[0].generator.kept_pace = false;
+    trial.traffic[0].generator.skipped = 100;
+    trial.judge(false, 0);
+    assert!(!trial.valid() && trial.failures.is_empty());
+}
+
+#[test]
+fn a_packet_that_was_skipped_early_does_not_hide_that_traffic_never_came_back() {
+    let mut trial = trial(900..1000, 0);
+    trial.traffic[0].generator.kept_pace = false;
+    trial.traffic[0].generator.skipped = 1;
+    trial.traffic[0].generator.skipped_last_ns = Some(100_000_000);
+    trial.judge(false, 0);
+    assert_eq!(trial.failures, [Failure::NeverRecovered { flows: 1 }]);
+    // One that was skipped at the very end says nothing.
+    trial.failures.clear();
+    trial.traffic[0].generator.skipped_last_ns = Some(999_000_000);
+    trial.judge(false, 0);
+    assert!(trial.failures.is_empty());
+}
+
+#[test]
+fn the_maintenance_window_needs_all_its_parts() {
+    let fsu = Fsu { t1_ms: Some(1.0), t2_ms: Some(2.0), t3_ms: Some(3.0), ..Fsu::default() };
+    assert_eq!(fsu.t4_ms(), Some(6.0));
+    assert_eq!(Fsu { t2_ms: None, ..fsu }.t4_ms(), None);
+}
+
+#[test]
+fn records_survive_json() {
+    let trial = judged(900..1000, 99, false);
+    let json = serde_json::to_string(&trial).expect("it serialises");
+    assert_eq!(serde_json::from_str::<TrialRecord>(&json).expect("it reads back"), trial);
+}

@@ -1,0 +1,135 @@
+//! Pass, fail or inconclusive.
+
+mod limits;
+
+pub use limits::{Limits, Quantity, Statistic};
+
+use crate::{
+    stats::{P90_MIN, P99_MIN, Stat},
+    trial::TrialRecord,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What became of a mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Every trial is valid and within its limits.
+    Pass,
+    /// Trials are missing or invalid, or a limited quantity was not measured: nothing is proven.
+    Inconclusive,
+    /// A valid trial missed a limit, or something broke.
+    Fail,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "pass",
+            Self::Inconclusive => "inconclusive",
+            Self::Fail => "fail",
+        })
+    }
+}
+
+/// A verdict and what led to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why it is not a pass, one sentence each.
+    pub reasons: Vec<String>,
+}
+
+impl Judgement {
+    fn note(&mut self, verdict: Verdict, reason: String) {
+        self.verdict = self.verdict.max(verdict);
+        self.reasons.push(reason);
+    }
+}
+
+/// Judges the trials of one mode. A plain limit holds for every trial; one on a median, mean or percentile for
+/// the valid trials together.
+///
+/// A failure of the chassis counts in an invalid trial as well, since an emulator that invalidates its own
+/// failures would pass them. A missed limit counts only in a valid one.
+pub fn judge<'a>(trials: impl IntoIterator<Item = &'a TrialRecord>, limits: &Limits) -> Judgement {
+    let trials: Vec<&TrialRecord> = trials.into_iter().collect();
+    let mut judgement = Judgement { verdict: Verdict::Pass, reasons: Vec::new() };
+    for trial in &trials {
+        let index = trial.index;
+        for failure in &trial.failures {
+            judgement.note(Verdict::Fail, format!("trial {index}: {failure}"));
+        }
+        for invalid in &trial.invalid {
+            judgement.note(Verdict::Inconclusive, format!("trial {index} is invalid: {invalid}"));
+        }
+        if trial.valid() {
+            judge_each(trial, limits, &mut judgement);
+        }
+    }
+    let valid: Vec<&TrialRecord> = trials.iter().copied().filter(|trial| trial.valid()).collect();
+    for (quantity, statistic, limit) in limits.iter().filter(|(_, statistic, _)| *statistic != Statistic::Worst) {
+        judge_together(&valid, quantity, statistic, limit, &mut judgement);
+    }
+    if trials.is_empty() {
+        judgement.note(Verdict::Inconclusive, "no trial was run".to_owned());
+    }
+    judgement
+}
+
+fn judge_each(trial: &TrialRecord, limits: &Limits, judgement: &mut Judgement) {
+    let index = trial.index;
+    for (quantity, _, limit) in limits.iter().filter(|(_, statistic, _)| *statistic == Statistic::Worst) {
+        let what = quantity.words();
+        match quantity.of(trial) {
+            None => judgement.note(Verdict::Inconclusive, format!("trial {index}: {what} was not measured")),
+            Some(value) if value > limit => {
+                judgement.note(Verdict::Fail, format!("trial {index}: {what} {} > {}", plain(value), plain(limit)));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn judge_together(
+    valid: &[&TrialRecord],
+    quantity: Quantity,
+    statistic: Statistic,
+    limit: f64,
+    judgement: &mut Judgement,
+) {
+    let samples: Vec<f64> = valid.iter().filter_map(|trial| quantity.of(trial)).collect();
+    let (what, n) = (format!("{statistic} of {}", quantity.words()), samples.len());
+    if n < valid.len() {
+        let missing = valid.len() - n;
+        judgement.note(Verdict::Inconclusive, format!("{what}: not measured in {missing} of {} trials", valid.len()));
+        return;
+    }
+    // The interval is not asked for, so its seed does not matter.
+    let stat = Stat::of(samples, 0);
+    let (value, wanted) = match statistic {
+        Statistic::Worst => (stat.max, 1),
+        Statistic::Median => (stat.median, 1),
+        Statistic::Mean => (stat.mean, 1),
+        Statistic::P90 => (stat.p90, P90_MIN),
+        Statistic::P99 => (stat.p99, P99_MIN),
+    };
+    match value {
+        None => {
+            judgement.note(Verdict::Inconclusive, format!("{what}: needs {wanted} valid trials, there are {n}"));
+        }
+        Some(value) if value > limit => {
+            judgement.note(Verdict::Fail, format!("{what} over {n} trials {} > {}", plain(value), plain(limit)));
+        }
+        Some(_) => {}
+    }
+}
+
+fn plain(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.3}") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! The table itself: sorted routes, the longest-match oracle, destinations for flows.
+
+use crate::random::{Random, mix};
+use fabric_proto::fib::{Family, Prefix};
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Where a table came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SourceFormat {
+    /// Generated.
+    #[default]
+    Generated,
+    /// A prefix list.
+    List,
+    /// An MRT TABLE_DUMP_V2 dump.
+    Mrt,
+}
+
+/// What was read, and what of it is not in the table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The kind of source.
+    pub format: SourceFormat,
+    /// Repeated prefixes: the first one stands.
+    pub duplicates: u64,
+    /// MRT records that hold no unicast route (other types, other families, no entries).
+    pub skipped: u64,
+    /// Distinct next hops of an MRT dump, IPv4 and IPv6 routes.
+    pub next_hops: [usize; 2],
+}
+
+/// An address to send to: `(address, the prefix that is its longest match, next-hop index)`.
+pub type Destination = (IpAddr, Prefix, u32);
+
+/// Routes of both families, sorted by prefix, each prefix once. A route is a prefix and the index of its next
+/// hop among the lab's neighbours of that family.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    routes: Vec<(Prefix, u32)>,
+    /// Position of the next shorter prefix that covers a route, or [`NONE`].
+    parents: Vec<u32>,
+    v4: usize,
+    origin: Origin,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Table {
+    /// Sorts; of a repeated prefix the first stands and the others are counted in [`Origin::duplicates`].
+    pub fn new(mut routes: Vec<(Prefix, u32)>, mut origin: Origin) -> Self {
+        assert!(routes.len() < NONE as usize, "route numbers have 32 bits");
+        let before = routes.len();
+        // The sort is stable, so the first of equal prefixes stays first.
+        routes.sort_by_key(|(prefix, _)| *prefix);
+        routes.dedup_by_key(|(prefix, _)| *prefix);
+        origin.duplicates += (before - routes.len()) as u64;
+        let v4 = routes.partition_point(|(prefix, _)| prefix.family() == Family::V4);
+        let parents = parents(&routes);
+        Self { routes, parents, v4, origin }
+    }
+
+    /// The routes, sorted: IPv4 before IPv6, then by address, then by length.
+    pub fn routes(&self) -> &[(Prefix, u32)] {
+        &self.routes
+    }
+
+    /// The routes of one family.
+    pub fn family(&self, family: Family) -> &[(Prefix, u32)] {
+        let (v4, v6) = self.routes.split_at(self.v4);
+        match family {
+            Family::V4 => v4,
+            Family::V6 => v6,
+        }
+    }
+
+    /// How many routes a family has.
+    pub fn count(&self, family: Family) -> usize {
+        self.family(family).len()
+    }
+
+    /// What the table was made of.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Longest match: the oracle for what a forwarding table must do.
+    pub fn lookup(&self, address: IpAddr) -> Option<(Prefix, u32)> {
+        let family = Family::of(address);
+        let last = Prefix::covering(address, family.width()).ok()?;
+        // Whatever covers the address is at or before it, and covers the last route at or before it as well.
+        let mut at = self.routes.partition_point(|(prefix, _)| *prefix <= last).checked_sub(1)?;
+        loop {
+            let (prefix, next_hop) = self.routes[at];
+            if prefix.contains(address) {
+                return Some((prefix, next_hop));
+            }
+            at = self.parents[at] as usize;
+            if at == NONE as usize {
+                return None;
+            }
+        }
+    }
+
+    /// `n` destinations out of the routes that `filter(prefix, next_hop)` admits, each one's longest match being the
+    /// named prefix. Every prefix is used once before one is used again. Fewer than `n` come back only where no
+    /// admitted prefix has an address left for itself.
+    ///
+    /// Addresses that no router forwards (multicast, loopback, link-local) and the lab's own
+    /// (10.0.0.0/8, fd00::/8) are not drawn, whatever covers them.
+    pub fn destinations(&self, n: usize, seed: u64, filter: impl Fn(Prefix, u32) -> bool) -> Vec<Destination> {
+        let mut random = Random::new(mix(seed ^ 0x6465_7374));
+        let mut order: Vec<u32> = (0u32..)
+            .zip(&self.routes)
+            .filter(|(_, (prefix, next_hop))| filter(*prefix, *next_hop))
+            .map(|(at, _)| at)
+            .collect();
+        let mut found = Vec::with_capacity(n);
+        while found.len() < n && !order.is_empty() {
+            let before = found.len();
+            let round = order.len().min(n - before);
+            // A partial Fisher-Yates shuffle: the first `round` are a fair draw without repetition.
+            let mut at = 0;
+            while at < order.len() && found.len() - before < round {
+                let other = at + random.below((order.len() - at) as u64) as usize;
+                order.swap(at, other);
+                let route = order[at] as usize;
+                let (prefix, next_hop) = self.routes[route];
+                found.extend(self.own_address(route, &mut random).map(|address| (address, prefix, next_hop)));
+                at += 1;
+            }
+            if found.len() == before {
+                break;
+            }
+        }
+        found
+    }
+
+    /// An address whose longest match is route `at`.
+    fn own_address(&self, at: usize, random: &mut Random) -> Option<IpAddr> {
+        let (prefix, _) = self.routes[at];
+        let host_bits = u32::from(prefix.family().width() - prefix.len());
+        let host_mask = 1u128.checked_shl(host_bits).map_or(u128::MAX, |size| size - 1);
+        let mine =
+            |address: &IpAddr| is_routable(*address) && self.lookup(*address).is_some_and(|(found, _)| found == prefix);
+        // Most prefixes have plenty of room of their own.
+        const TRIES: usize = 16;
+        let drawn = (0..TRIES).map(|_| prefix.nth(random.wide() & host_mask)).find(mine);
+        drawn.or_else(|| self.gap(at).filter(mine))
+    }
+
+    /// The first address of route `at` that no longer prefix covers.
+    fn gap(&self, at: usize) -> Option<IpAddr> {
+        let (prefix, _) = self.routes[at];
+        let mut free = prefix.bits();
+        for (inner, _) in &self.routes[at + 1..] {
+            if !prefix.contains(inner.address()) || inner.bits() > free {
+                break;
+            }
+            // An inner prefix of an inner prefix ends before `free`.
+            free = free.max(end(*inner)?);
+        }
+        let offset = (free - prefix.bits()) >> (128 - u32::from(prefix.family().width()));
+        Some(prefix.nth(offset)).filter(|address| prefix.contains(*address))
+    }
+}
+
+/// The left-aligned bits just after a prefix; `None` at the end of the address space.
+fn end(prefix: Prefix) -> Option<u128> {
+    1u128.checked_shl(128 - u32::from(prefix.len())).and_then(|size| prefix.bits().checked_add(size))
+}
+
+/// One pass with a stack of the prefixes that cover the current one.
+fn parents(routes: &[(Prefix, u32)]) -> Vec<u32> {
+    let mut covering: Vec<u32> = Vec::with_capacity(129);
+    let mut parents = Vec::with_capacity(routes.len());
+    for (at, (prefix, _)) in (0u32..).zip(routes) {
+        while covering.last().is_some_and(|top| !covers(routes[*top as usize].0, *prefix)) {
+            covering.pop();
+        }
+        parents.push(covering.last().copied().unwrap_or(NONE));
+        covering.push(at);
+    }
+    parents
+}
+
+/// Whether `outer` covers `inner`, given that it is not longer (they come sorted).
+pub(crate) fn covers(outer: Prefix, inner: Prefix) -> bool {
+    outer.len() <= inner.len()
+        && outer.family() == inner.family()
+        && (outer.len() == 0 || (outer.bits() ^ inner.bits()) >> (128 - u32::from(outer.len())) == 0)
+}
+
+/// Whether a packet to the address belongs to the Internet part of a lab.
+fn is_routable(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(a) => {
+            let first = a.octets()[0];
+            !(first == 0 || first == 10 || first >= 224 || a.is_loopback() || a.is_link_local())
+        }
+        IpAddr::V6(a) => {
+            let first = a.octets()[0];
+            !(first == 0xff
+                || first == 0xfd
+                || a.is_loopback()
+                || a.is_unicast_link_local()
+                || a == Ipv6Addr::UNSPECIFIED)
+        }
+    }
+}

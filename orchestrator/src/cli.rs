@@ -1,0 +1,172 @@
+//! The `swact` command: arguments, and what each verb does.
+//!
+//! stdout is data, stderr is logs and progress. Errors come up to [`main`] and are said once.
+
+mod args;
+mod chaos;
+mod console;
+mod faults;
+mod files;
+mod graph;
+mod labs;
+mod output;
+mod runs;
+mod sessions;
+mod soak;
+
+use crate::{document::BadInput, inject::InjectError, lab::LabError, report::ColourChoice, run::RunError};
+use args::{ChaosCommand, Cli, Command, ImagesCommand};
+use clap::{CommandFactory, Parser};
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
+use tracing_subscriber::EnvFilter;
+
+/// How the command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything as it should be.
+    Pass = 0,
+    /// A threshold was missed, or something broke.
+    Missed = 1,
+    /// The user's files or arguments cannot be used.
+    BadInput = 2,
+    /// Trials are missing or invalid: nothing is proven.
+    Inconclusive = 3,
+    /// Something that the user has no part in.
+    Internal = 70,
+    /// Stopped by a person, after rolling back.
+    Interrupted = 130,
+}
+
+/// Whatever ended a command before its time.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Input(BadInput),
+    #[error(transparent)]
+    Run(Box<RunError>),
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    #[error(transparent)]
+    Inject(Box<InjectError>),
+    #[error("{what}: {source}")]
+    Io { what: String, source: io::Error },
+}
+
+impl From<BadInput> for CliError {
+    fn from(error: BadInput) -> Self {
+        Self::Input(error)
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Input(error) => error.into(),
+            RunError::Lab(error) => error.into(),
+            error => Self::Run(Box::new(error)),
+        }
+    }
+}
+
+impl From<InjectError> for CliError {
+    fn from(error: InjectError) -> Self {
+        match error {
+            InjectError::Image(error) => error.into(),
+            InjectError::Lab(error) => error.into(),
+            error => Self::Inject(Box::new(error)),
+        }
+    }
+}
+
+impl CliError {
+    fn io(what: impl ToString) -> impl FnOnce(io::Error) -> Self {
+        let what = what.to_string();
+        move |source| Self::Io { what, source }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            // `swact … | head` has what it wanted.
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => Exit::Pass,
+            Self::Input(_) => Exit::BadInput,
+            Self::Inject(error) if error.is_the_users() => Exit::BadInput,
+            Self::Lab(LabError::Runtime(error)) if error.is_usage() => Exit::BadInput,
+            Self::Run(_) | Self::Lab(_) | Self::Inject(_) | Self::Io { .. } => Exit::Internal,
+        }
+    }
+
+    /// Says it on stderr: with the text around it where a person looks, in plain lines elsewhere.
+    fn say(self) {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => {}
+            Self::Input(error) if io::stderr().is_terminal() => eprintln!("{:?}", miette::Report::new(error)),
+            Self::Input(error) => eprintln!("error: {}", error.plain()),
+            error => eprintln!("error: {error}"),
+        }
+    }
+}
+
+/// Runs the command; the process ends with what it returns.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("SWACT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let exit = dispatch(cli).unwrap_or_else(|error| {
+        let exit = error.exit();
+        error.say();
+        exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn dispatch(cli: Cli) -> Result<Exit, CliError> {
+    let format = cli.format;
+    let colour = ColourChoice::from(cli.color).wanted();
+    match cli.command {
+        Command::Validate(args) => files::validate(&args, format),
+        Command::Graph(args) => graph::graph(&args),
+        Command::Images(args) => match args.command {
+            ImagesCommand::List(args) => files::images_list(&args, format),
+            ImagesCommand::Build(args) => in_runtime(files::images_build(args, format)),
+        },
+        Command::Wait(args) => in_runtime(chaos::wait(args)),
+        Command::Chaos(args) => match args.command {
+            ChaosCommand::Export(args) => chaos::export(&args),
+            ChaosCommand::Import(args) => chaos::import(&args),
+        },
+        Command::Completion { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "swact", &mut io::stdout());
+            Ok(Exit::Pass)
+        }
+        Command::Shelf { dir } => crate::lab::shelf(&dir).map(|()| Exit::Pass).map_err(Into::into),
+        Command::Compare(args) => runs::compare(&args, format, colour),
+        Command::Analyze(args) => runs::analyze(&args, format, colour),
+        Command::Run(args) => in_runtime(runs::run(args, format, colour)),
+        Command::Soak(args) => in_runtime(soak::soak(args, format)),
+        Command::Deploy(args) => in_runtime(labs::deploy(args, format)),
+        Command::Destroy(args) => in_runtime(labs::destroy(args)),
+        Command::Inspect(args) => in_runtime(labs::inspect(args, format)),
+        Command::Save(args) => in_runtime(labs::save(args)),
+        Command::Events(args) => in_runtime(labs::events(args, format)),
+        Command::Exec(args) => in_runtime(sessions::exec(args, format)),
+        Command::Console(args) => in_runtime(console::console(args)),
+        Command::Fault(args) => in_runtime(faults::fault(args, format)),
+    }
+}
+
+/// Two threads: one for the lab's connections, one for whoever computes.
+fn in_runtime(work: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(CliError::io("cannot start"))?;
+    let result = runtime.block_on(work);
+    // A read of stdin that nobody ends must not keep the process.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,199 @@
+//! `swact fault`: breaks something in a running lab, says what must come of it, and takes it back when asked to.
+
+use super::{
+    CliError, Exit,
+    args::{FaultArgs, Format},
+    files, labs, output,
+};
+use crate::{
+    document::BadInput,
+    expectation::{self, On},
+    experiment::{Step, check_fault, check_pairing, check_planes},
+    fault::{Fault, FaultName, Storm, Target},
+    images::Images,
+    inject::{self, InjectError, Injected},
+    lab::{Lab, LabError},
+    lab_name, storm,
+    units::Span,
+};
+use fabric_proto::operator::{DropOrder, Impairment};
+use serde::Serialize;
+use std::time::Duration;
+use tokio::time::Instant;
+
+#[derive(Serialize)]
+struct Done {
+    fault: FaultName,
+    what: String,
+    target: String,
+    at_ns: u64,
+    cards: Vec<String>,
+    /// Why it was not done; only in storms, whose targets may be gone already.
+    missed: Option<String>,
+    /// What takes it back, where something does.
+    undone_by: Option<FaultName>,
+    expected: Option<String>,
+}
+
+/// Done, said, and taken back after `--for`; an interrupt takes it back at once.
+pub(super) async fn fault(args: FaultArgs, format: Format) -> Result<Exit, CliError> {
+    let wrong = |message: String, remedy: String| BadInput::new("fault", message, remedy);
+    let remedy = || "correct the fault or its target".to_owned();
+    let (target, time, images) = (args.target.clone(), args.time, args.images.clone());
+    let lab_name = args.lab.clone();
+    let fault = fault_of(args);
+    check_pairing(fault.name, &target).map_err(|message| wrong(message, remedy()))?;
+    check_planes(&fault, &target).map_err(|message| wrong(message, remedy()))?;
+    check_fault(&fault).map_err(|(message, remedy)| wrong(message, remedy))?;
+    if time.is_some() && fault.name.undone_by().is_none() {
+        return Err(wrong(format!("'{}' cannot be taken back", fault.name), "leave --for out".to_owned()).into());
+    }
+    let lab = labs::attach(&lab_name).await?;
+    let images = files::images(&images, &lab.plan().topology)?;
+    if fault.name == FaultName::Storm {
+        return blow(&lab, &images, &fault, &target, format).await;
+    }
+    let node = target.node.clone().or_else(|| lab.plan().chassis.first().map(|chassis| chassis.node.clone()));
+    let active = inject::active_rp(&lab, node.as_deref().unwrap_or_default()).await.map(|(id, _)| id);
+    let mut injected = inject::inject(&lab, &images, &fault, &target).await?;
+    let rule = active
+        .and_then(|active| On::of(&injected.cards, &injected.peers, &active))
+        .and_then(|on| expectation::of(&fault, on));
+    let mut done = done(&fault, &target, Ok(&injected));
+    done.expected =
+        rule.map(|rule| format!("switchover: {}; loss in SSO: {}; {}", rule.switchover, rule.sso, rule.because));
+    print(format, &[done])?;
+    if let Some(time) = time {
+        tokio::select! {
+            () = tokio::time::sleep(time.0) => {}
+            () = crate::run::interrupted() => {}
+        }
+        inject::undo(&lab, &mut injected).await?;
+    }
+    Ok(Exit::Pass)
+}
+
+fn fault_of(args: FaultArgs) -> Fault {
+    Fault {
+        name: args.fault,
+        image: args.image,
+        impairment: Impairment {
+            partition: args.fault == FaultName::Partition,
+            loss: args.loss,
+            delay_ms: args.delay.0.as_secs_f64() * 1e3,
+            jitter_ms: args.jitter.0.as_secs_f64() * 1e3,
+            duplicate: args.duplicate,
+            reorder: args.reorder,
+            rate_bps: args.rate_bps,
+            seed: args.seed,
+        },
+        plane: args.plane.into(),
+        drop: DropOrder { every: args.every, for_ns: args.time.map_or(0, |time| time.0.as_nanos() as u64) },
+        point: args.point,
+        lines: args.lines,
+        storm: Storm { faults: args.faults, over: args.over, seed: args.seed },
+    }
+}
+
+fn done(fault: &Fault, target: &Target, injected: Result<&Injected, &InjectError>) -> Done {
+    Done {
+        fault: fault.name,
+        what: fault.to_string(),
+        target: target.to_string(),
+        at_ns: injected.map_or(0, |injected| injected.at.0),
+        cards: injected
+            .map(|injected| injected.cards.iter().chain(&injected.peers).map(lab_name).collect())
+            .unwrap_or_default(),
+        missed: injected.err().map(ToString::to_string),
+        undone_by: fault.name.undone_by(),
+        expected: None,
+    }
+}
+
+fn print(format: Format, done: &[Done]) -> Result<(), CliError> {
+    let row = |done: &Done| {
+        let cards = done.missed.clone().map_or_else(|| done.cards.join(", "), |why| format!("missed: {why}"));
+        let back = done.undone_by.map(|fault| fault.to_string()).unwrap_or_default();
+        vec![done.what.clone(), done.target.clone(), cards, back]
+    };
+    // One fault is one object, as scripts have it; a storm is a list.
+    match (format, done) {
+        (Format::Json, [only]) => output::json(only)?,
+        _ => output::print(format, &["Fault", "Target", "Cards", "Undone by"], done.iter().map(row).collect(), &done)?,
+    }
+    if let (Format::Table, [Done { expected: Some(expected), .. }]) = (format, done) {
+        output::text(&format!("expected: {expected}\n"))?;
+    }
+    Ok(())
+}
+
+/// A storm, to its end: every fault at its time, each taken back at its time; after an interrupt, all at once.
+async fn blow(lab: &Lab, images: &Images, fault: &Fault, target: &Target, format: Format) -> Result<Exit, CliError> {
+    let plan = lab.plan();
+    let node = target.node.as_ref();
+    let chassis =
+        plan.chassis.iter().find(|chassis| node.is_none_or(|node| *node == chassis.node)).ok_or_else(|| {
+            BadInput::new("fault", format!("there is no chassis '{target}'"), "name a chassis of the lab")
+        })?;
+    let steps = storm::of_chassis(fault.storm, plan, &chassis.node);
+    eprintln!("{fault} on {}", chassis.node);
+    let mut said = Vec::new();
+    let mut under_way = Vec::new();
+    let storm = weather(lab, images, &steps, &mut said, &mut under_way);
+    let interrupted = tokio::select! {
+        () = storm => false,
+        () = crate::run::interrupted() => true,
+    };
+    for (_, mut injected) in under_way {
+        calm(inject::undo(lab, &mut injected).await);
+    }
+    print(format, &said)?;
+    Ok(if interrupted { Exit::Interrupted } else { Exit::Pass })
+}
+
+async fn weather(
+    lab: &Lab,
+    images: &Images,
+    steps: &[Step],
+    said: &mut Vec<Done>,
+    under_way: &mut Vec<(Instant, Injected)>,
+) {
+    let zero = Instant::now();
+    let mut late = Vec::new();
+    for step in steps {
+        clear_until(lab, under_way, &mut late, zero + step.at.0).await;
+        tokio::time::sleep_until(zero + step.at.0).await;
+        let injected = inject::inject(lab, images, &step.fault, &step.target).await;
+        let time = step.time.unwrap_or(Span(Duration::ZERO));
+        eprintln!("{:>8.3} s  {} {}", zero.elapsed().as_secs_f64(), step.fault, step.target);
+        said.push(done(&step.fault, &step.target, injected.as_ref()));
+        under_way.extend(injected.ok().map(|injected| (Instant::now() + time.0, injected)));
+    }
+    let last = under_way.iter().map(|(at, _)| *at).max();
+    if let Some(last) = last {
+        clear_until(lab, under_way, &mut late, last).await;
+    }
+    for mut injected in late {
+        calm(inject::undo(lab, &mut injected).await);
+    }
+}
+
+/// Takes back what is due until `limit`, each at its time; what cannot be, because its card stands still or is gone, is `late`.
+async fn clear_until(lab: &Lab, under_way: &mut Vec<(Instant, Injected)>, late: &mut Vec<Injected>, limit: Instant) {
+    under_way.sort_by_key(|(at, _)| *at);
+    while under_way.first().is_some_and(|(at, _)| *at <= limit) {
+        let (at, mut injected) = under_way.remove(0);
+        tokio::time::sleep_until(at).await;
+        if let Err(error) = inject::undo(lab, &mut injected).await {
+            tracing::info!(%error, "taking a fault back");
+            late.push(injected);
+        }
+    }
+}
+
+/// A card that went down meanwhile has taken its faults with it.
+fn calm(result: Result<(), LabError>) {
+    if let Err(error) = result {
+        tracing::info!(%error, "taking a fault back");
+    }
+}

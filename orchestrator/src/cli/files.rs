@@ -1,0 +1,159 @@
+//! Verbs that look at files only.
+
+use super::{
+    CliError, Exit,
+    args::{Format, ImagesBuildArgs, ImagesDir, ValidateArgs},
+    output,
+};
+use crate::{
+    document::BadInput,
+    experiment::{Experiment, Overrides},
+    images::{Images, build::build, program},
+    lab::LabError,
+    mode::Mode,
+    plan::{LabPlan, Placement, lab_dir, table_spec},
+    run::traffic,
+    runtime::docker::Engine,
+    topology::{TableSource, Topology},
+};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// The releases: of the folder that was named, else the nearest.
+pub(super) fn images(dir: &ImagesDir, near: &Path) -> Result<Images, BadInput> {
+    match &dir.images {
+        Some(dir) => Images::load(dir),
+        None => {
+            let program = std::env::current_exe().unwrap_or_default();
+            let near = near.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+            Images::find(&[near, Path::new("."), &program])
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Checked {
+    file: PathBuf,
+    kind: &'static str,
+    name: String,
+    summary: String,
+}
+
+/// `swact validate FILE…`: reports the first thing that is wrong, with its place.
+pub(super) fn validate(args: &ValidateArgs, format: Format) -> Result<Exit, CliError> {
+    let mut checked = Vec::new();
+    for file in &args.files {
+        checked.push(if is_experiment(file) {
+            validate_experiment(file, args)?
+        } else {
+            validate_topology(file, args)?
+        });
+    }
+    let row = |checked: &Checked| {
+        vec![checked.file.display().to_string(), checked.kind.to_owned(), checked.name.clone(), checked.summary.clone()]
+    };
+    output::print(format, &["File", "Kind", "Name", "Summary"], checked.iter().map(row).collect(), &checked)?;
+    Ok(Exit::Pass)
+}
+
+fn is_experiment(file: &Path) -> bool {
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    name.ends_with(".experiment.yml") || name.ends_with(".experiment.yaml")
+}
+
+fn validate_topology(file: &Path, args: &ValidateArgs) -> Result<Checked, BadInput> {
+    let mut topology = Topology::load(file)?;
+    if let Some(table) = &args.table {
+        crate::experiment::override_table(&mut topology, table)?;
+    }
+    let plan = check_plan(&topology, &args.images)?;
+    check_tables(&topology)?;
+    let summary = format!(
+        "{} chassis, {} testers, {} links, {} programs",
+        topology.chassis.len(),
+        topology.testers.len(),
+        topology.links.len(),
+        plan.cards.len()
+    );
+    Ok(Checked { file: file.to_owned(), kind: "topology", name: topology.name, summary })
+}
+
+fn validate_experiment(file: &Path, args: &ValidateArgs) -> Result<Checked, BadInput> {
+    let mut experiment = Experiment::load(file)?;
+    experiment.apply(&Overrides { table: args.table.clone(), ..Overrides::default() })?;
+    let plan = check_plan(&experiment.topology, &args.images)?;
+    let images = images(&args.images, experiment.topology.document.path())?;
+    check_images(&experiment, &images)?;
+    // Draws the destinations as a run would: a table that is cut off, or too small, is found here.
+    let load = traffic::build(&experiment)?.spec;
+    let modes: Vec<_> = experiment.modes.iter().map(Mode::to_string).collect();
+    let summary = format!(
+        "{} × {} trials, {} flows at {} pps, {} programs",
+        modes.join(" "),
+        experiment.trials,
+        load.flows.len(),
+        load.rate_pps,
+        plan.cards.len()
+    );
+    Ok(Checked { file: file.to_owned(), kind: "experiment", name: experiment.title, summary })
+}
+
+/// Plans the lab without building it: releases exist, socket paths fit.
+fn check_plan(topology: &Topology, dir: &ImagesDir) -> Result<LabPlan, BadInput> {
+    let images = images(dir, topology.document.path())?;
+    let folder = lab_dir(&topology.name);
+    LabPlan::new(topology, &folder, &images, Placement::Process)
+}
+
+/// Releases that faults and upgrades need exist.
+pub(super) fn check_images(experiment: &Experiment, images: &Images) -> Result<(), BadInput> {
+    for release in experiment.method.iter().filter_map(|step| step.fault.image.as_deref()) {
+        images.get(release)?;
+    }
+    if experiment.modes.contains(&Mode::Fsu) {
+        for chassis in &experiment.topology.chassis {
+            images.neighbour_of(&chassis.image)?;
+        }
+    }
+    Ok(())
+}
+
+/// Tables that are files can be read to their end.
+fn check_tables(topology: &Topology) -> Result<(), BadInput> {
+    for chassis in &topology.chassis {
+        let Some(routes) = chassis.routes.as_ref().filter(|routes| matches!(routes.source, TableSource::File(_)))
+        else {
+            continue;
+        };
+        route_table::load(&table_spec(topology, &chassis.name, routes)).map_err(|error| {
+            BadInput::new("routes", error, "give another table with 'routes.table' or --table FILE")
+        })?;
+    }
+    Ok(())
+}
+
+/// `swact images list`.
+pub(super) fn images_list(args: &ImagesDir, format: Format) -> Result<Exit, CliError> {
+    let images = images(args, Path::new("."))?;
+    let row = |manifest: &fabric_proto::deploy::Manifest| {
+        vec![manifest.version.clone(), manifest.name.clone(), manifest.features.join(" "), manifest.description.clone()]
+    };
+    let rows = images.manifests().iter().map(row).collect();
+    output::print(format, &["Release", "Name", "Features", "Description"], rows, &images.manifests())?;
+    Ok(Exit::Pass)
+}
+
+/// `swact images build`.
+pub(super) async fn images_build(args: ImagesBuildArgs, format: Format) -> Result<Exit, CliError> {
+    let images = images(&args.images, Path::new("."))?;
+    let folder = program::folder(args.from.as_deref());
+    let engine = Engine::find().await.map_err(LabError::from)?;
+    eprintln!("programs out of {}, into {}", folder.display(), engine.description());
+    let built = build(&engine, &images, &folder).await.map_err(LabError::from)?;
+    let row = |built: &crate::images::build::Built| {
+        let size = format!("{:.1} MB", built.size as f64 / 1e6);
+        vec![built.image.clone(), size, built.digest[..12].to_owned(), built.commit.chars().take(12).collect()]
+    };
+    output::print(format, &["Image", "Size", "Program's SHA-256", "Commit"], built.iter().map(row).collect(), &built)?;
+    Ok(Exit::Pass)
+}

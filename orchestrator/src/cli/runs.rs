@@ -1,0 +1,111 @@
+//! `swact run`, `swact analyze`, `swact compare`.
+
+use super::{
+    CliError, Exit,
+    args::{AnalyzeArgs, CompareArgs, Format, RunArgs},
+    files, labs, output,
+};
+use crate::{
+    document::BadInput,
+    experiment::{Experiment, Overrides},
+    report::{self, Change, Report, RunRecord},
+    run::{self, RunError, RunOptions, journal::Status},
+};
+use measure::verdict::Verdict;
+use std::path::Path;
+
+/// `swact run`: all files are checked before the first experiment begins.
+pub(super) async fn run(args: RunArgs, format: Format, colour: bool) -> Result<Exit, CliError> {
+    let overrides = Overrides { modes: args.mode, trials: args.trials, table: args.table, seed: args.seed };
+    let mut due = Vec::new();
+    for path in &args.experiments {
+        let mut experiment = Experiment::load(path)?;
+        experiment.apply(&overrides)?;
+        let images = files::images(&args.images, experiment.topology.document.path())?;
+        files::check_images(&experiment, &images)?;
+        labs::check_free(&experiment.topology.name)?;
+        due.push((experiment, images));
+    }
+    let command: Vec<_> = std::env::args().collect();
+    let options =
+        RunOptions { runtime: args.runtime.into(), store: args.store, quiet: args.quiet, command: command.join(" ") };
+    let several = due.len() > 1;
+    let (mut reports, mut worst) = (Vec::new(), Exit::Pass);
+    for (experiment, images) in due {
+        let outcome = run::run(&experiment, &images, &options).await?;
+        if !args.quiet {
+            eprintln!("reports: {}", outcome.folder.display());
+        }
+        let exit = match (several, format) {
+            (true, Format::Json) => verdict(&outcome.report),
+            _ => print(&outcome.report, format, colour)?,
+        };
+        let exit = match outcome.status {
+            Status::Completed => exit,
+            Status::Interrupted => Exit::Interrupted,
+            // What was measured may still prove a fault; that all is well it does not.
+            Status::Failed if exit == Exit::Missed => exit,
+            Status::Failed => Exit::Inconclusive,
+        };
+        // A miss is proven whatever else is not.
+        worst = if worst == Exit::Missed && exit != Exit::Interrupted { worst } else { worst.max(exit) };
+        reports.push(outcome.report);
+        if exit == Exit::Interrupted {
+            break;
+        }
+    }
+    if several {
+        match format {
+            Format::Table => output::text(&report::side_by_side(&reports))?,
+            Format::Json => output::json(&reports)?,
+        }
+    }
+    Ok(worst)
+}
+
+/// `swact analyze`: from the evidence alone.
+pub(super) fn analyze(args: &AnalyzeArgs, format: Format, colour: bool) -> Result<Exit, CliError> {
+    let record = load(&args.run)?;
+    let report = report::draw(&args.run, &record).map_err(RunError::from)?;
+    print(&report, format, colour)
+}
+
+/// `swact compare`.
+pub(super) fn compare(args: &CompareArgs, format: Format, colour: bool) -> Result<Exit, CliError> {
+    if !(args.tolerance.is_finite() && args.tolerance >= 0.0) {
+        let message = format!("{} is no tolerance", args.tolerance);
+        return Err(BadInput::new("--tolerance", message, "give a number of percent from 0 on").into());
+    }
+    let comparison = report::compare(&load(&args.before)?, &load(&args.after)?, args.tolerance);
+    match format {
+        Format::Table => output::text(&comparison.text(colour))?,
+        Format::Json => output::json(&comparison)?,
+    }
+    Ok(match comparison.change {
+        Change::Improved | Change::Unchanged => Exit::Pass,
+        Change::Worse => Exit::Missed,
+        Change::Undecided => Exit::Inconclusive,
+    })
+}
+
+fn load(run: &Path) -> Result<RunRecord, BadInput> {
+    report::load(run).map_err(|error| {
+        BadInput::new(run.display(), error, "name the folder of a run: store/<lab>/<time> or store/<lab>/latest")
+    })
+}
+
+fn print(report: &Report, format: Format, colour: bool) -> Result<Exit, CliError> {
+    match format {
+        Format::Table => output::text(&report::terminal(report, colour))?,
+        Format::Json => output::json(report)?,
+    }
+    Ok(verdict(report))
+}
+
+fn verdict(report: &Report) -> Exit {
+    match report.verdict {
+        Verdict::Pass => Exit::Pass,
+        Verdict::Fail => Exit::Missed,
+        Verdict::Inconclusive => Exit::Inconclusive,
+    }
+}

@@ -1,0 +1,65 @@
+//! The verb `exec`: commands on a card.
+
+use super::{
+    CliError, Exit,
+    args::{ExecArgs, Format},
+    labs::attach,
+    output,
+};
+use crate::{document::BadInput, inject, lab::Lab, lab_name};
+use fabric_proto::{id::CardId, operator::CommandOutput};
+use serde::Serialize;
+
+/// The card that `NODE` (a chassis' active RP) or `NODE/SLOT` names.
+pub(super) async fn card_named(lab: &Lab, name: &str) -> Result<CardId, CliError> {
+    let plan = lab.plan();
+    if let Some(id) = plan.ids().find(|id| lab_name(id).eq_ignore_ascii_case(name)) {
+        return Ok(id.clone());
+    }
+    if plan.chassis.iter().any(|chassis| chassis.node == name) {
+        if let Some((active, _)) = inject::active_rp(lab, name).await {
+            return Ok(active);
+        }
+        let rps: Vec<_> = plan.rps(name).map(lab_name).collect();
+        let message = format!("no RP of {name} is active now");
+        return Err(BadInput::new("card", message, format!("name one: {}", rps.join(", "))).into());
+    }
+    let names: Vec<_> = plan.ids().map(lab_name).collect();
+    let message = format!("lab {} has no card '{name}'", plan.lab);
+    Err(BadInput::new("card", message, format!("its cards are {}", names.join(", "))).into())
+}
+
+pub(super) async fn one_line(lab: &Lab, card: &CardId, line: &str) -> Result<CommandOutput, CliError> {
+    Ok(lab.session(card).await?.exec(line).await?)
+}
+
+#[derive(Serialize)]
+struct Executed {
+    card: String,
+    command: String,
+    failed: bool,
+    output: String,
+}
+
+/// `swact exec`: one session, so that `configure terminal` and what follows belong together.
+pub(super) async fn exec(args: ExecArgs, format: Format) -> Result<Exit, CliError> {
+    let lab = attach(&args.lab).await?;
+    let card = card_named(&lab, &args.card).await?;
+    let mut session = lab.session(&card).await?;
+    let mut executed = Vec::new();
+    for command in args.line {
+        let output = session.exec(&command).await?;
+        if format == Format::Table {
+            output::text(&output.text)?;
+        }
+        let failed = output.failed;
+        executed.push(Executed { card: lab_name(&card), command, failed, output: output.text });
+        if failed {
+            break;
+        }
+    }
+    if format == Format::Json {
+        output::json(&executed)?;
+    }
+    Ok(if executed.iter().any(|executed| executed.failed) { Exit::Missed } else { Exit::Pass })
+}

@@ -1,0 +1,78 @@
+//! `swact soak`.
+
+use super::{
+    CliError, Exit,
+    args::{Format, SoakArgs},
+    files, labs, output,
+};
+use crate::{
+    document::BadInput,
+    experiment::{Experiment, Overrides},
+    run::{
+        RunOptions,
+        journal::Status,
+        soak::{self, Extent, SoakOptions, Summary},
+    },
+};
+use measure::verdict::{Limits, Statistic};
+
+/// An experiment over and over. 0: as often as was asked and never a violation; 1: a violation; 3: nothing proven.
+pub(super) async fn soak(args: SoakArgs, format: Format) -> Result<Exit, CliError> {
+    let mut experiment = Experiment::load(&args.experiment)?;
+    let overrides = Overrides { modes: args.mode, trials: None, table: args.table, seed: args.seed };
+    experiment.apply(&overrides)?;
+    if experiment.method.is_empty() {
+        let message = "an experiment without a method: nothing would be soaked";
+        return Err(BadInput::new(args.experiment.display(), message, "add a fault to 'method'").into());
+    }
+    if experiment.modes.iter().any(|mode| !mode.is_configurable()) {
+        let message = "an upgrade leaves another release behind and cannot be soaked";
+        return Err(BadInput::new(args.experiment.display(), message, "name the modes: --mode sso").into());
+    }
+    let several = |limits: &Limits| limits.iter().any(|(_, statistic, _)| statistic != Statistic::Worst);
+    if experiment.thresholds.values().any(several) {
+        let message = "a soak judges trial by trial: medians and percentiles say nothing about one";
+        let remedy = "give thresholds for the worst trial, or use 'swact run'";
+        return Err(BadInput::new(args.experiment.display(), message, remedy).into());
+    }
+    let images = files::images(&args.images, experiment.topology.document.path())?;
+    files::check_images(&experiment, &images)?;
+    labs::check_free(&experiment.topology.name)?;
+    let extent = match (args.trials, args.time) {
+        (Some(0), _) => return Err(BadInput::new("--trials", "no trials", "give 1 or more").into()),
+        (Some(trials), _) => Extent::Trials(trials),
+        (None, Some(time)) => Extent::Time(time.0),
+        (None, None) => Extent::Trials(1000),
+    };
+    let command: Vec<_> = std::env::args().collect();
+    let options = SoakOptions {
+        run: RunOptions {
+            runtime: args.runtime.into(),
+            store: args.store,
+            quiet: args.quiet,
+            command: command.join(" "),
+        },
+        extent,
+        first: args.first,
+    };
+    let soaked = soak::soak(&experiment, &images, &options).await?;
+    let summary = &soaked.summary;
+    output::print(format, &["Soak", &summary.title], summary.rows(), summary)?;
+    if !args.quiet {
+        eprintln!("kept in {}", soaked.outcome.folder.display());
+    }
+    Ok(exit(summary, extent))
+}
+
+fn exit(summary: &Summary, extent: Extent) -> Exit {
+    let enough = match extent {
+        Extent::Trials(trials) => summary.passed >= trials,
+        Extent::Time(_) => summary.passed > 0,
+    };
+    match (summary.violation.is_some(), summary.status) {
+        (true, _) => Exit::Missed,
+        (false, Status::Interrupted) => Exit::Interrupted,
+        (false, Status::Completed) if enough => Exit::Pass,
+        (false, Status::Completed | Status::Failed) => Exit::Inconclusive,
+    }
+}

@@ -1,0 +1,140 @@
+//! Files that users write: read once, kept with their text, so that every complaint shows the place.
+
+use miette::{Diagnostic, NamedSource, SourceSpan};
+use serde::de::DeserializeOwned;
+use serde_saphyr::Location;
+use std::path::{Path, PathBuf};
+
+/// Something a user wrote that cannot be used: where, what, and what to do about it.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error(transparent)]
+#[diagnostic(transparent)]
+pub struct BadInput(Box<Complaint>);
+
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{place}: {message}")]
+struct Complaint {
+    place: String,
+    message: String,
+    #[help]
+    remedy: Option<String>,
+    #[source_code]
+    source_code: Option<NamedSource<String>>,
+    #[label("here")]
+    span: Option<SourceSpan>,
+}
+
+impl BadInput {
+    /// A complaint about something that has no position: a whole file, a flag, a name.
+    pub fn new(place: impl ToString, message: impl ToString, remedy: impl ToString) -> Self {
+        Self(Box::new(Complaint {
+            place: place.to_string(),
+            message: message.to_string(),
+            remedy: Some(remedy.to_string()),
+            source_code: None,
+            span: None,
+        }))
+    }
+
+    /// What is wrong, without the place.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<&str> {
+        self.0.remedy.as_deref()
+    }
+
+    /// Place, complaint and remedy on plain lines: what is printed where nobody looks at a terminal.
+    pub fn plain(&self) -> String {
+        match &self.0.remedy {
+            Some(remedy) => format!("{self}\n  {remedy}"),
+            None => self.to_string(),
+        }
+    }
+}
+
+/// A YAML file and its text.
+#[derive(Clone, Debug)]
+pub struct Document {
+    path: PathBuf,
+    text: String,
+}
+
+impl Document {
+    /// Reads a file; `what` names it in complaints ("topology").
+    pub fn read(path: &Path, what: &str) -> Result<Self, BadInput> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            BadInput::new(
+                path.display(),
+                format!("cannot read the {what}: {error}"),
+                "check the path and its permissions",
+            )
+        })?;
+        Ok(Self { path: path.to_owned(), text })
+    }
+
+    /// A document that is in memory already.
+    pub fn from_text(path: &Path, text: &str) -> Self {
+        Self { path: path.to_owned(), text: text.to_owned() }
+    }
+
+    /// Where it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder that its relative paths start from.
+    pub fn folder(&self) -> &Path {
+        match self.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        }
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Reads it as a `T`; a complaint carries line, column and the text around it.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, BadInput> {
+        let options = serde_saphyr::options! { with_snippet: false };
+        serde_saphyr::from_str_with_options(&self.text, options).map_err(|error| {
+            let error = error.without_snippet();
+            let message =
+                error.render_with_options(serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off });
+            // The position stands in front already; the parser repeats it at the end.
+            let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+            self.complain(error.location().unwrap_or(Location::UNKNOWN), message, None)
+        })
+    }
+
+    /// A complaint about the value at `location`.
+    pub fn wrong(&self, location: Location, message: impl ToString, remedy: impl ToString) -> BadInput {
+        self.complain(location, &message.to_string(), Some(remedy.to_string()))
+    }
+
+    fn complain(&self, location: Location, message: &str, remedy: Option<String>) -> BadInput {
+        let known = location.line() > 0;
+        let place = if known {
+            format!("{}:{}:{}", self.path.display(), location.line(), location.column())
+        } else {
+            self.path.display().to_string()
+        };
+        let span = known.then(|| self.span(location));
+        let source_code = NamedSource::new(self.path.display().to_string(), self.text.clone());
+        let source_code = Some(source_code);
+        BadInput(Box::new(Complaint { place, message: message.to_owned(), remedy, source_code, span }))
+    }
+
+    fn span(&self, location: Location) -> SourceSpan {
+        let line_start: usize = self.text.split_inclusive('\n').take(location.line() as usize - 1).map(str::len).sum();
+        let line = self.text[line_start..].lines().next().unwrap_or_default();
+        let column = location.column().saturating_sub(1) as usize;
+        let offset = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
+        let length = line[offset..].find([',', '}', ']', '#']).unwrap_or(line.len() - offset);
+        (line_start + offset, line[offset..offset + length].trim_end().len().max(1)).into()
+    }
+}

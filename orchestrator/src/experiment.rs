@@ -1,0 +1,168 @@
+//! Experiments: `<name>.experiment.yml`.
+//!
+//! [`Experiment::load`] reads one with the topology it names. What it returns is consistent: every
+//! tester port, mode and target in it exists.
+
+mod check;
+mod file;
+
+pub(crate) use check::{check_fault, check_pairing, check_planes, override_table};
+
+use crate::{
+    document::{BadInput, Document},
+    expectation::Expected,
+    fault::{Fault, Target},
+    mode::Mode,
+    topology::Topology,
+    units::{PacketRate, Span},
+};
+use measure::verdict::Limits;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// Smallest frame (RFC 2544 §9.1); it must also hold the tester's signature.
+pub const FRAME_MIN: u16 = 64;
+/// Largest frame: the chassis' ports carry 1500-byte packets.
+pub const FRAME_MAX: u16 = 1518;
+/// Most packets a second that are believed; more is a slip of the pen.
+pub const RATE_MAX: f64 = 20e6;
+/// Most flows of one entry.
+pub const FLOWS_MAX: u32 = 100_000;
+
+/// A measurement: modes × trials under a load and a fault.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    /// The file it came from.
+    pub document: Document,
+    /// What it shows.
+    pub title: String,
+    /// The lab it runs in.
+    pub topology: Topology,
+    /// What is measured, each once.
+    pub modes: Vec<Mode>,
+    /// Trials of each mode.
+    pub trials: u32,
+    /// Trials without a fault, of each mode, for the noise floor.
+    pub baseline: u32,
+    /// Seed of the order, of the destinations and of impairments.
+    pub seed: u64,
+    /// The load; all entries run at once.
+    pub traffic: Vec<Traffic>,
+    /// What must hold before the fault.
+    pub steady_state: SteadyState,
+    /// What is done, by time.
+    pub method: Vec<Step>,
+    /// How long the aftermath is watched.
+    pub observe: Observe,
+    /// What the result must not exceed.
+    pub thresholds: BTreeMap<Mode, Limits>,
+    /// What the method must lead to, where that is not what [`crate::expectation`] says.
+    pub expect: Option<Expected>,
+}
+
+/// A load from one tester port to another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Traffic {
+    /// Its name in reports.
+    pub name: String,
+    /// The tester that plays both ends.
+    pub tester: String,
+    /// Sending port.
+    pub from: u8,
+    /// Receiving port.
+    pub to: u8,
+    /// Flows; each has a destination of its own out of the table.
+    pub flows: u32,
+    /// Over all its flows.
+    pub rate: PacketRate,
+    /// Ethernet frame length with FCS.
+    pub frame_size: u16,
+}
+
+/// What must hold before the fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SteadyState {
+    /// How long it is watched.
+    pub time: Span,
+    /// Packets that may be lost meanwhile.
+    pub lost: u64,
+    /// How long it is watched again when the aftermath is over.
+    pub after: Span,
+}
+
+/// One step of the method.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// After the steady state has been seen.
+    pub at: Span,
+    /// What is done.
+    pub fault: Fault,
+    /// To what.
+    pub target: Target,
+    /// How long until it is undone, for what can be; without it, at the trial's end.
+    pub time: Option<Span>,
+}
+
+/// How long the aftermath is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observe {
+    /// Until when.
+    pub until: Until,
+    /// At most: afterwards the trial has failed.
+    pub at_most: Span,
+}
+
+/// The state that ends a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Until {
+    /// The standby is back in the mode's terms.
+    Redundant,
+    /// Routes and line cards are back.
+    Converged,
+}
+
+/// What the command line changes about an experiment.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Only these modes.
+    pub modes: Option<Vec<Mode>>,
+    /// So many trials.
+    pub trials: Option<u32>,
+    /// Another routing table, for every chassis that has one.
+    pub table: Option<PathBuf>,
+    /// Another seed.
+    pub seed: Option<u64>,
+}
+
+impl Experiment {
+    /// Reads and checks an experiment and its topology.
+    pub fn load(path: &Path) -> Result<Self, BadInput> {
+        check::check(Document::read(path, "experiment")?)
+    }
+
+    /// Applies what the command line says.
+    pub fn apply(&mut self, overrides: &Overrides) -> Result<(), BadInput> {
+        check::apply(self, overrides)
+    }
+
+    /// The fault in a few words, for reports: `kill pe1/active-rp`.
+    pub fn fault_name(&self, mode: Mode) -> String {
+        if mode == Mode::Fsu {
+            return "software upgrade".to_owned();
+        }
+        // A method that does the same many times over says it once.
+        let mut steps: Vec<String> = Vec::new();
+        for step in self.method.iter().map(|step| format!("{} {}", step.fault, step.target)) {
+            if !steps.contains(&step) {
+                steps.push(step);
+            }
+        }
+        if steps.is_empty() { "none".to_owned() } else { steps.join(", ") }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,423 @@
+//! What an experiment must hold beyond its shape.
+
+use super::{
+    Experiment, FLOWS_MAX, FRAME_MAX, FRAME_MIN, Observe, Overrides, RATE_MAX, SteadyState, Step, Traffic,
+    file::{Entry, File, StepEntry},
+};
+use crate::{
+    document::{BadInput, Document},
+    fault::{Fault, FaultName, Storm, Target, TargetUnit},
+    mode::Mode,
+    storm::FAULTS_MAX,
+    topology::{LinkEnd, NodePort, TableSource, Topology},
+    units::Span,
+};
+use fabric_proto::operator::{DropOrder, Impairment, PlaneSet};
+use serde_saphyr::Spanned;
+use std::{collections::BTreeSet, time::Duration};
+
+/// Slack for carrying a load from one port to the other before the steady state is judged.
+const STEADY_DEFAULT: Duration = Duration::from_secs(2);
+
+pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
+    let file: File = document.parse()?;
+    let topology = load_topology(&document, &file.topology)?;
+    let modes = check_modes(&document, &topology, &file.modes)?;
+    if file.trials.value == 0 {
+        return Err(document.wrong(file.trials.referenced, "no trials", "give 'trials: 1' or more"));
+    }
+    let traffic = check_traffic(&document, &topology, &file.traffic)?;
+    let seed = file.seed.unwrap_or(1);
+    let method =
+        file.method.iter().map(|step| check_step(&document, &topology, step, seed)).collect::<Result<Vec<_>, _>>()?;
+    if file.observe.at_most.value.0.is_zero() {
+        let remedy = "give 'at-most: 60s'";
+        return Err(document.wrong(file.observe.at_most.referenced, "no time to observe anything", remedy));
+    }
+    if let Some(mode) = file.thresholds.keys().find(|mode| !modes.contains(mode)) {
+        let message = format!("thresholds for {mode}, which is not among the modes");
+        return Err(document.wrong(file.modes.referenced, message, format!("add {mode} to 'modes', or remove them")));
+    }
+    let steady_state =
+        file.steady_state
+            .as_ref()
+            .map_or(SteadyState { time: Span(STEADY_DEFAULT), lost: 0, after: Span::default() }, |steady| {
+                SteadyState { time: steady.r#for, lost: steady.lost, after: steady.after }
+            });
+    Ok(Experiment {
+        title: file.title,
+        topology,
+        modes,
+        trials: file.trials.value,
+        baseline: file.baseline,
+        seed,
+        traffic,
+        steady_state,
+        method,
+        observe: Observe { until: file.observe.until, at_most: file.observe.at_most.value },
+        thresholds: file.thresholds,
+        expect: file.expect,
+        document,
+    })
+}
+
+/// An experiment's topology is a file beside it: a missing one is the experiment's mistake.
+fn load_topology(document: &Document, name: &Spanned<String>) -> Result<Topology, BadInput> {
+    let path = document.folder().join(&name.value);
+    if !path.is_file() {
+        let message = format!("there is no topology '{}'", name.value);
+        return Err(document.wrong(name.referenced, message, "its path starts from the experiment's folder"));
+    }
+    Topology::load(&path)
+}
+
+fn check_modes(
+    document: &Document,
+    topology: &Topology,
+    modes: &Spanned<Vec<Spanned<Mode>>>,
+) -> Result<Vec<Mode>, BadInput> {
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = modes.value.iter().find(|mode| !seen.insert(mode.value)) {
+        return Err(document.wrong(twice.referenced, format!("mode {} is there twice", twice.value), "remove one"));
+    }
+    if seen.is_empty() {
+        return Err(document.wrong(modes.referenced, "no modes", "give at least 'modes: [sso]'"));
+    }
+    if let Some((mode, lacking)) = modes.value.iter().find_map(|mode| Some((mode, topology.lacks(mode.value)?))) {
+        let message = format!("{} is a {}, which has no mode '{}'", lacking.name, lacking.platform.name, mode.value);
+        let remedy = format!("its modes are {}", lacking.platform.mode_names());
+        return Err(document.wrong(mode.referenced, message, remedy));
+    }
+    Ok(modes.value.iter().map(|mode| mode.value).collect())
+}
+
+fn check_traffic(
+    document: &Document,
+    topology: &Topology,
+    entries: &Spanned<Vec<Entry>>,
+) -> Result<Vec<Traffic>, BadInput> {
+    let mut names = BTreeSet::new();
+    let mut traffic: Vec<Traffic> = Vec::new();
+    for entry in &entries.value {
+        if !names.insert(&entry.name.value) {
+            let message = format!("traffic '{}' is there twice", entry.name.value);
+            return Err(document.wrong(entry.name.referenced, message, "give it another name"));
+        }
+        let checked = check_entry(document, topology, entry)?;
+        if let Some(first) = traffic.first()
+            && (first.tester != checked.tester || first.frame_size != checked.frame_size)
+        {
+            let message = "all traffic of an experiment uses one tester and one frame size";
+            return Err(document.wrong(entry.from.referenced, message, "make it agree with the first entry"));
+        }
+        // Packets go round robin over all flows, so every flow has the same share of the rate.
+        let per_flow = |traffic: &Traffic| traffic.rate.0 / f64::from(traffic.flows);
+        if let Some(first) = traffic.first()
+            && (per_flow(first) - per_flow(&checked)).abs() > 1e-6 * per_flow(first)
+        {
+            let message =
+                format!("{} over {} flows is another rate a flow than the first entry's", checked.rate, checked.flows);
+            return Err(document.wrong(entry.rate.referenced, message, "give every entry the same rate a flow"));
+        }
+        traffic.push(checked);
+    }
+    if traffic.is_empty() {
+        return Err(document.wrong(entries.referenced, "no traffic: nothing could be measured", "add an entry"));
+    }
+    Ok(traffic)
+}
+
+fn check_entry(document: &Document, topology: &Topology, entry: &Entry) -> Result<Traffic, BadInput> {
+    let (tester, from) = tester_port(document, topology, &entry.from)?;
+    let (receiver, to) = tester_port(document, topology, &entry.to)?;
+    if tester != receiver {
+        let message = format!("traffic goes from {tester} to {receiver}: one tester must play both ends");
+        return Err(document.wrong(entry.to.referenced, message, format!("name a port of {tester}")));
+    }
+    if !(1..=FLOWS_MAX).contains(&entry.flows.value) {
+        let message = format!("{} flows are not possible", entry.flows.value);
+        return Err(document.wrong(entry.flows.referenced, message, format!("give 1 to {FLOWS_MAX}")));
+    }
+    if entry.rate.value.0 > RATE_MAX {
+        let message = format!("a rate of {} cannot be reached", entry.rate.value);
+        return Err(document.wrong(entry.rate.referenced, message, "give 20Mpps or less"));
+    }
+    if !(FRAME_MIN..=FRAME_MAX).contains(&entry.frame_size.value) {
+        let message = format!("a frame of {} bytes is not possible", entry.frame_size.value);
+        return Err(document.wrong(entry.frame_size.referenced, message, format!("give {FRAME_MIN} to {FRAME_MAX}")));
+    }
+    Ok(Traffic {
+        name: entry.name.value.clone(),
+        tester,
+        from,
+        to,
+        flows: entry.flows.value,
+        rate: entry.rate.value,
+        frame_size: entry.frame_size.value,
+    })
+}
+
+fn tester_port(document: &Document, topology: &Topology, text: &Spanned<String>) -> Result<(String, u8), BadInput> {
+    let complain = |message: String, remedy: String| document.wrong(text.referenced, message, remedy);
+    let names: Vec<_> = topology.testers.iter().map(|tester| tester.name.as_str()).collect();
+    let parsed = text.value.split_once(':').and_then(|(node, port)| {
+        let tester = topology.tester(node)?;
+        Some((tester, port.strip_prefix('p')?.parse::<u8>().ok()?))
+    });
+    let Some((tester, port)) = parsed else {
+        let message = format!("'{}' is not a tester port", text.value);
+        return Err(complain(message, format!("write 't1:p1'; the testers are {}", names.join(", "))));
+    };
+    if !(1..=tester.ports).contains(&port) {
+        let message = format!("tester {} has no port p{port}", tester.name);
+        return Err(complain(message, format!("its ports are p1 to p{}", tester.ports)));
+    }
+    let end = LinkEnd { node: tester.name.clone(), port: NodePort::Tester(port) };
+    if topology.opposite(&end).is_none() {
+        return Err(complain(format!("nothing is linked to {end}"), "add a link to the topology".to_owned()));
+    }
+    Ok((tester.name.clone(), port))
+}
+
+fn check_step(document: &Document, topology: &Topology, entry: &StepEntry, seed: u64) -> Result<Step, BadInput> {
+    let name = entry.fault.value;
+    let target = &entry.target.value;
+    check_target(topology, target)
+        .map_err(|(message, remedy)| document.wrong(entry.target.referenced, message, remedy))?;
+    check_pairing(name, target)
+        .map_err(|message| document.wrong(entry.target.referenced, message, "correct the fault or its target"))?;
+    check_options(document, entry)?;
+    let impairment = Impairment {
+        partition: name == FaultName::Partition,
+        loss: entry.loss.as_ref().map_or(0.0, |loss| loss.value),
+        delay_ms: millis(entry.delay.as_ref()),
+        jitter_ms: millis(entry.jitter.as_ref()),
+        duplicate: entry.duplicate.as_ref().map_or(0.0, |share| share.value),
+        reorder: entry.reorder.as_ref().map_or(0.0, |share| share.value),
+        rate_bps: entry.rate_bps.as_ref().map_or(0, |rate| rate.value),
+        seed,
+    };
+    let storm = Storm::default();
+    let fault = Fault {
+        name,
+        image: entry.image.as_ref().map(|image| image.value.clone()),
+        impairment,
+        plane: entry.plane.as_ref().map_or(PlaneSet::Both, |plane| plane.value),
+        drop: match name {
+            FaultName::Drop => DropOrder {
+                every: entry.every.as_ref().map_or(1, |every| every.value),
+                for_ns: entry.r#for.as_ref().map_or(0, |time| time.value.0.as_nanos() as u64),
+            },
+            _ => DropOrder::default(),
+        },
+        point: entry.point.as_ref().map(|point| point.value),
+        lines: entry.lines.as_ref().map(|lines| lines.value.clone()).unwrap_or_default(),
+        storm: Storm {
+            faults: entry.faults.as_ref().map_or(storm.faults, |faults| faults.value),
+            over: entry.over.as_ref().map_or(storm.over, |over| over.value),
+            seed,
+        },
+    };
+    check_fault(&fault).map_err(|(message, remedy)| document.wrong(entry.fault.referenced, message, remedy))?;
+    check_planes(&fault, target)
+        .map_err(|message| document.wrong(entry.target.referenced, message, "correct 'plane' or the target"))?;
+    Ok(Step { at: entry.at, fault, target: target.clone(), time: entry.r#for.as_ref().map(|time| time.value) })
+}
+
+fn millis(span: Option<&Spanned<Span>>) -> f64 {
+    span.map_or(0.0, |span| span.value.0.as_secs_f64() * 1e3)
+}
+
+/// Options belong to their faults; probabilities are probabilities.
+fn check_options(document: &Document, entry: &StepEntry) -> Result<(), BadInput> {
+    let name = entry.fault.value;
+    let impair = name == FaultName::Impair;
+    let on_fabric = impair || matches!(name, FaultName::Partition | FaultName::Heal);
+    let at = |location, option: &str| {
+        let message = format!("fault '{name}' has no option '{option}'");
+        Err(document.wrong(location, message, "remove the option"))
+    };
+    for (option, value) in [("loss", &entry.loss), ("duplicate", &entry.duplicate), ("reorder", &entry.reorder)] {
+        let Some(value) = value else { continue };
+        if !impair {
+            return at(value.referenced, option);
+        }
+        if !(0.0..=1.0).contains(&value.value) {
+            let message = format!("'{option}: {}' is not a probability", value.value);
+            return Err(document.wrong(value.referenced, message, "give 0 to 1"));
+        }
+    }
+    for (option, value) in [("delay", &entry.delay), ("jitter", &entry.jitter)] {
+        if let (Some(value), false) = (value, impair) {
+            return at(value.referenced, option);
+        }
+    }
+    if let Some(every) = &entry.every {
+        if name != FaultName::Drop {
+            return at(every.referenced, "every");
+        }
+        if every.value == 0 {
+            return Err(document.wrong(every.referenced, "'every: 0' drops nothing", "give 1 or more"));
+        }
+    }
+    if name == FaultName::Drop && entry.r#for.as_ref().is_none_or(|time| time.value.0.is_zero()) {
+        let message = "a drop without an end: the traffic would never come back";
+        return Err(document.wrong(entry.fault.referenced, message, "add 'for: 100ms'"));
+    }
+    match (&entry.rate_bps, &entry.plane, &entry.r#for, &entry.image) {
+        (Some(rate), ..) if !impair => at(rate.referenced, "rate-bps"),
+        (_, Some(plane), ..) if !on_fabric => at(plane.referenced, "plane"),
+        (_, _, Some(time), _) if name.undone_by().is_none() => at(time.referenced, "for"),
+        (.., Some(image)) if name != FaultName::SwapImage => at(image.referenced, "image"),
+        _ => check_special(document, entry),
+    }
+}
+
+/// The options of single faults.
+fn check_special(document: &Document, entry: &StepEntry) -> Result<(), BadInput> {
+    let name = entry.fault.value;
+    let options = [
+        ("point", FaultName::Crash, entry.point.as_ref().map(|point| point.referenced)),
+        ("lines", FaultName::Exec, entry.lines.as_ref().map(|lines| lines.referenced)),
+        ("faults", FaultName::Storm, entry.faults.as_ref().map(|faults| faults.referenced)),
+        ("over", FaultName::Storm, entry.over.as_ref().map(|over| over.referenced)),
+    ];
+    for (option, owner, place) in options {
+        if let Some(place) = place.filter(|_| name != owner) {
+            let message = format!("fault '{name}' has no option '{option}'");
+            return Err(document.wrong(place, message, "remove the option"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a fault has what it needs; the error is `(what, remedy)`.
+pub(crate) fn check_fault(fault: &Fault) -> Result<(), (String, String)> {
+    let needs = |what: &str, remedy: &str| Err((format!("{} needs {what}", fault.name), remedy.to_owned()));
+    match fault.name {
+        FaultName::SwapImage if fault.image.is_none() => needs("a release", "add 'image: \"2.0\"' (--image 2.0)"),
+        FaultName::Crash if fault.point.is_none() => needs("a point", "add 'point: bulk-sync' (--point bulk-sync)"),
+        FaultName::Exec if fault.lines.is_empty() => {
+            needs("lines", "add 'lines: [\"write memory\"]' (--line 'write memory')")
+        }
+        FaultName::Storm if !(1..=FAULTS_MAX).contains(&fault.storm.faults) => {
+            needs("faults", &format!("give 'faults: 5' (--faults 5), {FAULTS_MAX} at most"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether there is such a plane between the two: route processors have control only, line cards speak data among
+/// each other.
+pub(crate) fn check_planes(fault: &Fault, target: &Target) -> Result<(), String> {
+    let Some(peer) = target.peer else { return Ok(()) };
+    let lc = |unit| matches!(unit, TargetUnit::Lc(_) | TargetUnit::AllLc);
+    match (fault.plane, lc(target.unit) && lc(peer)) {
+        (PlaneSet::Data, false) => Err(format!("'{target}': a route processor has no data plane")),
+        (PlaneSet::Control, true) => Err(format!("'{target}': line cards have no control connection to each other")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the target is in the topology; the error is `(what, remedy)`.
+fn check_target(topology: &Topology, target: &Target) -> Result<(), (String, String)> {
+    let names: Vec<_> = topology.chassis.iter().map(|chassis| chassis.name.as_str()).collect();
+    let chassis = match (&target.node, topology.chassis.as_slice()) {
+        (Some(node), _) => topology.chassis(node).ok_or_else(|| {
+            (format!("there is no chassis '{node}'"), format!("the chassis are {}", names.join(", ")))
+        })?,
+        (None, [only]) => only,
+        (None, _) => {
+            return Err((
+                format!("'{target}' could be in any of {}", names.join(", ")),
+                format!("write '<chassis>/{target}'"),
+            ));
+        }
+    };
+    for unit in std::iter::once(target.unit).chain(target.peer) {
+        let exists = match unit {
+            TargetUnit::Rp(slot) => chassis.rps.contains(&slot),
+            TargetUnit::Lc(slot) => chassis.line_cards.iter().any(|card| card.slot == slot),
+            TargetUnit::AllLc => !chassis.line_cards.is_empty(),
+            TargetUnit::StandbyRp => chassis.rps.len() > 1,
+            TargetUnit::ActiveRp | TargetUnit::AllRp | TargetUnit::Chassis => true,
+        };
+        if !exists {
+            let slots: Vec<_> = chassis
+                .rps
+                .iter()
+                .map(|slot| format!("rp:{slot}"))
+                .chain(chassis.line_cards.iter().map(|card| format!("lc:{}", card.slot)))
+                .collect();
+            return Err((format!("{} has no {unit}", chassis.name), format!("its cards are {}", slots.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+/// Whether such a fault can be done to such a target.
+pub(crate) fn check_pairing(name: FaultName, target: &Target) -> Result<(), String> {
+    let pair = target.peer.is_some();
+    let whole = target.unit == TargetUnit::Chassis;
+    let rp =
+        matches!(target.unit, TargetUnit::ActiveRp | TargetUnit::StandbyRp | TargetUnit::Rp(_) | TargetUnit::AllRp);
+    let fits = match name {
+        FaultName::Partition | FaultName::Heal | FaultName::Impair => !whole,
+        FaultName::Reload | FaultName::Storm => whole && !pair,
+        FaultName::ForceSwitchover => (whole || target.unit == TargetUnit::ActiveRp) && !pair,
+        FaultName::Drop => matches!(target.unit, TargetUnit::Lc(_) | TargetUnit::AllLc) && !pair,
+        FaultName::Corrupt
+        | FaultName::Fill
+        | FaultName::Repair
+        | FaultName::Crash
+        | FaultName::Disarm
+        | FaultName::Exec => rp && !pair,
+        FaultName::Kill
+        | FaultName::Stop
+        | FaultName::Pause
+        | FaultName::Resume
+        | FaultName::Restart
+        | FaultName::Remove
+        | FaultName::Insert
+        | FaultName::SwapImage => !whole && !pair,
+    };
+    if fits { Ok(()) } else { Err(format!("fault '{name}' cannot be done to '{target}'")) }
+}
+
+pub(super) fn apply(experiment: &mut Experiment, overrides: &Overrides) -> Result<(), BadInput> {
+    if let Some(modes) = &overrides.modes {
+        if let Some((mode, lacking)) = modes.iter().find_map(|mode| Some((mode, experiment.topology.lacks(*mode)?))) {
+            let message = format!("{} is a {}, which has no mode '{mode}'", lacking.name, lacking.platform.name);
+            return Err(BadInput::new("--mode", message, format!("its modes are {}", lacking.platform.mode_names())));
+        }
+        experiment.modes.clone_from(modes);
+        experiment.thresholds.retain(|mode, _| modes.contains(mode));
+    }
+    if let Some(trials) = overrides.trials {
+        if trials == 0 {
+            return Err(BadInput::new("--trials", "no trials", "give 1 or more"));
+        }
+        experiment.trials = trials;
+    }
+    if let Some(seed) = overrides.seed {
+        experiment.seed = seed;
+    }
+    if let Some(table) = &overrides.table {
+        override_table(&mut experiment.topology, table)?;
+    }
+    Ok(())
+}
+
+/// Puts the table of `--table FILE` in place of every chassis' own.
+pub(crate) fn override_table(topology: &mut Topology, table: &std::path::Path) -> Result<(), BadInput> {
+    if !table.is_file() {
+        let message = format!("there is no routing table '{}'", table.display());
+        return Err(BadInput::new("--table", message, "give a prefix list or an MRT TABLE_DUMP_V2 file"));
+    }
+    let path = std::path::absolute(table).unwrap_or_else(|_| table.to_owned());
+    for routes in topology.chassis.iter_mut().filter_map(|chassis| chassis.routes.as_mut()) {
+        routes.source = TableSource::File(path.clone());
+        (routes.ipv4, routes.ipv6) = (0, 0);
+    }
+    Ok(())
+}

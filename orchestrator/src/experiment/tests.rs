@@ -1,0 +1,197 @@
+use super::*;
+use measure::verdict::{Quantity, Statistic};
+
+const TOPOLOGY: &str = r#"name: lab
+topology:
+  nodes:
+    pe1:
+      kind: chassis
+      image: "1.0"
+      components:
+        - slot: A
+        - slot: 1
+          ports: 2
+      routes: {table: internet, size: {ipv4: 1000, ipv6: 200}, next-hops: 16}
+    t1:
+      kind: tester
+      ports: 3
+  links:
+    - endpoints: ["t1:p1", "pe1:1/1"]
+    - endpoints: ["t1:p2", "pe1:1/2"]
+"#;
+
+const GOOD: &str = "title: A test
+topology: lab.chassis.yml
+modes: [rpr, sso]
+trials: 2
+traffic:
+  - {name: one, from: t1:p1, to: t1:p2, flows: 10, rate: 100kpps, frame-size: 128}
+  - {name: two, from: t1:p2, to: t1:p1, flows: 10, rate: 100kpps, frame-size: 128}
+method:
+  - {at: 0s, fault: kill, target: pe1/active-rp}
+  - {at: 1s, fault: impair, target: rp:A<->lc:1, for: 2s, loss: 0.5, delay: 10ms, plane: control}
+observe: {until: redundant, at-most: 60s}
+thresholds:
+  sso: {lost: 0, unaccounted: 0}
+";
+
+fn load(text: &str) -> Result<Experiment, BadInput> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("lab.chassis.yml"), TOPOLOGY).unwrap();
+    let path = folder.path().join("x.experiment.yml");
+    std::fs::write(&path, text).unwrap();
+    Experiment::load(&path)
+}
+
+fn complaint(old: &str, new: &str) -> String {
+    assert!(GOOD.contains(old), "{old}");
+    let text = load(&GOOD.replacen(old, new, 1)).expect_err(new).plain();
+    let at = text.find("x.experiment.yml").expect("the file is named");
+    text[at..].to_owned()
+}
+
+#[test]
+fn a_good_experiment_is_understood() {
+    let experiment = load(GOOD).unwrap();
+    assert_eq!(experiment.modes, [Mode::Rpr, Mode::Sso]);
+    assert_eq!((experiment.trials, experiment.baseline, experiment.seed), (2, 0, 1));
+    assert_eq!(experiment.traffic[1].from, 2);
+    assert_eq!(experiment.steady_state.time.to_string(), "2s");
+    let limits = Limits::default().and(Quantity::Lost, Statistic::Worst, 0.0);
+    assert_eq!(experiment.thresholds[&Mode::Sso], limits.and(Quantity::Unaccounted, Statistic::Worst, 0.0));
+    let impair = &experiment.method[1];
+    assert_eq!((impair.fault.impairment.loss, impair.fault.impairment.delay_ms), (0.5, 10.0));
+    assert_eq!(impair.fault.plane, fabric_proto::operator::PlaneSet::Control);
+    assert_eq!(experiment.fault_name(Mode::Sso), "kill pe1/active-rp, impair (control) rp:A<->lc:1");
+}
+
+/// A line of `GOOD`, what stands there instead, and the complaint about it.
+const COMPLAINTS: &[(&str, &str, &str)] = &[
+    (
+        "lab.chassis.yml",
+        "other.chassis.yml",
+        "x.experiment.yml:2:11: there is no topology 'other.chassis.yml'\n  \
+             its path starts from the experiment's folder",
+    ),
+    ("modes: [rpr, sso]", "modes: [rpr, sso, rpr]", "x.experiment.yml:3:19: mode rpr is there twice\n  remove one"),
+    (
+        "modes: [rpr, sso]",
+        "modes: [rpr, issu]",
+        "x.experiment.yml:3:14: unknown mode 'issu': the modes are hsa, rpr, rpr-plus, sso and, in experiments, fsu",
+    ),
+    ("trials: 2", "trials: 0", "x.experiment.yml:4:9: no trials\n  give 'trials: 1' or more"),
+    (
+        "fault: kill",
+        "fault: explode",
+        "x.experiment.yml:9:21: unknown fault 'explode': the faults are kill, stop, pause, resume, restart, \
+             force-switchover, remove, insert, reload, partition, heal, impair, drop, swap-image, corrupt, \
+             fill, repair, crash, disarm, exec, storm",
+    ),
+    (
+        "target: pe1/active-rp",
+        "target: pe2/active-rp",
+        "x.experiment.yml:9:35: there is no chassis 'pe2'\n  the chassis are pe1",
+    ),
+    ("target: pe1/active-rp", "target: pe1/lc:9", "x.experiment.yml:9:35: pe1 has no lc:9\n  its cards are rp:A, lc:1"),
+    (
+        "target: pe1/active-rp",
+        "target: standby-rp",
+        "x.experiment.yml:9:35: pe1 has no standby-rp\n  its cards are rp:A, lc:1",
+    ),
+    (
+        "fault: kill",
+        "fault: reload",
+        "x.experiment.yml:9:37: fault 'reload' cannot be done to 'pe1/active-rp'\n  correct the fault or its target",
+    ),
+    (
+        "fault: kill, target: pe1/active-rp",
+        "fault: kill, target: pe1/active-rp, loss: 0.5",
+        "x.experiment.yml:9:56: fault 'kill' has no option 'loss'\n  remove the option",
+    ),
+    (
+        "fault: kill, target: pe1/active-rp",
+        "fault: drop, target: pe1/active-rp, for: 10ms",
+        "x.experiment.yml:9:35: fault 'drop' cannot be done to 'pe1/active-rp'\n  correct the fault or its target",
+    ),
+    (
+        "fault: kill, target: pe1/active-rp",
+        "fault: drop, target: pe1/lc:1",
+        "x.experiment.yml:9:21: a drop without an end: the traffic would never come back\n  add 'for: 100ms'",
+    ),
+    (
+        "fault: kill, target: pe1/active-rp",
+        "fault: drop, target: pe1/lc:1, for: 1s, every: 0",
+        "x.experiment.yml:9:61: 'every: 0' drops nothing\n  give 1 or more",
+    ),
+    ("loss: 0.5", "loss: 5", "x.experiment.yml:10:65: 'loss: 5' is not a probability\n  give 0 to 1"),
+    (
+        "fault: kill, target: pe1/active-rp",
+        "fault: swap-image, target: pe1/active-rp",
+        "x.experiment.yml:9:21: swap-image needs a release\n  add 'image: \"2.0\"' (--image 2.0)",
+    ),
+    ("to: t1:p2", "to: t1:p9", "x.experiment.yml:6:34: tester t1 has no port p9\n  its ports are p1 to p3"),
+    ("to: t1:p2", "to: t1:p3", "x.experiment.yml:6:34: nothing is linked to t1:p3\n  add a link to the topology"),
+    (
+        "from: t1:p1",
+        "from: pe1:1/1",
+        "x.experiment.yml:6:23: 'pe1:1/1' is not a tester port\n  write 't1:p1'; the testers are t1",
+    ),
+    (
+        "rate: 100kpps",
+        "rate: 1000Mpps",
+        "x.experiment.yml:6:58: a rate of 1000Mpps cannot be reached\n  give 20Mpps or less",
+    ),
+    (
+        "rate: 100kpps",
+        "rate: 100",
+        "x.experiment.yml:6:58: '100' is not a packet rate (a number and its unit: 500pps, 100kpps, 1Mpps)",
+    ),
+    (
+        "frame-size: 128",
+        "frame-size: 60",
+        "x.experiment.yml:6:79: a frame of 60 bytes is not possible\n  give 64 to 1518",
+    ),
+    (
+        "  sso: {lost: 0",
+        "  hsa: {lost: 0",
+        "x.experiment.yml:3:8: thresholds for hsa, which is not among the modes\n  add hsa to 'modes', or remove them",
+    ),
+];
+
+#[test]
+fn every_complaint_names_place_and_remedy() {
+    for (old, new, wanted) in COMPLAINTS {
+        assert_eq!(complaint(old, new), *wanted);
+    }
+}
+
+#[test]
+fn what_the_parser_refuses_has_a_place_too() {
+    for (old, new, place, what) in [
+        ("title: A test", "titel: A test", "x.experiment.yml:1:1", "titel"),
+        ("trials: 2", "trials: few", "x.experiment.yml:4:9", "u32"),
+        ("{lost: 0, unaccounted", "{lost: none, unaccounted", "x.experiment.yml:13:15", "floating point"),
+        ("until: redundant", "until: tea", "x.experiment.yml:11:18", "tea"),
+        ("at-most: 60s", "at-most: 60", "x.experiment.yml:11:38", "not a time"),
+    ] {
+        let text = complaint(old, new);
+        assert!(text.starts_with(place), "{text}");
+        assert!(text.contains(what), "{text}");
+    }
+}
+
+#[test]
+fn the_command_line_changes_modes_trials_and_table() {
+    let mut experiment = load(GOOD).unwrap();
+    let overrides = Overrides { modes: Some(vec![Mode::Hsa]), trials: Some(7), table: None, seed: Some(9) };
+    experiment.apply(&overrides).unwrap();
+    assert_eq!(experiment.modes, [Mode::Hsa]);
+    assert_eq!((experiment.trials, experiment.seed), (7, 9));
+    assert!(experiment.thresholds.is_empty(), "thresholds of modes that are not run play no part");
+    let missing = Overrides { table: Some("nowhere.gz".into()), ..Overrides::default() };
+    let text = experiment.apply(&missing).unwrap_err().plain();
+    assert_eq!(
+        text,
+        "--table: there is no routing table 'nowhere.gz'\n  give a prefix list or an MRT TABLE_DUMP_V2 file"
+    );
+}

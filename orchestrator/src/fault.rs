@@ -1,0 +1,390 @@
+//! Faults and their targets, as experiments and `swact fault` name them.
+
+use crate::units::Span;
+use fabric_proto::{
+    id::{LcSlot, RpSlot},
+    operator::{CrashPoint, DropOrder, Impairment, PlaneSet},
+};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// What is done to a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum FaultName {
+    /// SIGKILL.
+    Kill,
+    /// SIGTERM.
+    Stop,
+    /// SIGSTOP.
+    Pause,
+    /// SIGCONT.
+    Resume,
+    /// Started again after a kill, a stop or a removal; what runs is restarted.
+    Restart,
+    /// `redundancy force-switchover` on the active.
+    ForceSwitchover,
+    /// Taken out of its slot: it ends and nothing may start it.
+    Remove,
+    /// Put back into its slot and started.
+    Insert,
+    /// The whole chassis restarts.
+    Reload,
+    /// Nothing passes between the two.
+    Partition,
+    /// Every impairment between the two ends.
+    Heal,
+    /// Loss, delay and so on between the two.
+    Impair,
+    /// A known outage: a line card drops what comes in on its wires, all of it or every so many-th packet.
+    Drop,
+    /// Another release, from the next start.
+    SwapImage,
+    /// The stored startup configuration is damaged.
+    Corrupt,
+    /// The storage of the startup configuration is full.
+    Fill,
+    /// What damaged or filled the storage is taken back.
+    Repair,
+    /// From now on the card crashes at a named point of its course.
+    Crash,
+    /// It does not any more.
+    Disarm,
+    /// Lines of the command line, as an operator would type them.
+    Exec,
+    /// Random faults, out of a seed.
+    Storm,
+}
+
+impl FaultName {
+    /// All of them.
+    pub const ALL: [Self; 21] = [
+        Self::Kill,
+        Self::Stop,
+        Self::Pause,
+        Self::Resume,
+        Self::Restart,
+        Self::ForceSwitchover,
+        Self::Remove,
+        Self::Insert,
+        Self::Reload,
+        Self::Partition,
+        Self::Heal,
+        Self::Impair,
+        Self::Drop,
+        Self::SwapImage,
+        Self::Corrupt,
+        Self::Fill,
+        Self::Repair,
+        Self::Crash,
+        Self::Disarm,
+        Self::Exec,
+        Self::Storm,
+    ];
+
+    /// As files and the command line have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Stop => "stop",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Restart => "restart",
+            Self::ForceSwitchover => "force-switchover",
+            Self::Remove => "remove",
+            Self::Insert => "insert",
+            Self::Reload => "reload",
+            Self::Partition => "partition",
+            Self::Heal => "heal",
+            Self::Impair => "impair",
+            Self::Drop => "drop",
+            Self::SwapImage => "swap-image",
+            Self::Corrupt => "corrupt",
+            Self::Fill => "fill",
+            Self::Repair => "repair",
+            Self::Crash => "crash",
+            Self::Disarm => "disarm",
+            Self::Exec => "exec",
+            Self::Storm => "storm",
+        }
+    }
+
+    /// What takes it back, where something does. A storm takes back each of its faults.
+    pub const fn undone_by(self) -> Option<Self> {
+        match self {
+            // A card that the chassis has started meanwhile is left alone.
+            Self::Kill | Self::Stop | Self::Remove => Some(Self::Insert),
+            Self::Pause => Some(Self::Resume),
+            Self::Partition | Self::Impair | Self::Drop => Some(Self::Heal),
+            Self::SwapImage => Some(Self::SwapImage),
+            Self::Corrupt | Self::Fill => Some(Self::Repair),
+            Self::Crash => Some(Self::Disarm),
+            Self::Resume
+            | Self::Restart
+            | Self::ForceSwitchover
+            | Self::Insert
+            | Self::Reload
+            | Self::Heal
+            | Self::Repair
+            | Self::Disarm
+            | Self::Exec
+            | Self::Storm => None,
+        }
+    }
+
+    /// Whether the programs that it hits end.
+    pub const fn ends_programs(self) -> bool {
+        matches!(self, Self::Kill | Self::Stop | Self::Restart | Self::Remove)
+    }
+
+    /// Whether it only prepares what another fault sets off: the time of a fault is that of the other one.
+    pub const fn only_prepares(self) -> bool {
+        matches!(self, Self::Crash | Self::Disarm)
+    }
+}
+
+/// A fault with its options: what is done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// Which one.
+    pub name: FaultName,
+    /// `swap-image`: the release.
+    pub image: Option<String>,
+    /// `impair`: what the fabric does from now on.
+    pub impairment: Impairment,
+    /// `impair`, `partition`, `heal`: on which planes.
+    pub plane: PlaneSet,
+    /// `drop`: which packets, and for how long.
+    pub drop: DropOrder,
+    /// `crash`: where.
+    pub point: Option<CrashPoint>,
+    /// `exec`: what is typed.
+    pub lines: Vec<String>,
+    /// `storm`: how much of it.
+    pub storm: Storm,
+}
+
+/// How much of a storm: so many faults, at random times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Storm {
+    /// Faults.
+    pub faults: u32,
+    /// From the first to the last.
+    pub over: Span,
+    /// Decides all of it.
+    pub seed: u64,
+}
+
+impl Default for Storm {
+    fn default() -> Self {
+        Self { faults: 5, over: Span(std::time::Duration::from_secs(5)), seed: 1 }
+    }
+}
+
+impl Fault {
+    /// A fault that takes no options.
+    pub fn plain(name: FaultName) -> Self {
+        Self {
+            name,
+            image: None,
+            impairment: Impairment::default(),
+            plane: PlaneSet::Both,
+            drop: DropOrder::default(),
+            point: None,
+            lines: Vec::new(),
+            storm: Storm::default(),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)?;
+        match (self.name, &self.point, &self.image) {
+            (FaultName::Crash, Some(point), _) => write!(f, " at {point}"),
+            (FaultName::SwapImage, _, Some(image)) => write!(f, " {image}"),
+            (FaultName::Exec, ..) => write!(f, " '{}'", self.lines.join("; ")),
+            (FaultName::Storm, ..) => {
+                let Storm { faults, over, seed } = self.storm;
+                write!(f, " of {faults} faults over {over}, seed {seed}")
+            }
+            (FaultName::Partition | FaultName::Impair | FaultName::Heal, ..) if self.plane != PlaneSet::Both => {
+                write!(f, " ({})", if self.plane == PlaneSet::Control { "control" } else { "data" })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a fault is done to: `pe1/active-rp`, `rp:A<->rp:B`, `lc:1->lc:2`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Target {
+    /// The chassis; may be left out where the lab has one only.
+    pub node: Option<String>,
+    /// Which of its cards.
+    pub unit: TargetUnit,
+    /// The other side of a pair.
+    pub peer: Option<TargetUnit>,
+    /// Of a pair: only what `unit` sends to `peer`.
+    pub one_way: bool,
+}
+
+/// Cards of a chassis, as a fault names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetUnit {
+    /// The RP that is active at that instant.
+    ActiveRp,
+    /// The RP that is standby at that instant.
+    StandbyRp,
+    /// The RP of a slot.
+    Rp(RpSlot),
+    /// The line card of a slot.
+    Lc(LcSlot),
+    /// Every line card.
+    AllLc,
+    /// Every RP.
+    AllRp,
+    /// The whole chassis.
+    Chassis,
+}
+
+/// Text that is no fault or no target.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FaultError {
+    /// No such fault.
+    #[error("unknown fault '{0}': the faults are {list}", list = FaultName::ALL.map(FaultName::name).join(", "))]
+    Name(String),
+    /// No such target.
+    #[error(
+        "unknown target '{0}': write <node>/active-rp, standby-rp, rp:A, lc:1, all-rp or all-lc, \
+         a pair like rp:A<->rp:B (one way: rp:A->rp:B), or a chassis' name alone"
+    )]
+    Target(String),
+}
+
+impl fmt::Display for FaultName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for FaultName {
+    type Err = FaultError;
+    fn from_str(text: &str) -> Result<Self, FaultError> {
+        Self::ALL.into_iter().find(|fault| fault.name() == text).ok_or_else(|| FaultError::Name(text.to_owned()))
+    }
+}
+
+impl fmt::Display for TargetUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ActiveRp => f.write_str("active-rp"),
+            Self::StandbyRp => f.write_str("standby-rp"),
+            Self::Rp(slot) => write!(f, "rp:{slot}"),
+            Self::Lc(slot) => write!(f, "lc:{slot}"),
+            Self::AllLc => f.write_str("all-lc"),
+            Self::AllRp => f.write_str("all-rp"),
+            Self::Chassis => f.write_str("chassis"),
+        }
+    }
+}
+
+fn unit(text: &str) -> Option<TargetUnit> {
+    match (text, text.split_once(':')) {
+        ("active-rp", _) => Some(TargetUnit::ActiveRp),
+        ("standby-rp", _) => Some(TargetUnit::StandbyRp),
+        ("all-lc", _) => Some(TargetUnit::AllLc),
+        ("all-rp", _) => Some(TargetUnit::AllRp),
+        ("chassis", _) => Some(TargetUnit::Chassis),
+        (_, Some(("rp", slot))) => slot.parse().ok().map(TargetUnit::Rp),
+        (_, Some(("lc", slot))) => slot.parse().ok().map(TargetUnit::Lc),
+        _ => None,
+    }
+}
+
+impl FromStr for Target {
+    type Err = FaultError;
+    fn from_str(text: &str) -> Result<Self, FaultError> {
+        let wrong = || FaultError::Target(text.to_owned());
+        let (node, units) = match text.split_once('/') {
+            Some((node, units)) if !node.is_empty() => (Some(node.to_owned()), units),
+            Some(_) => return Err(wrong()),
+            None => (None, text),
+        };
+        let two_way = units.split_once("<->").map(|pair| (pair, false));
+        if let Some(((left, right), one_way)) = two_way.or_else(|| units.split_once("->").map(|pair| (pair, true))) {
+            let unit_of = |text| unit(text).filter(|unit| *unit != TargetUnit::Chassis).ok_or_else(wrong);
+            return Ok(Self { node, unit: unit_of(left)?, peer: Some(unit_of(right)?), one_way });
+        }
+        match (unit(units), node) {
+            (Some(unit), node) => Ok(Self { node, unit, peer: None, one_way: false }),
+            // A bare word that is no unit and could be a node: the whole chassis.
+            (None, None) if !units.is_empty() && !units.contains(':') && !units.ends_with("-rp") => {
+                Ok(Self { node: Some(units.to_owned()), unit: TargetUnit::Chassis, peer: None, one_way: false })
+            }
+            (None, _) => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.node, self.unit) {
+            (Some(node), TargetUnit::Chassis) => return f.write_str(node),
+            (Some(node), _) => write!(f, "{node}/")?,
+            (None, _) => {}
+        }
+        self.unit.fmt(f)?;
+        let arrow = if self.one_way { "->" } else { "<->" };
+        self.peer.map_or(Ok(()), |peer| write!(f, "{arrow}{peer}"))
+    }
+}
+
+macro_rules! as_text {
+    ($($name:ident),*) => {$(
+        impl TryFrom<String> for $name {
+            type Error = FaultError;
+            fn try_from(text: String) -> Result<Self, FaultError> {
+                text.parse()
+            }
+        }
+        impl From<$name> for String {
+            fn from(named: $name) -> Self {
+                named.to_string()
+            }
+        }
+    )*};
+}
+as_text!(FaultName, Target);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_read_as_they_print() {
+        for text in [
+            "pe1/active-rp",
+            "standby-rp",
+            "rp:A",
+            "pe1/lc:3",
+            "all-lc",
+            "pe1/all-rp",
+            "pe1/rp:A<->rp:B",
+            "pe1/lc:1->lc:2",
+            "rp:A<->all-lc",
+            "pe1",
+        ] {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_target_is_refused() {
+        for text in ["", "/rp:A", "pe1/rp:Z", "pe1/lc:0", "pe1/nothing", "rp:A<->", "lc:x", "active-rp<->pe1", "my-rp"]
+        {
+            assert!(text.parse::<Target>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! Faults, done to a running lab: a name and a target become signals, requests and commands.
+//!
+//! Whatever was done is remembered in an [`Injected`], and [`undo`] takes it back. A fault that fails half way takes
+//! back its first half.
+
+use crate::{
+    document::BadInput,
+    fault::{Fault, FaultName, Target, TargetUnit},
+    images::Images,
+    lab::{CardAction, Lab, LabError},
+    plan::ChassisPlan,
+};
+use fabric_proto::{
+    id::{CardId, Slot, Unit},
+    operator::{DropOrder, Impairment, PlaneSet, Reply, Request, RpStats, StorageFault},
+    time::Instant,
+};
+use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
+use std::{path::PathBuf, time::Duration};
+
+/// How long a command may take whose card may not live to answer it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long a card may take to do what it is asked: one that stands still must not hold up the other faults.
+const DONE_WITHIN: Duration = Duration::from_secs(2);
+/// Once an active has answered, how long another one may take to say that it is active too: a dead RP is not waited for.
+const SECOND_OPINION: Duration = Duration::from_millis(50);
+
+/// Why a fault could not be injected.
+#[derive(Debug, thiserror::Error)]
+pub enum InjectError {
+    /// The target names nothing in this lab, now.
+    #[error("{target}: {why}")]
+    Target {
+        /// As written.
+        target: String,
+        /// What is the matter.
+        why: String,
+    },
+    /// The release to swap to is not there.
+    #[error(transparent)]
+    Image(#[from] BadInput),
+    /// The chassis said no.
+    #[error("{card} refused {what}: {why}")]
+    Refused {
+        /// Who.
+        card: CardId,
+        /// The command.
+        what: String,
+        /// Its answer.
+        why: String,
+    },
+    /// The lab could not do it.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+}
+
+impl InjectError {
+    /// Whether another target, or another moment, would have been accepted.
+    pub fn is_the_users(&self) -> bool {
+        match self {
+            Self::Target { .. } | Self::Refused { .. } | Self::Image(_) => true,
+            Self::Lab(_) => false,
+        }
+    }
+}
+
+/// A fault that was injected.
+#[derive(Debug)]
+pub struct Injected {
+    /// The instant just before it.
+    pub at: Instant,
+    /// The cards that it hit.
+    pub cards: Vec<CardId>,
+    /// Of a pair: the other side.
+    pub peers: Vec<CardId>,
+    /// Whether it ends by itself, on the card's own clock.
+    pub timed: bool,
+    /// What takes it back.
+    undo: Vec<Undo>,
+}
+
+#[derive(Debug)]
+enum Undo {
+    Act(CardId, CardAction),
+    Ask(CardId, Request),
+    /// The release that it had, and its manifest.
+    Image(CardId, String, PathBuf),
+}
+
+/// The RP that is active in `node`, and how it sees redundancy: the one of the highest epoch, where two claim to be.
+pub async fn active_rp(lab: &Lab, node: &str) -> Option<(CardId, RpStats)> {
+    let ask = |id: CardId| async move {
+        let rp = lab.stats(&id).await?.rp?;
+        rp.active.then_some((id, rp))
+    };
+    let mut answers: FuturesUnordered<_> = lab.plan().rps(node).cloned().map(ask).collect();
+    let mut best: Option<(CardId, RpStats)> = None;
+    loop {
+        let patience = if best.is_some() { SECOND_OPINION } else { Duration::MAX };
+        match tokio::time::timeout(patience, answers.next()).await {
+            Ok(Some(Some(found))) => {
+                if best.as_ref().is_none_or(|(_, best)| found.1.epoch > best.epoch) {
+                    best = Some(found);
+                }
+            }
+            Ok(Some(None)) => {}
+            Ok(None) | Err(_) => return best,
+        }
+    }
+}
+
+/// Does `fault` to `target`.
+pub async fn inject(lab: &Lab, images: &Images, fault: &Fault, target: &Target) -> Result<Injected, InjectError> {
+    let chassis = chassis_of(lab, target)?;
+    let cards = resolve(lab, chassis, target, target.unit).await?;
+    let peers = match target.peer {
+        Some(peer) => resolve(lab, chassis, target, peer).await?,
+        None => Vec::new(),
+    };
+    let mut injected = Injected { at: fabric::clock::now(), cards, peers, timed: false, undo: Vec::new() };
+    match strike(lab, images, fault, target, chassis, &mut injected).await {
+        Ok(()) => Ok(injected),
+        Err(error) => {
+            if let Err(left) = undo(lab, &mut injected).await {
+                tracing::warn!("taking back half a fault: {left}");
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn strike(
+    lab: &Lab,
+    images: &Images,
+    fault: &Fault,
+    target: &Target,
+    chassis: &ChassisPlan,
+    injected: &mut Injected,
+) -> Result<(), InjectError> {
+    let cards = injected.cards.clone();
+    match fault.name {
+        FaultName::Kill => act(lab, CardAction::Kill, Some(CardAction::Insert), injected).await?,
+        FaultName::Stop => act(lab, CardAction::Stop, Some(CardAction::Insert), injected).await?,
+        FaultName::Pause => act(lab, CardAction::Pause, Some(CardAction::Resume), injected).await?,
+        FaultName::Remove => act(lab, CardAction::Remove, Some(CardAction::Insert), injected).await?,
+        FaultName::Resume => act(lab, CardAction::Resume, None, injected).await?,
+        FaultName::Restart => act(lab, CardAction::Restart, None, injected).await?,
+        FaultName::Insert => act(lab, CardAction::Insert, None, injected).await?,
+        FaultName::ForceSwitchover | FaultName::Reload => {
+            let (active, _) = active_rp(lab, &chassis.node).await.ok_or_else(|| no_active(target))?;
+            let line = if fault.name == FaultName::Reload { "reload" } else { "redundancy force-switchover main-cpu" };
+            injected.at = fabric::clock::now();
+            type_in(lab, &active, &[line.to_owned()]).await?;
+            injected.cards = vec![active];
+        }
+        FaultName::Exec => {
+            for card in &cards {
+                injected.at = fabric::clock::now();
+                type_in(lab, card, &fault.lines).await?;
+            }
+        }
+        FaultName::Partition | FaultName::Heal | FaultName::Impair => {
+            impair(lab, fault, target, injected).await?;
+            if fault.name == FaultName::Heal && target.peer.is_none() {
+                for card in cards.iter().filter(|card| matches!(slot_of(card), Some(Slot::Lc(_)))) {
+                    drop_packets(lab, card, DropOrder::default()).await?;
+                }
+            }
+        }
+        FaultName::Drop => {
+            injected.timed = fault.drop.for_ns > 0;
+            for (index, card) in cards.iter().enumerate() {
+                let at = drop_packets(lab, card, fault.drop).await?;
+                if index == 0 {
+                    injected.at = at;
+                }
+                injected.undo.push(Undo::Ask(card.clone(), Request::Drop(DropOrder::default())));
+            }
+        }
+        FaultName::SwapImage => {
+            let release = fault.image.as_deref().unwrap_or_default();
+            let manifest = images.manifest_path(release)?;
+            for card in &cards {
+                let before = lab.plan().card(card).map(|plan| (plan.release.clone(), plan.config.image.clone()));
+                lab.swap_image(card, release, &manifest).await?;
+                injected.undo.extend(before.map(|(release, manifest)| Undo::Image(card.clone(), release, manifest)));
+            }
+        }
+        FaultName::Corrupt | FaultName::Fill => {
+            let how = if fault.name == FaultName::Corrupt { StorageFault::Corrupt } else { StorageFault::Fill };
+            ask(lab, fault, Request::Storage(how), Some(Request::Storage(StorageFault::Repair)), injected).await?;
+        }
+        FaultName::Repair => ask(lab, fault, Request::Storage(StorageFault::Repair), None, injected).await?,
+        FaultName::Crash => {
+            ask(lab, fault, Request::CrashAt(fault.point), Some(Request::CrashAt(None)), injected).await?;
+            // One that has gone off leaves a card that nobody may start again.
+            injected.undo.extend(cards.iter().map(|card| Undo::Act(card.clone(), CardAction::Insert)));
+        }
+        FaultName::Disarm => ask(lab, fault, Request::CrashAt(None), None, injected).await?,
+        // It is made of other faults, each of which comes here by itself.
+        FaultName::Storm => {}
+    }
+    Ok(())
+}
+
+/// Does something to the programs of all cards; `back` takes it back.
+async fn act(lab: &Lab, action: CardAction, back: Option<CardAction>, injected: &mut Injected) -> Result<(), LabError> {
+    // All at once: a stop may take two seconds.
+    let done = join_all(injected.cards.iter().map(|card| lab.act(card, action))).await;
+    let mut result = Ok(());
+    let mut first: Option<Instant> = None;
+    for (card, done) in injected.cards.iter().zip(done) {
+        match done {
+            Ok(at) => {
+                first = Some(first.map_or(at, |first| first.min(at)));
+                injected.undo.extend(back.map(|back| Undo::Act(card.clone(), back)));
+            }
+            Err(error) => result = result.and(Err(error)),
+        }
+    }
+    injected.at = first.unwrap_or(injected.at);
+    result
+}
+
+/// Asks every card for something that it may refuse; `back` takes it back.
+async fn ask(
+    lab: &Lab,
+    fault: &Fault,
+    request: Request,
+    back: Option<Request>,
+    injected: &mut Injected,
+) -> Result<(), InjectError> {
+    for card in &injected.cards {
+        if let Reply::Refused(why) = demand(lab, card, request.clone()).await? {
+            return Err(InjectError::Refused { card: card.clone(), what: fault.name.to_string(), why });
+        }
+        injected.undo.extend(back.clone().map(|back| Undo::Ask(card.clone(), back)));
+    }
+    Ok(())
+}
+
+/// One request to a card, answered in time or not at all.
+async fn demand(lab: &Lab, card: &CardId, request: Request) -> Result<Reply, LabError> {
+    let answer = tokio::time::timeout(DONE_WITHIN, lab.request(card, request)).await;
+    answer.unwrap_or_else(|_| Err(LabError::Silent(card.clone())))
+}
+
+/// Takes an injected fault back, as far as faults can be. Cards that the chassis has started by itself are left
+/// alone. What fails, because a card is gone or stands still, stays in `injected` to be tried again.
+pub async fn undo(lab: &Lab, injected: &mut Injected) -> Result<(), LabError> {
+    let all = std::mem::take(&mut injected.undo);
+    let undone = join_all(all.iter().map(|undo| undo_one(lab, undo))).await;
+    let mut result = Ok(());
+    for (undo, undone) in all.into_iter().zip(undone) {
+        if let Err(error) = undone {
+            injected.undo.push(undo);
+            result = result.and(Err(error));
+        }
+    }
+    result
+}
+
+async fn undo_one(lab: &Lab, undo: &Undo) -> Result<(), LabError> {
+    match undo {
+        Undo::Act(card, action) => lab.act(card, *action).await.map(|_| ()),
+        Undo::Ask(card, request) => demand(lab, card, request.clone()).await.map(|_| ()),
+        Undo::Image(card, release, manifest) => {
+            lab.swap_image(card, release, manifest).await?;
+            match lab.stats(card).await {
+                Some(stats) if stats.release != *release => lab.act(card, CardAction::Restart).await.map(|_| ()),
+                _ => Ok(()),
+            }
+        }
+    }
+}
+
+fn no_active(target: &Target) -> InjectError {
+    InjectError::Target { target: target.to_string(), why: "no route processor is active now".to_owned() }
+}
+
+fn chassis_of<'a>(lab: &'a Lab, target: &Target) -> Result<&'a ChassisPlan, InjectError> {
+    let all = &lab.plan().chassis;
+    let found = match &target.node {
+        Some(node) => all.iter().find(|chassis| chassis.node == *node),
+        None => all.first().filter(|_| all.len() == 1),
+    };
+    found.ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|chassis| chassis.node.as_str()).collect();
+        InjectError::Target {
+            target: target.to_string(),
+            why: format!("name one of the chassis: {}", names.join(", ")),
+        }
+    })
+}
+
+/// The cards that a unit means now.
+async fn resolve(
+    lab: &Lab,
+    chassis: &ChassisPlan,
+    target: &Target,
+    unit: TargetUnit,
+) -> Result<Vec<CardId>, InjectError> {
+    let plan = lab.plan();
+    let card = |slot| CardId::card(&plan.lab, &chassis.node, slot);
+    let cards: Vec<CardId> = match unit {
+        TargetUnit::Rp(slot) => vec![card(Slot::Rp(slot))],
+        TargetUnit::Lc(slot) => vec![card(Slot::Lc(slot))],
+        TargetUnit::AllLc => plan.line_cards(&chassis.node).cloned().collect(),
+        TargetUnit::AllRp => plan.rps(&chassis.node).cloned().collect(),
+        TargetUnit::Chassis => Vec::new(),
+        TargetUnit::ActiveRp | TargetUnit::StandbyRp => {
+            let (active, _) = active_rp(lab, &chassis.node).await.ok_or_else(|| no_active(target))?;
+            if unit == TargetUnit::ActiveRp {
+                vec![active]
+            } else {
+                let peer = match active.unit {
+                    Unit::Card(Slot::Rp(slot)) => slot.peer(),
+                    Unit::Card(Slot::Lc(_)) | Unit::Tester | Unit::Operator => None,
+                };
+                peer.map(|slot| card(Slot::Rp(slot))).into_iter().collect()
+            }
+        }
+    };
+    match cards.iter().find(|card| plan.card(card).is_none()) {
+        None if unit == TargetUnit::Chassis || !cards.is_empty() => Ok(cards),
+        _ => Err(InjectError::Target { target: target.to_string(), why: format!("there is no {unit} now") }),
+    }
+}
+
+/// Types lines into one session. The card may go down before it has answered: silence is not a refusal.
+async fn type_in(lab: &Lab, card: &CardId, lines: &[String]) -> Result<(), InjectError> {
+    let mut session = lab.session(card).await?;
+    for line in lines {
+        match tokio::time::timeout(LAST_WORDS, session.exec(line)).await {
+            Ok(Ok(output)) if output.failed => {
+                let why = output.text.trim().to_owned();
+                return Err(InjectError::Refused { card: card.clone(), what: format!("'{line}'"), why });
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) | Err(_) => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+/// Tells a line card which packets to drop; when that began, by its own clock.
+async fn drop_packets(lab: &Lab, card: &CardId, order: DropOrder) -> Result<Instant, InjectError> {
+    let refused = |why| InjectError::Refused { card: card.clone(), what: FaultName::Drop.to_string(), why };
+    match demand(lab, card, Request::Drop(order)).await? {
+        Reply::Started(at) => Ok(at),
+        Reply::Refused(why) => Err(refused(why)),
+        other => Err(refused(format!("it answered {other:?}"))),
+    }
+}
+
+/// Each side impairs what it sends to the other. A target without a peer is cut off from every other card of its
+/// chassis, not from the operator, who must be able to heal it.
+async fn impair(lab: &Lab, fault: &Fault, target: &Target, injected: &mut Injected) -> Result<(), InjectError> {
+    let node = injected.cards.first().map(|card| card.node.clone());
+    let chassis = || lab.plan().cards.iter().map(|card| &card.config.id).filter(|id| Some(&id.node) == node.as_ref());
+    let others: Vec<CardId> = match target.peer {
+        Some(_) => injected.peers.clone(),
+        None => chassis().filter(|id| slot_of(id).is_some()).cloned().collect(),
+    };
+    let mut edges = Vec::new();
+    for card in &injected.cards {
+        for other in others.iter().filter(|other| *other != card) {
+            edges.push((card.clone(), other.clone()));
+            if !target.one_way {
+                edges.push((other.clone(), card.clone()));
+            }
+        }
+    }
+    edges.sort();
+    edges.dedup();
+    // Without a peer, only the planes that both sides have are meant.
+    edges.retain(|(from, to)| target.peer.is_some() || plane_between(from, to, fault.plane).is_some());
+    for (from, to) in edges {
+        let plane = plane_between(&from, &to, fault.plane).unwrap_or(fault.plane);
+        let set = |impairment| Request::Impair { to: slot_of(&to), plane, impairment };
+        if let Reply::Refused(why) = demand(lab, &from, set(fault.impairment)).await? {
+            return Err(InjectError::Refused { card: from, what: fault.name.to_string(), why });
+        }
+        if fault.name.undone_by().is_some() {
+            injected.undo.push(Undo::Ask(from, set(Impairment::default())));
+        }
+    }
+    Ok(())
+}
+
+/// What of the wanted planes there is between two cards: route processors have control only, line cards have data
+/// among each other.
+fn plane_between(one: &CardId, other: &CardId, wanted: PlaneSet) -> Option<PlaneSet> {
+    let rp = |card| matches!(slot_of(card), Some(Slot::Rp(_)));
+    let there = if rp(one) || rp(other) { PlaneSet::Control } else { PlaneSet::Data };
+    (wanted == PlaneSet::Both || wanted == there).then_some(there)
+}
+
+fn slot_of(card: &CardId) -> Option<Slot> {
+    match card.unit {
+        Unit::Card(slot) => Some(slot),
+        Unit::Tester | Unit::Operator => None,
+    }
+}

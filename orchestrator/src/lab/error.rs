@@ -1,0 +1,67 @@
+use crate::runtime::RuntimeError;
+use fabric::FabricError;
+use fabric_proto::id::CardId;
+use std::{io, path::PathBuf};
+
+/// Why something could not be done to a lab.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// A lab of this name was deployed before.
+    #[error("lab {lab} is there already ({}): 'swact destroy {lab}' removes it", dir.display())]
+    Exists {
+        /// Its name.
+        lab: String,
+        /// Its folder.
+        dir: PathBuf,
+    },
+    /// No lab has this folder.
+    #[error("there is no lab in {}: 'swact deploy' makes one", .0.display())]
+    NoLab(PathBuf),
+    /// A folder with other things in it.
+    #[error("{} is not a lab's folder: it is left alone", .0.display())]
+    Foreign(PathBuf),
+    /// The folder is there, and nothing runs.
+    #[error("nothing of lab {0} runs: 'swact destroy {0}' removes what is left")]
+    NotRunning(String),
+    /// A card that the plan does not have.
+    #[error("the lab has no card {0}")]
+    NoCard(CardId),
+    /// A card that was taken out.
+    #[error("the slot of {0} is empty: insert it first")]
+    Empty(CardId),
+    /// A card that did not come up.
+    #[error("{card} did not come up: {why}\n{log}")]
+    Start {
+        /// Which.
+        card: CardId,
+        /// What is known.
+        why: String,
+        /// The end of its log.
+        log: String,
+    },
+    /// A card that does not answer.
+    #[error("{0} does not answer")]
+    Silent(CardId),
+    /// An answer that does not fit its request: the card is to blame.
+    #[error("{card} gave an answer that does not fit: {answer}")]
+    Answer {
+        /// Which.
+        card: CardId,
+        /// What it said.
+        answer: String,
+    },
+    /// A file of the lab.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The runtime could not do it.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The fabric could not do it.
+    #[error(transparent)]
+    Fabric(#[from] FabricError),
+}

@@ -1,0 +1,90 @@
+//! Redundancy modes as topologies and experiments name them.
+
+use fabric_proto::platform::Profile;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// A redundancy mode, or the upgrade procedure that is measured beside the modes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Mode {
+    /// High system availability: the standby is not booted.
+    Hsa,
+    /// Route processor redundancy: the standby is cold.
+    Rpr,
+    /// RPR+: the standby is warm.
+    RprPlus,
+    /// Stateful switchover: the standby is hot.
+    Sso,
+    /// Fast software upgrade: a procedure, not a mode of the chassis.
+    Fsu,
+}
+
+impl Mode {
+    /// Everything an experiment can measure.
+    pub const ALL: [Self; 5] = [Self::Hsa, Self::Rpr, Self::RprPlus, Self::Sso, Self::Fsu];
+
+    /// As files, reports and the RP's command line have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hsa => "hsa",
+            Self::Rpr => "rpr",
+            Self::RprPlus => "rpr-plus",
+            Self::Sso => "sso",
+            Self::Fsu => "fsu",
+        }
+    }
+
+    /// Whether a platform has it. The upgrade procedure is every platform's.
+    pub fn supported_by(self, profile: &Profile) -> bool {
+        profile.modes.iter().any(|mode| Self::from(*mode) == self) || !self.is_configurable()
+    }
+
+    /// Whether a chassis can be configured to it.
+    pub const fn is_configurable(self) -> bool {
+        !matches!(self, Self::Fsu)
+    }
+}
+
+/// Text that names no mode.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown mode '{0}': the modes are hsa, rpr, rpr-plus, sso and, in experiments, fsu")]
+pub struct UnknownMode(String);
+
+impl From<fabric_proto::redundancy::Mode> for Mode {
+    fn from(mode: fabric_proto::redundancy::Mode) -> Self {
+        use fabric_proto::redundancy::Mode as Field;
+        match mode {
+            Field::Hsa => Self::Hsa,
+            Field::Rpr => Self::Rpr,
+            Field::RprPlus => Self::RprPlus,
+            Field::Sso => Self::Sso,
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Mode {
+    type Err = UnknownMode;
+    fn from_str(text: &str) -> Result<Self, UnknownMode> {
+        Self::ALL.into_iter().find(|mode| mode.name() == text).ok_or_else(|| UnknownMode(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Mode {
+    type Error = UnknownMode;
+    fn try_from(text: String) -> Result<Self, UnknownMode> {
+        text.parse()
+    }
+}
+
+impl From<Mode> for String {
+    fn from(mode: Mode) -> Self {
+        mode.name().to_owned()
+    }
+}

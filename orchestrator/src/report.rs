@@ -1,0 +1,207 @@
+//! From the evidence of a run to everything that is read of it.
+//!
+//! [`RunRecord`] is what the run engine hands over; [`render`] writes the run's files, and [`load`] reads the
+//! evidence back, so that a report can be made again from a stored run. [`Report`] holds the figures
+//! (`report.json`); every other form is drawn from it and shows what was not measured as `–`, never as 0.
+
+mod accuracy;
+mod compare;
+mod csv;
+mod format;
+mod html;
+mod junit;
+mod logs;
+mod markdown;
+mod page;
+mod platforms;
+mod plots;
+mod standards;
+mod store;
+mod summary;
+mod svg;
+mod tables;
+mod terminal;
+mod waterfall;
+
+pub use accuracy::Accuracy;
+pub use compare::{CellChange, Change, CompareReport, QuantityChange, compare};
+pub use format::{compact_utc, mode_label, rate, utc};
+pub use platforms::side_by_side;
+pub use store::{RunDirectory, StoreError, write_atomically};
+pub use summary::{Cell, Comparison, FsuStats, NoiseFloor, OutageStats, Packets, Report, SwitchoverStats};
+pub use terminal::{ColourChoice, terminal};
+
+use measure::{TrialRecord, verdict::Limits};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, path::Path};
+
+/// Name of the file in a run's directory that holds its [`RunRecord`]: JSON, compressed with gzip.
+pub const EVIDENCE: &str = "evidence.json.gz";
+/// The same as earlier releases wrote it.
+const EVIDENCE_PLAIN: &str = "evidence.json";
+
+/// A run: the evidence of all its trials, and what is needed to judge and to repeat it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The experiment's title.
+    pub title: String,
+    /// Name of the lab.
+    pub lab: String,
+    /// Seed of run order, traffic and statistics.
+    pub seed: u64,
+    /// `docker` or `process`.
+    pub runtime: String,
+    /// Release of swact that measured.
+    pub version: String,
+    /// The machine.
+    pub host: Host,
+    /// The device under test.
+    pub topology: TopologySummary,
+    /// The command that repeats the run.
+    pub command: String,
+    /// Begin, milliseconds since the epoch.
+    pub started_unix_ms: u64,
+    /// End, milliseconds since the epoch.
+    pub finished_unix_ms: u64,
+    /// Limits by mode.
+    pub thresholds: BTreeMap<String, Limits>,
+    /// The trials in run order.
+    pub trials: Vec<TrialRecord>,
+    /// Trials without a fault.
+    pub noise_floor: Vec<TrialRecord>,
+    /// Where each flow goes, by its number. Runs of earlier releases have none.
+    #[serde(default)]
+    pub flows: Vec<FlowPath>,
+    /// How long traffic ran before each fault, milliseconds; 0: not known.
+    #[serde(default)]
+    pub steady_state_ms: u64,
+}
+
+/// Where a flow goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowPath {
+    /// Its destination.
+    pub destination: String,
+    /// The route that covers it.
+    pub prefix: String,
+    /// Port of the chassis that it enters, `<line card>/<port>`.
+    pub ingress: String,
+    /// Port of the chassis that it leaves.
+    pub egress: String,
+}
+
+/// The machine that a run was measured on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// Kernel release.
+    pub kernel: String,
+    /// Processors that the run may use.
+    pub cpus: u32,
+    /// Memory.
+    pub memory_bytes: u64,
+    /// Container engine and its release, if one was used.
+    pub engine: Option<String>,
+    /// What the kernel's clock runs on; all instants are `CLOCK_MONOTONIC`.
+    #[serde(default)]
+    pub clock_source: String,
+}
+
+/// The device under test and its surroundings (RFC 6201 §3 asks for these factors).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopologySummary {
+    /// Name of the lab.
+    pub name: String,
+    /// Platform profile.
+    pub platform: String,
+    /// Release of the chassis' image.
+    pub image: String,
+    /// Route processors.
+    pub route_processors: u32,
+    /// Line cards.
+    pub line_cards: u32,
+    /// Ports in use.
+    pub ports: u32,
+    /// Routes in the table.
+    pub routes_ipv4: u64,
+    /// Routes in the table.
+    pub routes_ipv6: u64,
+    /// Where the table came from.
+    pub table: String,
+    /// Destinations are IPv4, IPv6 or both.
+    pub protocol: String,
+    /// What wires are made of.
+    pub media: String,
+    /// Heartbeat interval, milliseconds.
+    pub heartbeat_ms: u64,
+    /// Heartbeat silence after which the active is dead, milliseconds.
+    pub switchover_timer_ms: u64,
+    /// Further facts, name and value.
+    pub facts: Vec<(String, String)>,
+    /// What is built how. Runs of earlier releases have none.
+    #[serde(default)]
+    pub chassis: Vec<ChassisSummary>,
+}
+
+/// A chassis with its cards and what is linked to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChassisSummary {
+    /// Its name.
+    pub name: String,
+    /// Slots of its route processors.
+    pub route_processors: Vec<String>,
+    /// Its line cards.
+    pub line_cards: Vec<LineCardSummary>,
+}
+
+/// A line card and what is linked to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineCardSummary {
+    /// Its slot.
+    pub slot: String,
+    /// Its ports.
+    pub ports: u8,
+    /// Ports in use, and what is at the other end, as `t1:p1`.
+    pub links: Vec<(u8, String)>,
+}
+
+/// Reads the evidence of a stored run, of this release or an earlier one.
+pub fn load(run: &Path) -> Result<RunRecord, StoreError> {
+    let plain = run.join(EVIDENCE_PLAIN);
+    if plain.exists() && !run.join(EVIDENCE).exists() {
+        return store::read_json(&plain);
+    }
+    store::read_json_gz(&run.join(EVIDENCE))
+}
+
+/// Writes a run's evidence and everything drawn from it into its directory; returns the figures.
+///
+/// Each file appears whole or not at all.
+pub fn render(directory: &Path, run: &RunRecord) -> Result<Report, StoreError> {
+    store::write_json_gz(&directory.join(EVIDENCE), run)?;
+    draw(directory, run)
+}
+
+/// Writes everything that is drawn from a run's evidence; the evidence itself stays as it is.
+pub fn draw(directory: &Path, run: &RunRecord) -> Result<Report, StoreError> {
+    let report = Report::of(run);
+    let plots = plots::all(run, &report);
+    store::write_json(&directory.join("report.json"), &report, true)?;
+    let text = |name: &str, text: &str| write_atomically(&directory.join(name), text.as_bytes());
+    text("trials.csv", &csv::trials(run))?;
+    text("flows.csv", &csv::flows(run))?;
+    text("loss-periods.csv", &csv::loss_periods(run))?;
+    text("report.md", &markdown::page(run, &report))?;
+    text("standards.md", &markdown::standards(run, &report))?;
+    text("junit.xml", &junit::suite(&report))?;
+    text("report.html", &html::page(run, &report, &plots))?;
+    for plot in &plots {
+        text(&format!("plots/{}.svg", plot.name), &plot.standalone())?;
+    }
+    for (name, bytes) in logs::files(run)? {
+        write_atomically(&directory.join(name), &bytes)?;
+    }
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,339 @@
+//! The run engine: a lab is deployed once, trials follow each other in seeded random order, what they find goes
+//! into the run's folder.
+//!
+//! * `order`: which trial when; pure
+//! * `traffic`: destinations out of the table
+//! * `bench`: the lab, brought into a mode and waited for
+//! * `trial`, `fsu`: one trial; `phases`, `counters`: what its events and counters say
+//! * `observed`: spans and known outages of a trial
+//! * `timeline`, `journal`, `store`, `progress`: what is kept and shown
+//!
+//! A trial that breaks the lab never ends the run: the lab is deployed again. An interrupt always takes it down.
+
+mod aftermath;
+pub mod bench;
+pub mod counters;
+mod fsu;
+pub mod journal;
+mod observed;
+pub mod order;
+pub mod phases;
+pub mod progress;
+pub mod soak;
+pub mod store;
+pub mod timeline;
+pub mod traffic;
+mod trial;
+
+use crate::report::{Report, RunDirectory, RunRecord, StoreError, write_atomically};
+use crate::telemetry::{Collector, Export};
+use crate::{
+    document::BadInput,
+    experiment::Experiment,
+    images::Images,
+    inject::InjectError,
+    lab::{LabError, RuntimeKind},
+};
+use bench::Bench;
+use fabric_proto::id::CardId;
+use journal::{Journal, Status};
+use measure::{TrialRecord, trial::Invalid};
+use order::Due;
+use progress::Progress;
+use std::path::{Path, PathBuf};
+use timeline::Timeline;
+
+/// A lab that cannot be brought up so often in a row is given up.
+const DEPLOYS_MAX: u32 = 3;
+
+/// How a run is done.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Where the cards run.
+    pub runtime: RuntimeKind,
+    /// Where runs are kept.
+    pub store: PathBuf,
+    /// Say nothing while running.
+    pub quiet: bool,
+    /// The command line, for the report.
+    pub command: String,
+}
+
+/// A run that came to an end of some kind.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub status: Status,
+    /// What it found out.
+    pub record: RunRecord,
+    /// The figures.
+    pub report: Report,
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
+/// Why a run, or a trial, could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The user's files.
+    #[error(transparent)]
+    Input(#[from] BadInput),
+    /// The lab.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    /// A fault that could not be injected.
+    #[error(transparent)]
+    Inject(#[from] InjectError),
+    /// A chassis did not get where it should.
+    #[error("{node} was not {wanted} within {seconds} s: {found}")]
+    NotReady {
+        /// Name of the chassis.
+        node: String,
+        /// What was waited for.
+        wanted: String,
+        /// How long.
+        seconds: u64,
+        /// How it stood in the end.
+        found: String,
+    },
+    /// Traffic did not come back.
+    #[error("traffic did not come back: {delivered} of the last {offered} packets arrived")]
+    TrafficGone {
+        /// Packets offered in the last window.
+        offered: u64,
+        /// Packets delivered in it.
+        delivered: u64,
+    },
+    /// The chassis refused a command.
+    #[error("{card} refused '{line}': {why}")]
+    Command {
+        /// Who.
+        card: CardId,
+        /// The command.
+        line: String,
+        /// Its answer.
+        why: String,
+    },
+    /// The tester refused a request.
+    #[error("tester {tester} refused: {why}")]
+    Tester {
+        /// Which one.
+        tester: CardId,
+        /// Its words.
+        why: String,
+    },
+    /// The tester's evidence cannot be used.
+    #[error("no evidence: {0}")]
+    Evidence(String),
+    /// The run's folder.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Runs an experiment. The lab is gone when this returns, whatever happened.
+pub async fn run(experiment: &Experiment, images: &Images, options: &RunOptions) -> Result<Outcome, RunError> {
+    let spans = collector()?;
+    let started = store::unix_ms();
+    let mut record = journal::begin(experiment, &options.command, started);
+    let directory = RunDirectory::create(&options.store, &experiment.topology.name, started)?;
+    let folder = directory.path.clone();
+    write_atomically(&folder.join("experiment.yml"), experiment.document.text().as_bytes())?;
+    write_atomically(&folder.join("topology.yml"), experiment.topology.document.text().as_bytes())?;
+    let order = order::order(&experiment.modes, experiment.trials, experiment.baseline, experiment.seed);
+    let progress = Progress::new(options.quiet, order.len() as u64);
+    progress.say(&format!("{} trials, seed {}, into {}", order.len(), experiment.seed, folder.display()));
+    let engine = engine(experiment, images, options, &order, &folder, &progress, &mut record, spans);
+    let ended = tokio::select! {
+        ended = engine => Some(ended),
+        () = interrupted() => None,
+    };
+    progress.finish();
+    let dir = crate::plan::lab_dir(&experiment.topology.name);
+    keep_logs(&dir, &folder).await;
+    let destroyed = crate::lab::destroy_dir(&dir).await;
+    record.finished_unix_ms = store::unix_ms();
+    let (status, error) = match &ended {
+        None => (Status::Interrupted, None),
+        Some(Err(error)) => (Status::Failed, Some(error.to_string())),
+        Some(Ok(())) => (Status::Completed, None),
+    };
+    Journal::of(&record, status, error, order.len()).write(experiment, &record, destroyed.is_ok(), &folder)?;
+    let report = crate::report::render(&folder, &record)?;
+    directory.mark_latest()?;
+    match ended {
+        // Nothing was measured: the reason is all there is to say.
+        Some(Err(error)) if record.trials.is_empty() => return Err(error),
+        Some(Err(error)) => eprintln!("the run ended before its time: {error}"),
+        Some(Ok(())) => destroyed?,
+        None => {}
+    }
+    Ok(Outcome { status, record, report, folder })
+}
+
+#[allow(clippy::too_many_arguments, reason = "the parts of a run, put together once")]
+async fn engine(
+    experiment: &Experiment,
+    images: &Images,
+    options: &RunOptions,
+    order: &[Due],
+    folder: &Path,
+    progress: &Progress,
+    record: &mut RunRecord,
+    spans: Collector,
+) -> Result<(), RunError> {
+    progress.step("drawing destinations out of the table");
+    // A second of work for a million routes: it must not keep an interrupt waiting.
+    let own = experiment.clone();
+    let load = tokio::task::spawn_blocking(move || traffic::build(&own))
+        .await
+        .map_err(|error| RunError::Evidence(format!("drawing destinations failed: {error}")))??;
+    let dir = crate::plan::lab_dir(&experiment.topology.name);
+    let events = folder.join("events.ndjson");
+    let mut timeline =
+        Timeline::create(&events, spans).map_err(|source| StoreError::Write { path: events.clone(), source })?;
+    journal::know_load(&mut record.topology, &load);
+    record.flows.clone_from(&load.paths);
+    // Once for the whole run: figures of containers and of processes are not averaged.
+    let chosen = crate::runtime::choose::choose(options.runtime, &experiment.topology, images, &dir).await;
+    let chosen = chosen.map_err(LabError::from)?;
+    progress.say(&format!("runtime: {}", chosen.why));
+    let mut left = (1..).zip(order).peekable();
+    let mut broken = 0;
+    while left.peek().is_some() {
+        progress.step("deploying the lab");
+        let deployed =
+            Bench::deploy(experiment, images, load.spec.clone(), chosen.placement.clone(), &mut timeline, progress)
+                .await;
+        match deployed {
+            Ok(mut bench) => {
+                broken = 0;
+                bench.runtime_name().clone_into(&mut record.runtime);
+                trials(&mut bench, &mut left, record).await;
+            }
+            // Before the first trial there is nothing to save.
+            Err(error) if record.trials.is_empty() || broken + 1 == DEPLOYS_MAX => return Err(error),
+            Err(error) => {
+                progress.say(&format!("deploying the lab: {error}"));
+                broken += 1;
+            }
+        }
+        // The handle is gone by now, so nothing of it disturbs the next deployment.
+        keep_logs(&dir, folder).await;
+        crate::lab::destroy_dir(&dir).await?;
+    }
+    if let Some(told) = timeline.spans.finish().await {
+        progress.say(&format!("spans: {told}"));
+    }
+    Ok(())
+}
+
+/// Where spans go. A collector that is named and cannot be used is the user's to correct, before anything is begun.
+fn collector() -> Result<Collector, BadInput> {
+    let remedy = "correct OTEL_EXPORTER_OTLP_*, or set OTEL_SDK_DISABLED=true";
+    Export::from_env().map(Collector::new).map_err(|error| BadInput::new("environment", error, remedy))
+}
+
+/// Runs trials until all are done, or one leaves a lab that is no place for the next.
+async fn trials<'o>(bench: &mut Bench<'_>, left: &mut impl Iterator<Item = (u32, &'o Due)>, record: &mut RunRecord) {
+    for (index, due) in left {
+        let what = if due.baseline { format!("{} without a fault", due.mode) } else { due.mode.to_string() };
+        bench.progress.step(&format!("trial {index}: {what}"));
+        let trial = match trial::run(bench, index, *due).await {
+            Ok(trial) => trial,
+            Err(error) => missing(bench.experiment, index, *due, &error),
+        };
+        bench.progress.done(&summary(&trial, &what));
+        bench.timeline.flush();
+        let upgraded = due.mode == crate::mode::Mode::Fsu;
+        let intact = trial.valid() && trial.failures.is_empty() && !upgraded;
+        if due.baseline {
+            record.noise_floor.push(trial)
+        } else {
+            record.trials.push(trial)
+        }
+        if !intact {
+            return;
+        }
+    }
+}
+
+/// The record of a trial that could not be held.
+fn missing(experiment: &Experiment, index: u32, due: Due, error: &RunError) -> TrialRecord {
+    let invalid = match error {
+        RunError::NotReady { .. } | RunError::Command { .. } => {
+            Invalid::NoSteadyState { waited_for: error.to_string() }
+        }
+        RunError::Input(_)
+        | RunError::Lab(_)
+        | RunError::Inject(_)
+        | RunError::TrafficGone { .. }
+        | RunError::Tester { .. }
+        | RunError::Evidence(_)
+        | RunError::Store(_) => Invalid::EvidenceMissing { detail: error.to_string() },
+    };
+    TrialRecord {
+        index,
+        mode: due.mode.name().to_owned(),
+        fault: if due.baseline { String::new() } else { experiment.fault_name(due.mode) },
+        started_unix_ms: store::unix_ms(),
+        modelled: experiment.topology.chassis.iter().any(|chassis| chassis.modelled_times),
+        invalid: vec![invalid],
+        ..TrialRecord::default()
+    }
+}
+
+/// A trial in one line.
+fn summary(record: &TrialRecord, what: &str) -> String {
+    let account = &record.accounting;
+    let mut line = format!("trial {}: {what}: {} offered, {} lost", record.index, account.offered, account.lost);
+    if account.lost > 0 {
+        line += &format!(" ({:.1} ms)", record.outage().loss_derived_ns / 1e6);
+    }
+    for reason in record.failures.iter().map(ToString::to_string) {
+        line += &format!("; failed: {reason}");
+    }
+    for reason in record.invalid.iter().map(ToString::to_string) {
+        line += &format!("; invalid: {reason}");
+    }
+    line
+}
+
+/// The cards' logs are kept even when the run failed: then most of all.
+async fn keep_logs(dir: &Path, folder: &Path) {
+    if let Err(error) = crate::lab::collect_logs(dir).await {
+        tracing::warn!(%error, "collecting logs");
+    }
+    let Ok(text) = std::fs::read(dir.join("plan.json")) else { return };
+    let Ok(plan) = serde_json::from_slice(&text) else { return };
+    if let Err(error) = store::copy_logs(&plan, folder) {
+        tracing::warn!(%error, "copying logs");
+    }
+}
+
+/// Empties the logs that have grown beyond `most` bytes; the programs go on appending to them.
+fn bound_logs(plan: &crate::plan::LabPlan, most: u64) {
+    for card in &plan.cards {
+        let Ok(file) = std::fs::File::options().append(true).open(&card.log) else { continue };
+        if file.metadata().is_ok_and(|meta| meta.len() > most)
+            && let Err(error) = file.set_len(0)
+        {
+            tracing::warn!(%error, "emptying a log");
+        }
+    }
+}
+
+/// Returns when a person, or the system, wants the run to end.
+pub async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
+        tracing::warn!("signals cannot be caught: an interrupt will leave the lab behind; 'swact destroy' removes it");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+}

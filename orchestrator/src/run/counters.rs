@@ -1,0 +1,158 @@
+//! The line cards' counters, before and after.
+
+use crate::lab::{Lab, LabError};
+use fabric_proto::{
+    drops::DropCounts,
+    id::CardId,
+    operator::{LcStats, TrafficProgress},
+};
+use std::collections::BTreeMap;
+
+/// Counters of every card of a lab that packets pass, at one instant. A card that does not answer is not in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    cards: BTreeMap<CardId, LcStats>,
+    /// The runs of RPs that packets pass: what an RP holds ends with its run.
+    runs: BTreeMap<CardId, u64>,
+}
+
+/// What the cards dropped between two readings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// By cause, over all cards.
+    pub drops: DropCounts,
+    /// By card and cause; a card that dropped nothing is in it as well.
+    pub by_card: BTreeMap<CardId, DropCounts>,
+    /// Packets that the cards hold now.
+    pub queued: u64,
+    /// Packets punted to an RP meanwhile: none of them should be test traffic.
+    pub punted: u64,
+    /// Cards whose counters began anew, or that do not answer: what they held went with them.
+    pub died: Vec<CardId>,
+}
+
+impl Counters {
+    /// Reads every line card.
+    pub async fn read(lab: &Lab) -> Self {
+        let mut counters = Self::default();
+        for chassis in &lab.plan().chassis {
+            for id in lab.plan().line_cards(&chassis.node) {
+                if let Some(lc) = lab.stats(id).await.and_then(|stats| stats.lc) {
+                    counters.cards.insert(id.clone(), lc);
+                }
+            }
+            // Where packets pass the active RP, it counts them as a line card does.
+            for id in lab.plan().rps(&chassis.node) {
+                let Some(stats) = lab.stats(id).await else { continue };
+                if let Some(relay) = stats.lc {
+                    counters.cards.insert(id.clone(), relay);
+                    counters.runs.insert(id.clone(), stats.boot);
+                }
+            }
+        }
+        counters
+    }
+
+    /// What came on top of `before`.
+    pub fn since(&self, before: &Self) -> Dropped {
+        let mut dropped = Dropped::default();
+        for (id, old) in &before.cards {
+            let same_run = before.runs.get(id) == self.runs.get(id);
+            match self.cards.get(id) {
+                // Counters only grow while a program lives, and survive a reset of the card.
+                Some(new) if same_run && new.received >= old.received && new.drops.total() >= old.drops.total() => {
+                    dropped.count(id, new.drops.since(&old.drops));
+                    dropped.punted += new.punted.saturating_sub(old.punted);
+                }
+                Some(new) => {
+                    dropped.count(id, new.drops.clone());
+                    dropped.died.push(id.clone());
+                }
+                None => dropped.died.push(id.clone()),
+            }
+        }
+        dropped.queued = self.cards.values().map(|lc| lc.queued).sum();
+        dropped
+    }
+}
+
+impl Dropped {
+    fn count(&mut self, card: &CardId, drops: DropCounts) {
+        self.drops.merge(&drops);
+        self.by_card.insert(card.clone(), drops);
+    }
+}
+
+/// What is known of every packet at one instant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The tester's totals.
+    pub progress: TrafficProgress,
+    /// The cards' drops.
+    pub dropped: Dropped,
+}
+
+impl Account {
+    /// Asks the tester and every line card.
+    pub async fn read(lab: &Lab, tester: &CardId, before: &Counters) -> Result<Self, LabError> {
+        let progress = super::trial::progress(lab, tester).await?;
+        let dropped = Counters::read(lab).await.since(before);
+        Ok(Self { progress, dropped })
+    }
+
+    /// Whether every offered packet is either there or counted.
+    pub fn is_closed(&self) -> bool {
+        let TrafficProgress { offered, delivered, port_down, queued, .. } = self.progress;
+        queued == 0 && self.dropped.queued == 0 && delivered + port_down + self.dropped.drops.total() == offered
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fabric_proto::{
+        drops::DropCause,
+        id::{LcSlot, Slot},
+    };
+
+    fn card(slot: u8, received: u64, voq_full: u64) -> (CardId, LcStats) {
+        let mut lc = LcStats { received, ..LcStats::default() };
+        lc.drops.add(DropCause::VoqFull, voq_full);
+        (CardId::card("lab", "pe1", Slot::Lc(LcSlot(slot))), lc)
+    }
+
+    #[test]
+    fn a_card_whose_counters_began_anew_is_known_by_them() {
+        let before =
+            Counters { cards: [card(1, 1000, 10), card(2, 1000, 0), card(3, 5, 0)].into(), ..Counters::default() };
+        let after = Counters { cards: [card(1, 2000, 13), card(2, 40, 2)].into(), ..Counters::default() };
+        let dropped = after.since(&before);
+        assert_eq!(dropped.drops.get(DropCause::VoqFull), 3 + 2);
+        assert_eq!(dropped.by_card[&card(1, 0, 0).0].total(), 3, "each card has its own account");
+        assert_eq!(dropped.by_card[&card(2, 0, 0).0].total(), 2);
+        assert_eq!(dropped.died, [card(2, 0, 0).0, card(3, 0, 0).0]);
+    }
+
+    #[test]
+    fn what_an_rp_held_ends_with_its_run() {
+        let (id, relay) = card(1, 0, 0);
+        let run = |run: u64| Counters { cards: [(id.clone(), relay.clone())].into(), runs: [(id.clone(), run)].into() };
+        assert!(run(1).since(&run(1)).died.is_empty());
+        assert_eq!(
+            run(2).since(&run(1)).died,
+            std::slice::from_ref(&id),
+            "its counters did not begin anew: they were zero"
+        );
+    }
+
+    #[test]
+    fn an_account_is_closed_when_nothing_is_under_way() {
+        let progress = TrafficProgress { offered: 10, delivered: 7, port_down: 1, ..TrafficProgress::default() };
+        let mut account = Account { progress, dropped: Dropped::default() };
+        assert!(!account.is_closed());
+        account.dropped.drops.add(DropCause::NoRoute, 2);
+        assert!(account.is_closed());
+        account.dropped.queued = 1;
+        assert!(!account.is_closed());
+    }
+}

@@ -1,0 +1,164 @@
+//! Fast software upgrade under load, measured as RFC 7654 §5 does: T1 staging, T2 the upgrade run, T3 until the
+//! chassis is redundant again, T4 their sum, TPL the packets lost.
+
+use super::{
+    RunError,
+    bench::Bench,
+    phases::new_active,
+    trial::{Course, traffic_back},
+};
+use crate::{
+    fault::{Fault, FaultName, Target, TargetUnit},
+    inject,
+    lab::CardAction,
+    mode::Mode,
+};
+use fabric_proto::{
+    id::{CardId, Slot, Unit},
+    time::Instant as Clock,
+};
+use measure::trial::Fsu;
+use std::{path::Path, time::Duration};
+use tokio::time::Instant;
+
+/// The RF state that a standby of another release reaches.
+const COLD: &str = "STANDBY COLD";
+
+/// Upgrades the first chassis to the neighbouring release. The bench must be deployed again afterwards: its
+/// chassis runs another release than the topology says.
+pub(super) async fn upgrade(bench: &mut Bench<'_>, mode: Mode, course: &mut Course) -> Result<(), RunError> {
+    let chassis = bench.lab.plan().chassis[0].clone();
+    let target = bench.images.neighbour_of(&chassis.release)?.version.clone();
+    let manifest = bench.images.manifest_path(&target)?;
+    let at_most = bench.experiment.observe.at_most.0;
+    let (active, standby) = pair(bench, &chassis.node, at_most).await?;
+    let mut fsu = Fsu::default();
+
+    bench.progress.step(&format!("upgrade to {target}: staging on {}", crate::lab_name(&standby)));
+    let begin = fabric::clock::now();
+    renew(bench, &standby, &target, &manifest).await?;
+    cold(bench, &chassis.node, &standby, &target, at_most).await?;
+    fsu.t1_ms = Some(ms_since(begin));
+    course.fsu = Some(fsu);
+
+    bench.progress.step(&format!("upgrade to {target}: switchover"));
+    let fault = Fault::plain(FaultName::ForceSwitchover);
+    let unit = Target { node: Some(chassis.node.clone()), unit: TargetUnit::ActiveRp, peer: None, one_way: false };
+    let injected = inject::inject(&bench.lab, bench.images, &fault, &unit).await?;
+    let run = injected.at;
+    course.fault_at = Some(run);
+    converged(bench, &chassis.node, &standby, run, at_most).await?;
+    traffic_back(bench, Instant::now() + at_most).await?;
+    fsu.t2_ms = Some(ms_since(run));
+    course.fsu = Some(fsu);
+
+    bench.progress.step(&format!("upgrade to {target}: renewing {}", crate::lab_name(&active)));
+    let rest = fabric::clock::now();
+    renew(bench, &active, &target, &manifest).await?;
+    let wanted = format!("redundant in {mode} on release {target}");
+    loop {
+        bench
+            .until(&chassis.node, &wanted, at_most, |rp| rp.redundant && rp.converged && rp.operating == mode.name())
+            .await?;
+        // Redundancy in the configured mode needs one release on both; ask the card itself as well.
+        if release(bench, &active).await.as_deref() == Some(&target) {
+            break;
+        }
+        if fabric::clock::now().since(rest) > at_most {
+            return Err(not_ready(&chassis.node, &wanted, at_most, "the old active still runs the old release"));
+        }
+        bench.timeline.pass(Instant::now() + Duration::from_millis(50)).await;
+    }
+    fsu.t3_ms = Some(ms_since(rest));
+    course.fsu = Some(fsu);
+    Ok(())
+}
+
+fn ms_since(earlier: Clock) -> f64 {
+    fabric::clock::now().since(earlier).as_secs_f64() * 1e3
+}
+
+fn not_ready(node: &str, wanted: &str, at_most: Duration, found: &str) -> RunError {
+    RunError::NotReady {
+        node: node.to_owned(),
+        wanted: wanted.to_owned(),
+        seconds: at_most.as_secs(),
+        found: found.to_owned(),
+    }
+}
+
+/// The active RP and the one that stands by it.
+async fn pair(bench: &mut Bench<'_>, node: &str, at_most: Duration) -> Result<(CardId, CardId), RunError> {
+    let (active, _) = bench.until(node, "an active RP", at_most, |_| true).await?;
+    let peer = match active.unit {
+        Unit::Card(Slot::Rp(slot)) => slot.peer(),
+        Unit::Card(Slot::Lc(_)) | Unit::Tester | Unit::Operator => None,
+    };
+    let standby = peer.map(|slot| CardId::card(&active.lab, node, Slot::Rp(slot)));
+    match standby.filter(|id| bench.lab.plan().card(id).is_some()) {
+        Some(standby) => Ok((active, standby)),
+        None => Err(not_ready(node, "two route processors", at_most, "a single one")),
+    }
+}
+
+/// Gives a card another release and restarts it.
+async fn renew(bench: &Bench<'_>, card: &CardId, release: &str, manifest: &Path) -> Result<(), RunError> {
+    bench.lab.swap_image(card, release, manifest).await?;
+    bench.lab.act(card, CardAction::Restart).await?;
+    Ok(())
+}
+
+async fn release(bench: &Bench<'_>, card: &CardId) -> Option<String> {
+    Some(bench.lab.stats(card).await?.release)
+}
+
+/// Waits until the standby stands cold on the new release, and the chassis operates in RPR.
+async fn cold(
+    bench: &mut Bench<'_>,
+    node: &str,
+    standby: &CardId,
+    target: &str,
+    at_most: Duration,
+) -> Result<(), RunError> {
+    let deadline = Instant::now() + at_most;
+    let wanted = format!("{} cold on release {target}", crate::lab_name(standby));
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        bench
+            .until(node, &wanted, left, |rp| {
+                rp.redundant && rp.operating == Mode::Rpr.name() && rp.peer_state.starts_with(COLD)
+            })
+            .await?;
+        if release(bench, standby).await.as_deref() == Some(target) {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(not_ready(node, &wanted, at_most, "the standby still runs the old release"));
+        }
+        bench.timeline.pass(Instant::now() + Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until the standby of before owns the chassis and has converged.
+async fn converged(
+    bench: &mut Bench<'_>,
+    node: &str,
+    new: &CardId,
+    since: Clock,
+    at_most: Duration,
+) -> Result<(), RunError> {
+    let deadline = Instant::now() + at_most;
+    let wanted = format!("converged under {}", crate::lab_name(new));
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let (active, _) = bench.until(node, &wanted, left, |rp| rp.converged).await?;
+        let took_over = new_active(bench.timeline.events(), since).is_some_and(|(card, _)| card == new);
+        if active == *new && took_over {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(not_ready(node, &wanted, at_most, &format!("{} is active", crate::lab_name(&active))));
+        }
+        bench.timeline.pass(Instant::now() + Duration::from_millis(20)).await;
+    }
+}

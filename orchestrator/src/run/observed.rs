@@ -1,0 +1,63 @@
+//! What a trial's record holds beside the tester's evidence: the cards' spans, and outages that they made by order.
+
+use super::{bench::Bench, phases::detected, timeline};
+use crate::{
+    lab::LabEvent,
+    plan::tester_ports,
+    telemetry::{self, TrialSpan},
+};
+use fabric_proto::{
+    id::{CardId, Slot, Unit},
+    operator::{EventKind, FlowSpec},
+    time::Instant as Clock,
+};
+use measure::{TrialRecord, accuracy::KnownOutage, trial::SpanLine};
+use opentelemetry::KeyValue;
+
+/// The trial's spans, of all cards that live.
+pub(super) async fn spans(
+    bench: &mut Bench<'_>,
+    record: &TrialRecord,
+    began: Clock,
+    ended: Clock,
+    fault: Option<Clock>,
+) -> Vec<SpanLine> {
+    let attributes = vec![
+        KeyValue::new("swact.trial", i64::from(record.index)),
+        KeyValue::new("swact.mode", record.mode.clone()),
+        KeyValue::new("swact.fault", record.fault.clone()),
+    ];
+    let detected = fault.and_then(|fault| detected(bench.timeline.events(), fault));
+    let trial = TrialSpan { attributes, began, ended, fault, detected };
+    let mut spans = bench.timeline.spans.close_trial(&bench.lab, &trial).await;
+    spans.retain(|span| span.from >= began);
+    telemetry::lines(&spans, fault.unwrap_or(began))
+}
+
+/// Outages that line cards made by order since `begun`.
+pub(super) fn known_outages(bench: &Bench<'_>, begun: Clock) -> Vec<KnownOutage> {
+    let known = |event: &LabEvent| match event.event.kind {
+        EventKind::Dropped { began, ended, every, packets } if began >= begun => Some(KnownOutage {
+            card: timeline::short(event),
+            every,
+            began_ns: began.0,
+            ended_ns: ended.0,
+            dropped: packets,
+            rate_pps: rate_into(bench, &event.card),
+        }),
+        _ => None,
+    };
+    bench.timeline.events().iter().filter_map(known).collect()
+}
+
+/// Packets a second that come in on a line card's wires: its share of the flows, which all have the same rate.
+fn rate_into(bench: &Bench<'_>, card: &CardId) -> f64 {
+    let Unit::Card(Slot::Lc(slot)) = card.unit else { return 0.0 };
+    let tester = &bench.experiment.traffic[0].tester;
+    let ports = tester_ports(&bench.experiment.topology, &card.node);
+    let enters = |flow: &&FlowSpec| {
+        ports.iter().any(|port| port.tester == *tester && port.tester_port == flow.from && port.port.slot == slot)
+    };
+    let flows = &bench.load.flows;
+    flows.iter().filter(enters).count() as f64 / flows.len() as f64 * bench.load.rate_pps
+}

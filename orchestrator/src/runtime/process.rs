@@ -1,0 +1,228 @@
+//! Cards as child processes on loopback addresses: no privileges, no engine.
+//!
+//! Each has a process group of its own, so that Ctrl-C reaches the orchestrator alone and it decides
+//! what becomes of the lab. Processes are found by the labels in their environment, and held by
+//! pidfd, so that a number that the kernel gave away again is never hit.
+
+pub mod find;
+mod wait;
+
+use super::{Runtime, RuntimeError, Signal, Task, label, slot_label};
+use crate::plan::{CardPlan, LabPlan};
+use fabric_proto::{id::CardId, time::Instant};
+use find::Found;
+use rustix::process::{Signal as Number, pidfd_send_signal};
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+use tokio::process::Command;
+use wait::gone;
+
+/// Of a log's end, at most this much is looked at.
+const LOG_TAIL: u64 = 16 << 10;
+
+/// The processes of one lab.
+#[derive(Clone, Debug)]
+pub struct ProcessRuntime {
+    lab: String,
+    dir: PathBuf,
+    programs: PathBuf,
+}
+
+impl ProcessRuntime {
+    /// For the lab whose folder is `dir`; programs are found in `SWACT_BIN_DIR`, or beside this one.
+    pub fn new(lab: &str, dir: &Path) -> Self {
+        Self::with_programs(lab, dir, &programs_dir())
+    }
+
+    /// The same with programs out of `programs`.
+    pub fn with_programs(lab: &str, dir: &Path, programs: &Path) -> Self {
+        Self { lab: lab.to_owned(), dir: find::plain(dir), programs: programs.to_owned() }
+    }
+
+    /// Starts the process that stands for the backplane.
+    pub fn start_shelf(&self, log: &Path) -> Result<(), RuntimeError> {
+        let mut command = self.command("swact", "-", label::SHELF, log)?;
+        // Its log says which resets it obeyed, and whose it refused.
+        command.arg("shelf").arg(&self.dir).env("SWACT_LOG", "info");
+        self.spawn(command, "swact")
+    }
+
+    /// Ends the process that stands for the backplane, if it runs.
+    pub async fn end_shelf(&self) -> Result<(), RuntimeError> {
+        self.end_all(|found| found.slot == label::SHELF).await
+    }
+
+    fn program(&self, name: &str) -> Result<PathBuf, RuntimeError> {
+        let path = self.programs.join(name);
+        if path.is_file() {
+            return Ok(path);
+        }
+        Err(RuntimeError::NoProgram { program: name.to_owned(), searched: self.programs.clone() })
+    }
+
+    fn command(&self, program: &str, node: &str, slot: &str, log: &Path) -> Result<Command, RuntimeError> {
+        let open = |log: &Path| OpenOptions::new().create(true).append(true).open(log);
+        let out = open(log).map_err(|source| system(format!("log {}", log.display()), source))?;
+        let err = out.try_clone().map_err(|source| system("log".to_owned(), source))?;
+        let mut command = Command::new(self.program(program)?);
+        command
+            .env(label::LAB, &self.lab)
+            .env(label::NODE, node)
+            .env(label::SLOT, slot)
+            .env(label::DIR, &self.dir)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .process_group(0)
+            .kill_on_drop(false);
+        Ok(command)
+    }
+
+    fn spawn(&self, mut command: Command, program: &str) -> Result<(), RuntimeError> {
+        let mut child = command.spawn().map_err(|source| system(format!("cannot start {program}"), source))?;
+        // Only so that no zombie is left while this process lives; who waits for a card's end holds a pidfd.
+        tokio::spawn(async move { child.wait().await });
+        Ok(())
+    }
+
+    fn find(&self, card: &CardId) -> Option<Found> {
+        let slot = slot_label(card);
+        find::in_dir(&self.dir).find(|found| found.leader && found.node == card.node && found.slot == slot)
+    }
+
+    /// Kills all that match until none is found: a process may have been between fork and exec.
+    async fn end_all(&self, matches: impl Fn(&Found) -> bool + Sync) -> Result<(), RuntimeError> {
+        loop {
+            let found: Vec<Found> = find::in_dir(&self.dir).filter(|found| matches(found)).collect();
+            if found.is_empty() {
+                return Ok(());
+            }
+            for process in &found {
+                send(&process.pidfd, Signal::Kill)?;
+            }
+            for process in found {
+                gone(process.pidfd).await;
+            }
+        }
+    }
+}
+
+impl Runtime for ProcessRuntime {
+    fn name(&self) -> &'static str {
+        "process"
+    }
+
+    fn check<'a>(&'a self, plan: &'a LabPlan) -> Task<'a, Result<(), RuntimeError>> {
+        Box::pin(async move { plan.cards.iter().try_for_each(|card| self.program(card.program.name()).map(|_| ())) })
+    }
+
+    fn create<'a>(&'a self, _plan: &'a LabPlan) -> Task<'a, Result<(), RuntimeError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn start<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<(), RuntimeError>> {
+        Box::pin(async move {
+            let id = &card.config.id;
+            if self.find(id).is_some() {
+                return Err(RuntimeError::Running(id.clone()));
+            }
+            let name = card.program.name();
+            let mut command = self.command(name, &id.node, &slot_label(id), &card.log)?;
+            command.arg("--config").arg(card.folder.join(crate::lab::CONFIG_FILE));
+            self.spawn(command, name)
+        })
+    }
+
+    fn signal<'a>(&'a self, card: &'a CardId, signal: Signal) -> Task<'a, Result<Instant, RuntimeError>> {
+        Box::pin(async move {
+            let found = self.find(card).ok_or_else(|| RuntimeError::NotRunning(card.clone()))?;
+            let at = fabric::clock::now();
+            send(&found.pidfd, signal)?;
+            Ok(at)
+        })
+    }
+
+    fn ended<'a>(&'a self, card: &'a CardId) -> Task<'a, ()> {
+        // Found now, not when first polled: the caller may kill in between.
+        let found = self.find(card);
+        Box::pin(async move {
+            if let Some(found) = found {
+                gone(found.pidfd).await;
+            }
+        })
+    }
+
+    fn running(&self) -> Task<'_, Vec<CardId>> {
+        Box::pin(async move {
+            find::in_dir(&self.dir).filter(|found| found.leader).filter_map(|found| found.card()).collect()
+        })
+    }
+
+    fn swap_image<'a>(&'a self, _card: &'a CardPlan) -> Task<'a, Result<(), RuntimeError>> {
+        // Releases share their programs: the manifest, named in the card's configuration, makes the difference.
+        Box::pin(async { Ok(()) })
+    }
+
+    fn forget<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<(), RuntimeError>> {
+        Box::pin(async move { super::clear(self, &card.config.id).await })
+    }
+
+    fn logs<'a>(&'a self, card: &'a CardPlan, lines: usize) -> Task<'a, String> {
+        Box::pin(async move { tail(&card.log, lines).unwrap_or_default() })
+    }
+
+    fn destroy(&self) -> Task<'_, Result<(), RuntimeError>> {
+        Box::pin(async move {
+            // First the one who would start cards again.
+            self.end_shelf().await?;
+            self.end_all(|_| true).await
+        })
+    }
+}
+
+fn send(pidfd: &OwnedFd, signal: Signal) -> Result<(), RuntimeError> {
+    let number = match signal {
+        Signal::Kill => Number::KILL,
+        Signal::Terminate => Number::TERM,
+        Signal::Pause => Number::STOP,
+        Signal::Resume => Number::CONT,
+    };
+    match pidfd_send_signal(pidfd, number) {
+        // It has ended in between.
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(system("cannot send a signal".to_owned(), error.into())),
+    }
+}
+
+fn tail(log: &Path, lines: usize) -> io::Result<String> {
+    let mut file = File::open(log)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
+    let mut bytes = Vec::new();
+    file.take(LOG_TAIL).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let all: Vec<&str> = text.lines().collect();
+    Ok(all[all.len().saturating_sub(lines)..].join("\n"))
+}
+
+/// `SWACT_BIN_DIR`, else this program's folder; a test program lies one below the programs.
+fn programs_dir() -> PathBuf {
+    if let Some(dir) = std::env::var_os("SWACT_BIN_DIR").filter(|dir| !dir.is_empty()) {
+        return dir.into();
+    }
+    let own = std::env::current_exe().unwrap_or_default();
+    let dir = own.parent().unwrap_or(Path::new("."));
+    if dir.ends_with("deps") { dir.parent().unwrap_or(dir).to_owned() } else { dir.to_owned() }
+}
+
+fn system(what: String, source: io::Error) -> RuntimeError {
+    RuntimeError::System { what, source }
+}
+
+#[cfg(test)]
+mod tests;

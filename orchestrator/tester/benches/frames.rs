@@ -1,0 +1,59 @@
+//! What a test packet costs the instrument: made, and checked on arrival.
+
+use divan::{Bencher, black_box, counter::ItemsCount};
+use fabric_proto::operator::FlowSpec;
+use measure::Signature;
+use tester::frame::{Received, Template, receive};
+
+const PACKETS: u32 = 1024;
+const MAC: [u8; 6] = [2, 0, 0, 0, 1, 1];
+
+fn main() {
+    divan::main();
+}
+
+fn templates(frame_size: u16) -> Vec<Template> {
+    let flow = |n: u32| FlowSpec {
+        from: 1,
+        port_mac: MAC,
+        source: [10, 0, 0, 1].into(),
+        destination: (0x0800_0000 + n).to_be_bytes().into(),
+        expect: vec![(2, MAC)],
+        hops: 1,
+    };
+    (0..PACKETS).map(|n| Template::new(n, &flow(n), MAC, frame_size).expect("a possible flow")).collect()
+}
+
+fn push_all(templates: &[Template], out: &mut Vec<u8>) {
+    out.clear();
+    for (flow, template) in (0..).zip(templates) {
+        template.push(&Signature { trial: 1, flow, sequence: 9, intended: 77 }, out);
+    }
+}
+
+#[divan::bench(args = [64, 128, 512, 1518])]
+fn make(bencher: Bencher, frame_size: u16) {
+    let templates = templates(frame_size);
+    let mut out = Vec::with_capacity(4 << 20);
+    bencher.counter(ItemsCount::new(PACKETS)).bench_local(|| push_all(black_box(&templates), &mut out));
+}
+
+#[divan::bench(args = [64, 128, 512, 1518])]
+fn check(bencher: Bencher, frame_size: u16) {
+    let templates = templates(frame_size);
+    let mut records = Vec::new();
+    push_all(&templates, &mut records);
+    // As one router leaves them (RFC 1141).
+    for record in records.chunks_mut(usize::from(frame_size) - 2) {
+        record[24] -= 1;
+        let checksum = u16::from_be_bytes([record[26], record[27]]);
+        let (checksum, carry) = checksum.overflowing_add(0x100);
+        record[26..28].copy_from_slice(&(checksum + u16::from(carry)).to_be_bytes());
+    }
+    bencher.counter(ItemsCount::new(PACKETS)).bench_local(|| {
+        for record in records.chunks(usize::from(frame_size) - 2) {
+            let received = receive(&templates, 1, 2, black_box(&record[2..]));
+            assert!(matches!(received, Received::Packet(_)), "{received:?}");
+        }
+    });
+}
