@@ -1,0 +1,446 @@
+//! Checkers outside of the code under test: they look at what machines send and hold, and keep their own books.
+
+use super::{Chassis, World, cards::RpNode, reference};
+use fabric_proto::{
+    fib::{Family, Position, left_aligned},
+    id::{Epoch, LcSlot, RpSlot},
+    linecard::{FromLc, ToLc},
+    operator::EventKind,
+    redundancy::{Mode, RfState},
+};
+use linecard_core::{linecard::LineCard, paths::Hop};
+use rp_core::{config::Config, fib_feed::LOG_BYTES_MAX, rp::Output as RpOutput};
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    fmt,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    net::IpAddr,
+};
+
+/// Something that must never be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation(pub String);
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Violation {}
+
+/// Terms and positions that are remembered: far more than are ever alive at once.
+const MEMORY: usize = 64;
+
+/// Destinations whose packets are followed through a switchover.
+const PROBES: usize = 8;
+
+/// What the checkers remember.
+pub(super) struct Checker {
+    pub(super) violation: Option<Violation>,
+    pub(super) switchovers: u64,
+    deep: bool,
+    /// The highest epoch that each line card has obeyed.
+    obeyed: Vec<Epoch>,
+    /// Who has claimed an epoch before a line card.
+    claims: BTreeMap<Epoch, RpSlot>,
+    /// Number of the last configuration change that a switchover must not lose.
+    safe: u64,
+    /// Changes that an operator waits for: on which RP, in which run, which number.
+    waiting: Vec<(RpSlot, u64, u64)>,
+    acknowledged: u64,
+    /// Hashes of all texts that were ever a startup configuration.
+    texts: HashSet<u64>,
+    /// Hashes of all routes, with their paths, that an active's table ever held; kept where routes are compared.
+    made: HashSet<u64>,
+    /// Digests of actives' tables by position.
+    roots: VecDeque<(Position, u64)>,
+    positions: [Position; 3],
+    table_roots: Vec<u64>,
+    /// What packets must find on each card while a single fault strikes a chassis in SSO.
+    guard: Option<Vec<(IpAddr, Vec<Vec<Hop>>)>>,
+    /// The table that was last compared with the reference, and the configuration that demanded it.
+    verified: Option<(u64, Config)>,
+    pub(super) guarded: u64,
+    pub(super) acknowledgements: u64,
+}
+
+fn hash_of(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The number in a host name that the simulated operator gave: `h12`.
+fn number(config: &Config) -> u64 {
+    config.hostname.strip_prefix('h').and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+impl Checker {
+    pub(super) fn new(chassis: &Chassis, line_cards: usize) -> Self {
+        Self {
+            violation: None,
+            switchovers: 0,
+            deep: chassis.deep,
+            obeyed: vec![Epoch::NONE; line_cards],
+            claims: BTreeMap::new(),
+            safe: 0,
+            waiting: Vec::new(),
+            acknowledged: 0,
+            texts: [hash_of(&chassis.startup)].into(),
+            made: HashSet::new(),
+            roots: VecDeque::new(),
+            positions: [Position::default(); 3],
+            table_roots: vec![0; line_cards],
+            guard: None,
+            verified: None,
+            guarded: 0,
+            acknowledgements: 0,
+        }
+    }
+
+    pub(super) fn accuse(&mut self, what: String) {
+        self.violation.get_or_insert(Violation(what));
+    }
+
+    /// The highest term that any RP has claimed before a line card.
+    pub(super) fn highest_claim(&self) -> Epoch {
+        self.claims.last_key_value().map_or(Epoch::NONE, |(epoch, _)| *epoch)
+    }
+
+    pub(super) fn sent_to_lc(&mut self, from: RpSlot, message: &ToLc) {
+        if let ToLc::Adopt { epoch, rp, .. } = message {
+            let owner = *self.claims.entry(*epoch).or_insert(*rp);
+            if owner != *rp || *rp != from {
+                self.accuse(format!("two actives at one epoch: {owner} and {from} both claim {epoch}"));
+            }
+            if self.claims.len() > MEMORY {
+                self.claims.pop_first();
+            }
+        }
+    }
+
+    pub(super) fn logged(&mut self, event: &EventKind) {
+        if let EventKind::Switchover { .. } = event {
+            self.switchovers += 1;
+        }
+    }
+
+    pub(super) fn rp_ended(&mut self, slot: RpSlot) {
+        self.waiting.retain(|(rp, ..)| *rp != slot);
+        self.positions[slot.index()] = Position::default();
+    }
+
+    pub(super) fn lc_ended(&mut self, slot: LcSlot, remembers: bool) {
+        let at = usize::from(slot.0) - 1;
+        self.table_roots[at] = 0;
+        if !remembers {
+            self.obeyed[at] = Epoch::NONE;
+        }
+        if remembers && self.guard.is_some() {
+            self.accuse(format!("packets are lost: line card {slot} is reset in an SSO switchover"));
+        }
+    }
+}
+
+impl World {
+    /// A command has changed the configuration; its operator waits for the prompt.
+    pub(super) fn operator_waits(&mut self, slot: RpSlot) {
+        let node = &self.rps[slot.index()];
+        if let Some(rp) = &node.rp {
+            let (boots, number) = (node.boots(), number(rp.config()));
+            self.checker.waiting.push((slot, boots, number));
+        }
+    }
+
+    /// After every step of an RP.
+    pub(super) fn check_rp(&mut self, slot: RpSlot, out: &[RpOutput]) {
+        let node = &self.rps[slot.index()];
+        let checker = &mut self.checker;
+        let Some(rp) = &node.rp else { return };
+        if slot == RpSlot::C {
+            if node.owns || node.active {
+                checker.accuse("the third RP takes part".to_owned());
+            }
+            return;
+        }
+        if !checker.waiting.is_empty() && rp.config_confirmed() {
+            let redundant = node.redundant && rp.redundancy().operating >= Mode::RprPlus;
+            let boots = node.boots();
+            let mut latest = None;
+            checker.waiting.retain(|(rp, run, number)| {
+                let mine = *rp == slot && *run == boots;
+                if mine {
+                    latest = latest.max(Some(*number));
+                }
+                !mine
+            });
+            if let Some(number) = latest {
+                checker.acknowledgements += 1;
+                checker.acknowledged = checker.acknowledged.max(number);
+                if redundant {
+                    checker.safe = checker.safe.max(number);
+                }
+            }
+        }
+        if !node.active {
+            return;
+        }
+        let position = rp.fib().position();
+        if checker.positions[slot.index()] == position {
+            return;
+        }
+        let before = std::mem::replace(&mut checker.positions[slot.index()], position);
+        if before.epoch != position.epoch {
+            // A new term. One that began with everything must not have lost what was acknowledged.
+            let operating = node.standby_mode;
+            let switches = |output: &RpOutput| matches!(output, RpOutput::Event(EventKind::Switchover { .. }));
+            let kept = out.iter().any(switches) && operating >= Mode::RprPlus;
+            let now = number(rp.config());
+            if kept && now < checker.safe {
+                let safe = checker.safe;
+                checker.accuse(format!(
+                    "an acknowledged configuration change is lost: {slot} takes over in {operating} with change {now}, {safe} was acknowledged"
+                ));
+            }
+            checker.safe = now;
+        }
+        let table = rp.fib().table();
+        checker.roots.push_back((position, table.root_digest()));
+        if checker.roots.len() > MEMORY {
+            checker.roots.pop_front();
+        }
+        if checker.deep {
+            for (prefix, id) in table.routes() {
+                let paths = table.paths(id).map_or(0, fabric_proto::fib::PathList::digest);
+                checker.made.insert(route_hash(prefix, paths));
+            }
+        }
+        if rp.fib().log_bytes() > LOG_BYTES_MAX + (1 << 20) {
+            checker.accuse(format!("a queue grows: {slot} keeps {} bytes of its log", rp.fib().log_bytes()));
+        }
+    }
+
+    /// After every step of a line card, before what it asks for is done.
+    pub(super) fn check_lc(&mut self, slot: LcSlot) {
+        let at = usize::from(slot.0) - 1;
+        let Some(card) = &self.lcs[at].card else { return };
+        let checker = &mut self.checker;
+        if card.highest() < checker.obeyed[at] {
+            let (was, is) = (checker.obeyed[at], card.highest());
+            checker.accuse(format!("an epoch shrinks: line card {slot} went back from {was} to {is}"));
+        }
+        checker.obeyed[at] = card.highest();
+        if let Some(guard) = &checker.guard {
+            checker.guarded += 1;
+            let lost = guard.iter().find(|(address, hops)| forwarded(card, *address) != hops[at]);
+            if let Some((address, hops)) = lost {
+                let (want, got) = (&hops[at], forwarded(card, *address));
+                let what =
+                    format!("packets are lost: line card {slot} sends {address} to {got:?} instead of {want:?} in SSO");
+                checker.accuse(what);
+            }
+        }
+        if !checker.deep {
+            return;
+        }
+        let table = card.fib().table();
+        if std::mem::replace(&mut checker.table_roots[at], table.root_digest()) == table.root_digest() {
+            return;
+        }
+        for (prefix, id) in table.routes() {
+            // A route without paths forwards nothing: its download is under way.
+            let Some(paths) = table.paths(id) else { continue };
+            if !checker.made.contains(&route_hash(prefix, paths.digest())) {
+                let what = format!(
+                    "line card {slot} forwards by a table that no active made: {prefix} to {:?}",
+                    paths.paths()
+                );
+                return checker.accuse(what);
+            }
+        }
+    }
+
+    /// A line card says that its table is the active's: it is, or it must not say so.
+    pub(super) fn check_from_lc(&mut self, slot: LcSlot, message: &FromLc) {
+        let FromLc::InSync { position } = message else { return };
+        let at = usize::from(slot.0) - 1;
+        let Some(card) = &self.lcs[at].card else { return };
+        let wanted = self.checker.roots.iter().rev().find(|(known, _)| known == position);
+        let root = card.fib().table().root_digest();
+        if let Some((_, wanted)) = wanted
+            && *wanted != root
+        {
+            let what = format!("line card {slot} confirms a table that is not the active's at {position:?}");
+            self.checker.accuse(what);
+        }
+        if card.fib().is_stale() {
+            self.checker.accuse(format!("line card {slot} confirms a table that is stale"));
+        }
+    }
+
+    /// A route processor reads its startup configuration.
+    pub(super) fn check_startup(&mut self, slot: RpSlot, found: Option<&str>) {
+        let node = &mut self.rps[slot.index()];
+        let known = |text: &str| text == node.saved || node.saving.as_deref() == Some(text);
+        let fine = match found {
+            Some(text) if node.ever_lied => known(text) || self.checker.texts.contains(&hash_of(text)),
+            Some(text) => known(text),
+            // Nothing was ever saved, or the disk lied: the text that was deployed is used.
+            None => node.ever_lied || self.checker.texts.len() == 1 || node.saved_never(),
+        };
+        if !fine {
+            let what =
+                format!("the startup configuration of {slot} is not whole: {found:?}, saved was {:?}", node.saved);
+            self.checker.accuse(what);
+        }
+        if let Some(text) = found {
+            node.saved = text.to_owned();
+        }
+        node.saving = None;
+    }
+
+    /// Remembers a text that an RP was asked to save.
+    pub(super) fn saves(&mut self, text: &str) {
+        self.checker.texts.insert(hash_of(text));
+    }
+
+    /// From here on no packet may be lost, until [`World::unguard`].
+    pub(super) fn guard(&mut self) {
+        if self.checker.guard.is_some() {
+            return;
+        }
+        let every = (self.feed.routes.len() / PROBES).max(1);
+        let probes = self.feed.routes.iter().step_by(every).map(|(prefix, _)| prefix.address());
+        let hops = |address: IpAddr| {
+            self.lcs.iter().map(|node| node.card.as_ref().map_or(Vec::new(), |card| forwarded(card, address))).collect()
+        };
+        let guard = probes.map(|address| (address, hops(address))).collect();
+        self.checker.guard = Some(guard);
+    }
+
+    pub(super) fn unguard(&mut self) {
+        self.checker.guard = None;
+    }
+
+    /// Whether the chassis is whole and at rest: [`World::settled`] without the words.
+    pub fn is_settled(&self) -> bool {
+        let Some(active) = self.active() else { return false };
+        let node = &self.rps[active.index()];
+        let Some(rp) = node.rp.as_ref().filter(|rp| node.redundant && !node.paused && rp.converged()) else {
+            return false;
+        };
+        let root = rp.fib().table().root_digest();
+        let held = |card: &LineCard| card.fib().table().root_digest() == root && !card.fib().is_stale();
+        self.lcs.iter().all(|node| node.card.as_ref().is_some_and(held)) && self.settled().is_ok()
+    }
+
+    /// What must hold once things are quiet: one active, its peer as the operating mode promises, every
+    /// line card in its epoch with exactly its table, that table the one that configuration and feed demand, and
+    /// the standby holding what the mode has it hold.
+    pub fn settled(&self) -> Result<(), Violation> {
+        let wrong = |what: String| Err(Violation(what));
+        let Some(active) = self.active() else {
+            return wrong(format!("there is not exactly one active: {:?}", self.standing()));
+        };
+        let Some(rp) = &self.rps[active.index()].rp else { return wrong("the active is dead".to_owned()) };
+        let view = rp.redundancy();
+        if !view.redundant || !rp.converged() || view.state != RfState::Active {
+            return wrong(format!("{active} is not redundant and converged: {:?}", self.rp(active)));
+        }
+        for node in &self.lcs {
+            let slot = node.slot;
+            let Some(card) = node.card.as_ref().filter(|_| !node.paused) else {
+                return wrong(format!("line card {slot} is down"));
+            };
+            if card.highest() != view.epoch {
+                return wrong(format!("line card {slot} obeys {}, the active is {}", card.highest(), view.epoch));
+            }
+            if card.fib().table().root_digest() != rp.fib().table().root_digest() || card.fib().is_stale() {
+                return wrong(format!("line card {slot} holds another table than {active}"));
+            }
+        }
+        if rp.confirmed_cards().len() != self.lcs.len() {
+            return wrong(format!("{active} has not adopted every line card: {:?}", rp.confirmed_cards()));
+        }
+        if let Some(third) = self.rps.get(RpSlot::C.index()).and_then(|node| node.rp.as_ref())
+            && third.redundancy().state != RfState::Disabled
+        {
+            return wrong(format!("the third RP is {}", third.redundancy().state));
+        }
+        self.standby_is_ready(active)?;
+        self.table_is_right(active)
+    }
+
+    fn standby_is_ready(&self, active: RpSlot) -> Result<(), Violation> {
+        let wrong = |what: String| Err(Violation(what));
+        let nodes = active.peer().map(|peer| (&self.rps[active.index()], &self.rps[peer.index()]));
+        let Some((RpNode { rp: Some(rp), .. }, standby)) = nodes else { return Ok(()) };
+        let Some(other) = standby.rp.as_ref().filter(|_| !standby.paused) else {
+            return wrong("there is no standby".to_owned());
+        };
+        let (view, peer) = (rp.redundancy(), other.redundancy());
+        let operating = reference::operating_mode(rp.config().redundancy.mode, view.release == peer.release);
+        if view.operating != operating || view.configured != rp.config().redundancy.mode {
+            return wrong(format!("{active} operates in {}, it should be {operating}", view.operating));
+        }
+        if peer.active || peer.operating != operating || peer.state != operating.promised_state() {
+            return wrong(format!("the standby is {} in {}, not as {operating} promises", peer.state, peer.operating));
+        }
+        if rp.startup() != other.startup() {
+            return wrong("the standby's startup configuration is not the active's".to_owned());
+        }
+        if operating >= Mode::RprPlus && rp.config() != other.config() {
+            return wrong("the standby's running configuration is not the active's".to_owned());
+        }
+        let tables = (rp.fib().table().root_digest(), other.fib().table().root_digest());
+        if operating == Mode::Sso && tables.0 != tables.1 {
+            return wrong("the standby's table is not the active's".to_owned());
+        }
+        Ok(())
+    }
+
+    fn table_is_right(&self, active: RpSlot) -> Result<(), Violation> {
+        let Some(rp) = &self.rps[active.index()].rp else { return Ok(()) };
+        let root = rp.fib().table().root_digest();
+        let known = |(verified, config): &(u64, Config)| *verified == root && config == rp.config();
+        if self.checker.verified.as_ref().is_some_and(known) {
+            return Ok(());
+        }
+        reference::compare(rp.fib().table(), rp.config(), &self.feed.routes)
+            .map_err(|what| Violation(format!("{active} forwards otherwise than its routes demand: {what}")))
+    }
+
+    /// The chassis is at rest: what was found right need not be computed again, and what it holds is safe.
+    pub(super) fn rested(&mut self) {
+        let Some(active) = self.active() else { return };
+        let Some(rp) = &self.rps[active.index()].rp else { return };
+        let root = rp.fib().table().root_digest();
+        if self.checker.verified.as_ref().is_none_or(|(known, config)| *known != root || config != rp.config()) {
+            self.checker.verified = Some((root, rp.config().clone()));
+        }
+        if rp.redundancy().operating >= Mode::RprPlus {
+            self.checker.safe = number(rp.config());
+        }
+        self.write_back();
+    }
+
+    /// The number that the operator's next change gets.
+    pub(super) fn next_change(&mut self) -> u64 {
+        let held = self.rps.iter().filter_map(|node| node.rp.as_ref()).map(|rp| number(rp.config())).max();
+        self.checker.acknowledged.max(held.unwrap_or(0)) + 1
+    }
+}
+
+/// What a packet to `address` meets in the tables that packets read.
+fn forwarded(card: &LineCard, address: IpAddr) -> Vec<Hop> {
+    let tables = card.tables();
+    let id = tables.lookup(Family::of(address), left_aligned(address));
+    id.map_or(Vec::new(), |id| tables.paths().hops(id).to_vec())
+}
+
+fn route_hash(prefix: fabric_proto::fib::Prefix, paths: u64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (prefix, paths).hash(&mut hasher);
+    hasher.finish()
+}

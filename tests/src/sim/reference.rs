@@ -1,0 +1,86 @@
+//! What a chassis must do, said in the simplest way: no path lists, no batches, no shared state with the code under test.
+
+use fabric_proto::{
+    fib::{Family, FibTable, Path, PathList, Prefix, left_aligned, port_mac},
+    redundancy::Mode,
+};
+use rp_core::config::{Config, InterfaceAddress, RouteTarget};
+use std::{collections::BTreeMap, net::IpAddr};
+
+/// The mode in which two units operate: the configured one, RPR at most while their images differ.
+pub(super) fn operating_mode(configured: Mode, same_image: bool) -> Mode {
+    if same_image { configured } else { configured.min(Mode::Rpr) }
+}
+
+fn host(address: IpAddr) -> Prefix {
+    let family = Family::of(address);
+    Prefix::from_bits(family, left_aligned(address), family.width())
+}
+
+/// Where packets to a next hop go: out of the port that reaches it, if its neighbour is known there.
+fn via(config: &Config, hop: IpAddr) -> Option<Path> {
+    let reaches = |own: InterfaceAddress| Prefix::covering(own.address, own.len).is_ok_and(|net| net.contains(hop));
+    config.interfaces.values().find(|interface| !interface.shutdown && interface.addresses().any(reaches))?;
+    let known = config.resolved_neighbours().find(|(address, ..)| *address == hop);
+    Some(known.map_or(Path::Unresolved { next_hop: hop }, |(_, mac, port)| Path::Port {
+        port,
+        next_hop: hop,
+        dst_mac: mac,
+        src_mac: port_mac(port),
+    }))
+}
+
+/// Every route that a configuration and a feed demand, and where it leads. Networks of interfaces lead to themselves.
+fn expected(config: &Config, feed: &[(Prefix, Vec<IpAddr>)]) -> BTreeMap<Prefix, PathList> {
+    let mut best: BTreeMap<Prefix, (u8, PathList)> = BTreeMap::new();
+    let mut put = |prefix: Prefix, distance: u8, paths: Vec<Path>| {
+        let better = best.get(&prefix).is_none_or(|(held, _)| distance < *held);
+        if better {
+            best.insert(prefix, (distance, PathList::new(paths)));
+        }
+    };
+    for interface in config.interfaces.values().filter(|interface| !interface.shutdown) {
+        for own in interface.addresses() {
+            put(host(own.address), 0, vec![Path::Receive]);
+            if let Ok(network) = Prefix::covering(own.address, own.len) {
+                put(network, 0, vec![Path::Unresolved { next_hop: network.address() }]);
+            }
+        }
+    }
+    for (address, ..) in config.resolved_neighbours() {
+        if let Some(path) = via(config, address) {
+            put(host(address), 255, vec![path]);
+        }
+    }
+    let mut statics: BTreeMap<(Prefix, u8), Vec<Path>> = BTreeMap::new();
+    for (route, distance) in &config.routes {
+        let path = match route.target {
+            RouteTarget::Via(hop) => via(config, hop),
+            RouteTarget::Null0 => Some(Path::Discard),
+        };
+        statics.entry((route.prefix, *distance)).or_default().extend(path);
+    }
+    for ((prefix, distance), paths) in statics.into_iter().filter(|(_, paths)| !paths.is_empty()) {
+        put(prefix, distance, paths);
+    }
+    for (prefix, hops) in feed {
+        let paths: Vec<Path> = hops.iter().filter_map(|hop| via(config, *hop)).collect();
+        if !paths.is_empty() {
+            put(*prefix, 20, paths);
+        }
+    }
+    best.into_iter().map(|(prefix, (_, paths))| (prefix, paths)).collect()
+}
+
+/// Compares a table with what configuration and feed demand; the error says where they part.
+pub(super) fn compare(table: &FibTable, config: &Config, feed: &[(Prefix, Vec<IpAddr>)]) -> Result<(), String> {
+    let expected = expected(config, feed);
+    for (prefix, want) in &expected {
+        let got = table.get(*prefix).and_then(|id| table.paths(id));
+        if got != Some(want) {
+            return Err(format!("{prefix} leads to {got:?}, it should be {want:?}"));
+        }
+    }
+    let extra = table.routes().map(|(prefix, _)| prefix).find(|prefix| !expected.contains_key(prefix));
+    extra.map_or(Ok(()), |prefix| Err(format!("{prefix} is nobody's route")))
+}

@@ -1,0 +1,21 @@
+//! The programs themselves, through the command line, as their users have them.
+//!
+//! Each test has a folder of its own with topologies, labs and a run store ([`bench::Bench`]), and takes its turn:
+//! what is measured must not compete for the processors. No test asserts how long something takes; it waits,
+//! generously, for what must become true, and counts packets.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+
+#[path = "cli/bench.rs"]
+mod bench;
+#[path = "cli/chassis.rs"]
+mod chassis;
+#[path = "cli/experiments.rs"]
+mod experiments;
+#[path = "cli/follow.rs"]
+mod follow;
+#[path = "cli/hostile.rs"]
+mod hostile;
+#[path = "cli/leftovers.rs"]
+mod leftovers;
+#[path = "cli/platforms.rs"]
+mod platforms;

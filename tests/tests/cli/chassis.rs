@@ -1,0 +1,65 @@
+//! A lab that is left running: what its route processors do when they are told, and when they are killed.
+
+use crate::{
+    bench::{Bench, LAB, send},
+    follow::Follower,
+};
+use nix::sys::signal::Signal;
+
+/// Goal: an active that fails before the standby is ready takes the whole chassis with it, and all comes up again.
+/// Method: kill the standby, and then the active as soon as bulk sync to the new standby begins.
+#[test]
+fn an_active_that_dies_during_bulk_sync_resets_the_chassis() {
+    let bench = Bench::new(200_000);
+    bench.deploy();
+    let events = Follower::of_events(&bench);
+    let (active, before) = (bench.settled(), bench.processes());
+    let fault = bench.fault("kill", "pe1/standby-rp");
+    let begun = events.event(fault, "bulk_sync", |event| event["kind"]["done"] == false);
+    send(before[&active], Signal::SIGKILL);
+    assert_eq!(begun["card"], active.as_str());
+    events.event(fault, "reset_chassis", |_| true);
+    bench.settled();
+    let after = bench.processes();
+    for card in ["pe1/A", "pe1/B", "pe1/1", "pe1/2"] {
+        assert_ne!(before[card], after[card], "{card} was not started again");
+    }
+}
+
+/// Goal: an operator can move the chassis over, but never onto a card that is not ready. Method: force a switchover
+/// on the standby, on the active, and at once on the new active.
+#[test]
+fn a_forced_switchover_moves_the_roles_and_a_hasty_second_one_is_refused() {
+    let bench = Bench::new(2_000);
+    bench.deploy();
+    assert_eq!(bench.settled(), "pe1/A");
+    let force = ["redundancy force-switchover"];
+    bench.exec("pe1/B", &force).with(1);
+    assert_eq!(bench.settled(), "pe1/A");
+    bench.exec("pe1", &force).with(0);
+    // Still standby, or active without a standby that is ready: both say no.
+    bench.exec("pe1/B", &force).with(1);
+    assert_eq!(bench.settled(), "pe1/B");
+    assert_eq!(bench.inspect()["pe1/B"]["rp"]["switchovers"], 1);
+}
+
+/// Goal: what was written to memory survives both route processors. Method: change and save the configuration, kill
+/// both at once, start them again.
+#[test]
+fn a_saved_configuration_survives_the_death_of_both_processors() {
+    let bench = Bench::new(2_000);
+    bench.deploy();
+    let route = "ip route 203.0.113.0 255.255.255.0 10.2.1.10";
+    bench.exec("pe1", &["configure terminal", route, "end", "write memory"]).with(0);
+    let before = bench.processes();
+    for card in ["pe1/A", "pe1/B"] {
+        send(before[card], Signal::SIGKILL);
+    }
+    bench.fault("restart", "pe1/rp:A");
+    bench.fault("restart", "pe1/rp:B");
+    bench.settled();
+    bench.exec("pe1", &["show startup-config"]).with(0).says(route);
+    bench.exec("pe1", &["show running-config"]).with(0).says(route);
+    bench.swact(&["destroy", LAB]).with(0);
+    bench.assert_nothing_runs();
+}

@@ -1,0 +1,104 @@
+//! `swact run`: what it measures, keeps and answers.
+
+use crate::bench::{Bench, Experiment, LAB, topology};
+use serde_json::Value;
+use std::fs;
+
+/// What a run store holds, besides plots, histograms and logs.
+const FILES: &[&str] = &[
+    "experiment.yml",
+    "topology.yml",
+    "journal.json",
+    "events.ndjson",
+    "trials.csv",
+    "report.json",
+    "report.html",
+    "report.md",
+    "junit.xml",
+    "loss.hlog",
+    "outage.hlog",
+];
+
+fn count(cell: &Value, what: &str) -> i64 {
+    cell["packets"][what].as_i64().unwrap_or_else(|| panic!("no {what} in {cell:#}"))
+}
+
+/// Goal: every mode switches over and every packet is accounted for; SSO loses none. Method: a trial of each mode
+/// and one without a fault; then look at the report, at the store, and for anything that still runs.
+#[test]
+fn every_mode_accounts_for_every_packet_and_sso_loses_none() {
+    let bench = Bench::new(2_000);
+    bench.run(&Experiment { modes: "hsa, rpr, rpr-plus, sso, fsu", baseline: 1, ..Experiment::default() }).with(0);
+    let report = bench.report();
+    let cells = report["cells"].as_array().unwrap();
+    assert_eq!(cells.len(), 5, "{cells:#?}");
+    for cell in cells {
+        assert!(count(cell, "offered") > 0 && cell["invalid_trials"] == 0, "{cell:#}");
+        assert_eq!(count(cell, "unaccounted"), 0, "{cell:#}");
+    }
+    let sso = bench.cell("sso");
+    for what in ["lost", "duplicated", "misdelivered"] {
+        assert_eq!(count(&sso, what), 0, "{what}: {sso:#}");
+    }
+    for name in FILES {
+        assert!(fs::metadata(bench.run_file(name)).unwrap().len() > 0, "{name} is empty");
+    }
+    let listed = |folder: &str| fs::read_dir(bench.run_file(folder)).unwrap().map(|entry| entry.unwrap().path());
+    assert!(listed("plots").any(|path| path.extension().is_some_and(|extension| extension == "svg")));
+    for card in ["A", "B", "1", "2", "t1"] {
+        assert!(bench.run_file(&format!("logs/{card}.log")).is_file(), "no log of {card}");
+    }
+    bench.assert_nothing_runs();
+}
+
+/// Goal: an active that was only asleep does no harm when it wakes. Method: pause it for a second, with time for
+/// its core dump so that the chassis does not reset it meanwhile; it must find itself fenced and come back as standby.
+#[test]
+fn a_paused_active_is_fenced_and_comes_back_as_standby() {
+    let bench = Bench::new(2_000);
+    bench.swact(&["save", &format!("{LAB}.chassis.yml")]).with(0);
+    let saved = fs::read_to_string(bench.path("pe1.cfg")).unwrap();
+    bench.write("pe1.cfg", &saved.replace("\n mode sso\n", "\n mode sso\n crashdump-timeout seconds 5\n"));
+    bench.write(&format!("{LAB}.chassis.yml"), &topology(2_000, "      startup-config: pe1.cfg\n"));
+    let method = "{at: 0s, fault: pause, target: pe1/active-rp, for: 1s}";
+    bench.run(&Experiment { method, ..Experiment::default() }).with(0);
+
+    let sso = bench.cell("sso");
+    assert_eq!((count(&sso, "lost"), count(&sso, "misdelivered")), (0, 0), "{sso:#}");
+    let events = bench.run_events();
+    let by = |card: &str| events.iter().filter(move |event| event["card"] == card).collect::<Vec<_>>();
+    let fenced = ["pe1/1", "pe1/2"].iter().flat_map(|card| by(card)).any(|event| event["event"] == "fenced");
+    assert!(fenced, "no line card refused the old active");
+    let last = |card: &str| by(card).into_iter().rfind(|event| event["event"] == "rf_state").unwrap()["to"].clone();
+    assert_eq!((last("pe1/A"), last("pe1/B")), ("STANDBY HOT".into(), "ACTIVE".into()));
+}
+
+/// Goal: the standby's death is no concern of the traffic. Method: kill it under load, wait for it to be back.
+#[test]
+fn killing_the_standby_loses_nothing() {
+    let bench = Bench::new(2_000);
+    let method = "{at: 0s, fault: kill, target: pe1/standby-rp}";
+    bench.run(&Experiment { method, ..Experiment::default() }).with(0);
+    assert_eq!(count(&bench.cell("sso"), "lost"), 0);
+}
+
+/// Goal: a load that was not offered proves nothing. Method: ask for more packets than any machine sends.
+#[test]
+fn a_rate_that_is_not_reached_invalidates_the_trial() {
+    let bench = Bench::new(2_000);
+    let experiment = Experiment { rate: "20Mpps", at_most: "3s", ..Experiment::default() };
+    bench.run_once(&experiment).with(3).says("did not keep pace");
+    assert_eq!(bench.cell("sso")["invalid_trials"], 1);
+}
+
+/// Goal: traffic that stays away is a failure, not a zero. Method: kill the egress line card, which nobody replaces.
+#[test]
+fn traffic_that_never_comes_back_is_a_failure() {
+    let bench = Bench::new(2_000);
+    let method = "{at: 0s, fault: kill, target: pe1/lc:2}";
+    bench.run_once(&Experiment { method, at_most: "3s", ..Experiment::default() }).with(1);
+    let sso = bench.cell("sso");
+    assert_eq!(sso["verdict"], "fail");
+    assert!(sso["reasons"].to_string().contains("never"), "{sso:#}");
+    bench.assert_nothing_runs();
+}

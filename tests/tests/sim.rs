@@ -1,0 +1,219 @@
+//! What must hold in a whole chassis, whatever the fabric does.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+
+use chassis_tests::sim::{Random, Weather, World};
+use fabric_proto::{
+    fib::{Family, Path, Prefix},
+    id::{LcSlot, RpSlot, Slot},
+    operator::EventKind,
+};
+use std::{fmt::Write as _, net::IpAddr, time::Duration};
+
+const MODES: [&str; 4] = ["hsa", "rpr", "rpr-plus", "sso"];
+const QUIET: Duration = Duration::from_secs(60);
+
+fn config(mode: &str) -> String {
+    let mut text = format!("hostname pe1\nredundancy\n mode {mode}\n!\n");
+    for slot in 1..=3 {
+        write!(
+            text,
+            "interface {slot}/1\n ip address 10.{slot}.1.1 255.255.255.0\n ipv6 address fd00:{slot}:1::1/64\n no shutdown\n!\n"
+        )
+        .unwrap();
+        for n in 10..13 {
+            writeln!(text, "arp 10.{slot}.1.{n} 0200.0{slot}01.00{n} arpa").unwrap();
+        }
+    }
+    text
+}
+
+fn routes(count: u32) -> Vec<(Prefix, Vec<IpAddr>)> {
+    (0..count)
+        .map(|n| {
+            let prefix = Prefix::from_bits(Family::V4, u128::from(0x1400_0000 + (n << 8)) << 96, 24);
+            (prefix, vec![format!("10.{}.1.{}", n % 3 + 1, 10 + n % 2).parse().unwrap()])
+        })
+        .collect()
+}
+
+fn chassis(seed: u64, mode: &str) -> World {
+    World::new(seed, &config(mode), 3, routes(500))
+}
+
+fn settle(world: &mut World) {
+    let settled = world.run(QUIET, |world| world.settled().is_ok()).unwrap();
+    assert!(settled, "{}\n{}", world.settled().unwrap_err(), story(world));
+}
+
+fn story(world: &World) -> String {
+    world.story().iter().map(|line| format!("{} {:>2} {:?}\n", line.at, line.slot, line.event)).collect()
+}
+
+fn happened(world: &World, what: impl Fn(Slot, &EventKind) -> bool) -> usize {
+    world.story().iter().filter(|line| what(line.slot, &line.event)).count()
+}
+
+#[test]
+fn a_chassis_comes_up_in_every_mode_and_unit_a_wins() {
+    for mode in MODES {
+        let mut world = chassis(1, mode);
+        settle(&mut world);
+        assert_eq!(world.active(), Some(RpSlot::A), "{mode}");
+        assert_eq!(world.rp(RpSlot::A).unwrap().operating, mode);
+        let path = world.lookup(LcSlot(2), "20.0.1.9".parse().unwrap()).unwrap();
+        assert!(matches!(path[..], [Path::Port { .. }]), "{path:?}");
+    }
+}
+
+#[test]
+fn the_standby_takes_over_from_a_killed_active_in_every_mode() {
+    for mode in MODES {
+        let mut world = chassis(2, mode);
+        settle(&mut world);
+        let resets = happened(&world, |_, event| matches!(event, EventKind::LcReset { .. }));
+        world.kill_rp(RpSlot::A);
+        settle(&mut world);
+        assert_eq!(world.active(), Some(RpSlot::B), "{mode}");
+        assert_eq!(world.rp(RpSlot::B).unwrap().switchovers, 1, "{mode}");
+        let resets = happened(&world, |_, event| matches!(event, EventKind::LcReset { .. })) - resets;
+        assert_eq!(resets > 0, mode == "hsa" || mode == "rpr", "{mode}: line cards are reset in HSA and RPR only");
+        let empties = happened(&world, |_, event| matches!(event, EventKind::LcInSync { routes, .. } if *routes == 0));
+        assert_eq!(empties > 0, mode == "sso", "{mode}: only SSO adopts tables without sending a route");
+    }
+}
+
+#[test]
+fn a_paused_active_that_comes_back_is_fenced_and_returns_as_standby() {
+    for mode in MODES {
+        let mut world = chassis(3, mode);
+        settle(&mut world);
+        world.pause_rp(RpSlot::A, true);
+        assert!(world.run(QUIET, |world| world.rp(RpSlot::B).is_some_and(|stats| stats.active)).unwrap());
+        world.pause_rp(RpSlot::A, false);
+        settle(&mut world);
+        assert_eq!(world.active(), Some(RpSlot::B), "{mode}");
+    }
+}
+
+#[test]
+fn an_active_killed_during_bulk_sync_takes_the_chassis_down_to_a_reset() {
+    let mut world = chassis(4, "sso");
+    settle(&mut world);
+    world.kill_rp(RpSlot::B);
+    let syncing = |world: &World| happened(world, |_, event| matches!(event, EventKind::BulkSync { done: false }));
+    let before = syncing(&world);
+    assert!(world.run(QUIET, |world| syncing(world) > before).unwrap(), "no second bulk sync\n{}", story(&world));
+    world.kill_rp(RpSlot::A);
+    settle(&mut world);
+    assert!(happened(&world, |_, event| matches!(event, EventKind::ResetChassis { .. })) > 0, "{}", story(&world));
+}
+
+#[test]
+fn killing_the_standby_changes_nothing_for_line_cards() {
+    for mode in MODES {
+        let mut world = chassis(5, mode);
+        settle(&mut world);
+        let epoch = world.rp(RpSlot::A).unwrap().epoch;
+        world.kill_rp(RpSlot::B);
+        assert!(world.run(QUIET, |world| !world.rp(RpSlot::A).unwrap().redundant).unwrap(), "{mode}");
+        settle(&mut world);
+        assert_eq!(world.rp(RpSlot::A).unwrap().epoch, epoch, "{mode}");
+    }
+}
+
+#[test]
+fn a_forced_switchover_is_refused_until_the_standby_is_ready() {
+    let mut world = chassis(6, "sso");
+    settle(&mut world);
+    assert!(world.exec(RpSlot::B, &["redundancy force-switchover"])[0].failed, "the standby cannot");
+    world.exec(RpSlot::A, &["redundancy force-switchover"]);
+    assert!(world.run(QUIET, |world| world.active() == Some(RpSlot::B)).unwrap(), "{}", story(&world));
+    let again = world.exec(RpSlot::B, &["redundancy force-switchover"]);
+    assert!(again[0].failed, "back to back: {again:?}");
+    settle(&mut world);
+    assert_eq!(world.active(), Some(RpSlot::B));
+    world.exec(RpSlot::B, &["redundancy force-switchover"]);
+    settle(&mut world);
+    assert_eq!(world.active(), Some(RpSlot::A));
+}
+
+#[test]
+fn modes_change_on_a_running_chassis() {
+    let mut world = chassis(7, "sso");
+    settle(&mut world);
+    for mode in ["hsa", "rpr-plus", "rpr", "sso"] {
+        let line = format!("mode {mode}");
+        let printed = world.exec(RpSlot::A, &["configure terminal", "redundancy", &line, "end", "write memory"]);
+        assert!(printed.iter().all(|output| !output.failed), "{mode}: {printed:?}");
+        settle(&mut world);
+        assert_eq!(world.rp(RpSlot::A).unwrap().operating, mode);
+        world.kill_rp(RpSlot::A);
+        settle(&mut world);
+        assert_eq!(world.rp(RpSlot::B).unwrap().operating, mode, "the new active knows the mode");
+        world.exec(RpSlot::B, &["redundancy force-switchover"]);
+        settle(&mut world);
+    }
+}
+
+#[test]
+fn a_partition_between_the_rps_never_splits_the_line_cards() {
+    for seed in 0..20 {
+        let mut world = chassis(seed, MODES[seed as usize % 4]);
+        settle(&mut world);
+        world.partition_rps(true);
+        world.run(Duration::from_secs(3), |_| false).unwrap();
+        world.partition_rps(false);
+        settle(&mut world);
+    }
+}
+
+/// Faults at random moments, in random weather: afterwards the chassis is whole again, always.
+#[test]
+fn whatever_strikes_the_chassis_recovers() {
+    for seed in 0..60 {
+        let mut dice = Random(seed);
+        let mut world = chassis(seed, MODES[dice.below(4) as usize]);
+        world.set_weather(Weather { delay: Duration::from_millis(1 + dice.below(20)), heartbeat_loss: 0.05 });
+        for _ in 0..4 {
+            let pause = Duration::from_millis(dice.below(1500));
+            let passed = world.run(pause, |_| false);
+            passed.unwrap_or_else(|violation| panic!("seed {seed}: {violation}\n{}", story(&world)));
+            let slot = if dice.below(2) == 0 { RpSlot::A } else { RpSlot::B };
+            match dice.below(4) {
+                0 | 1 => world.kill_rp(slot),
+                2 => {
+                    world.pause_rp(slot, true);
+                    world.run(Duration::from_millis(dice.below(1000)), |_| false).unwrap();
+                    world.pause_rp(slot, false);
+                }
+                _ => {
+                    world.partition_rps(true);
+                    world.run(Duration::from_millis(dice.below(1000)), |_| false).unwrap();
+                    world.partition_rps(false);
+                }
+            }
+        }
+        world.set_weather(Weather::default());
+        // Both may be dead by now, and nobody is left to ask for a reset: the operator restarts one.
+        for slot in [RpSlot::A, RpSlot::B] {
+            if world.rp(slot).is_none() {
+                world.restart_rp(slot);
+            }
+        }
+        let settled = world.run(QUIET * 2, |world| world.settled().is_ok()).unwrap();
+        assert!(settled, "seed {seed}: {}\n{}", world.settled().unwrap_err(), story(&world));
+    }
+}
+
+#[test]
+fn a_seed_reproduces_a_run_to_the_last_event() {
+    let run = || {
+        let mut world = chassis(11, "sso");
+        world.set_weather(Weather { delay: Duration::from_millis(9), heartbeat_loss: 0.2 });
+        world.run(Duration::from_secs(2), |_| false).unwrap();
+        world.kill_rp(RpSlot::A);
+        world.run(Duration::from_secs(4), |_| false).unwrap();
+        story(&world)
+    };
+    assert_eq!(run(), run());
+}

@@ -1,0 +1,107 @@
+//! The house's rules, as tests.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Which packages of this workspace each may depend on, besides in tests.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("fabric-proto", &[]),
+    ("fabric", &["fabric-proto"]),
+    ("rp-core", &["fabric-proto"]),
+    ("rp", &["fabric", "fabric-proto", "rp-core"]),
+    ("linecard-core", &["fabric-proto"]),
+    ("linecard", &["fabric", "fabric-proto", "linecard-core"]),
+    ("measure", &[]),
+    ("route-table", &["fabric-proto"]),
+    ("tester", &["fabric", "fabric-proto", "measure", "route-table"]),
+    ("orchestrator", &["fabric", "fabric-proto", "measure", "route-table"]),
+    (
+        "chassis-tests",
+        &["fabric", "fabric-proto", "linecard-core", "measure", "orchestrator", "route-table", "rp-core"],
+    ),
+];
+
+/// Crates that would let a core do I/O, read a clock, or roll dice.
+const IMPURE: &[&str] =
+    &["tokio", "quinn", "nix", "libc", "socket2", "rand", "rustls", "tracing", "bollard", "getrandom", "mio"];
+
+#[test]
+fn dependencies_point_one_way() {
+    let metadata = cargo_metadata::MetadataCommand::new().manifest_path(root().join("Cargo.toml")).exec().unwrap();
+    let ours: BTreeSet<_> = metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect();
+    let allowed: BTreeMap<_, BTreeSet<&str>> =
+        ALLOWED.iter().map(|(name, deps)| (*name, deps.iter().copied().collect())).collect();
+    assert_eq!(ours.iter().map(String::as_str).collect::<Vec<_>>(), allowed.keys().copied().collect::<Vec<_>>());
+    for package in metadata.workspace_packages() {
+        let allowed = &allowed[package.name.as_str()];
+        for dependency in package.dependencies.iter().filter(|d| d.kind == cargo_metadata::DependencyKind::Normal) {
+            let name = dependency.name.as_str();
+            assert!(!ours.contains(name) || allowed.contains(name), "{} must not depend on {name}", package.name);
+            let core = ["fabric-proto", "rp-core", "linecard-core", "measure"].contains(&package.name.as_str());
+            assert!(!core || !IMPURE.contains(&name), "{} is a core: it must not depend on {name}", package.name);
+        }
+    }
+}
+
+/// Every file that git tracks or would track.
+fn files() -> Vec<(String, String)> {
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    String::from_utf8(listed.stdout)
+        .unwrap()
+        .lines()
+        .filter_map(|name| Some((name.to_owned(), std::fs::read_to_string(root().join(name)).ok()?)))
+        .collect()
+}
+
+#[test]
+fn a_file_fits_in_one_head() {
+    for (name, text) in files() {
+        let lines = text.lines().count();
+        let limit = if name.ends_with("tests.rs") || name.contains("/tests/") { 900 } else { 600 };
+        assert!(!name.ends_with(".rs") || lines <= limit, "{name} has {lines} lines; the limit is {limit}");
+    }
+}
+
+#[test]
+fn nothing_is_left_over() {
+    let banned = [concat!("to", "do!("), concat!("unimpl", "emented!("), concat!("#[ig", "nore"), concat!("db", "g!(")];
+    for (name, text) in files().into_iter().filter(|(name, _)| name.ends_with(".rs")) {
+        for word in banned {
+            assert!(!text.contains(word), "{name} contains {word}");
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_stays_in_named_modules_with_a_reason() {
+    for (name, text) in files().into_iter().filter(|(name, _)| name.ends_with(".rs")) {
+        for (at, line) in text.lines().enumerate() {
+            let allows = line.contains(concat!("allow(unsafe", "_code"));
+            assert!(!allows || line.contains("reason"), "{name}:{}: say why", at + 1);
+        }
+    }
+}
+
+#[test]
+fn documents_link_to_what_exists() {
+    for (name, text) in files().into_iter().filter(|(name, _)| name.ends_with(".md")) {
+        let folder = root().join(&name).parent().unwrap().to_owned();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = target.split('#').next().unwrap();
+            let external = target.is_empty() || target.contains("://");
+            assert!(external || folder.join(target).exists(), "{name} links to {target}, which does not exist");
+        }
+    }
+}
