@@ -4,7 +4,11 @@
 //! must hold after any fault whatever is checked by the run engine: traffic is back, one RP is active and every
 //! line card obeys it, and the chassis is redundant again.
 
-use crate::{fault::Fault, fault::FaultName, mode::Mode};
+use crate::{
+    fault::{Fault, FaultName},
+    mode::Mode,
+    topology::Chassis,
+};
 use fabric_proto::{
     id::{CardId, Slot, Unit},
     operator::CrashPoint,
@@ -209,14 +213,18 @@ pub fn of(fault: &Fault, on: On) -> Option<&'static Rule> {
 }
 
 impl Rule {
-    /// What it demands of `mode`, of a fault that lasts `time` (`None`: to the end) where the switchover timer is `timer`.
-    pub fn expected(&self, mode: Mode, time: Option<Duration>, timer: Duration) -> Expected {
-        let loss = if mode == Mode::Sso { self.sso } else { self.others };
+    /// What it demands of `chassis` in `mode`, of a fault that lasts `time` (`None`: to the end).
+    pub fn expected(&self, mode: Mode, time: Option<Duration>, chassis: &Chassis) -> Expected {
+        let timer = chassis.redundancy.switchover_timer.0;
         let switchover = match (self.switchover, time) {
             (IfLong, Some(time)) if time < timer / 2 => Never,
             (IfLong, Some(time)) if time < timer * 2 => Maybe,
             (IfLong, _) => Always,
             (must, _) => must,
+        };
+        let loss = match if mode == Mode::Sso { self.sso } else { self.others } {
+            Never if chassis.may_always_lose() => Maybe,
+            loss => loss,
         };
         Expected { switchover, loss }
     }
@@ -310,7 +318,14 @@ pub fn markdown() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::topology::Topology;
     use fabric_proto::id::{LcSlot, RpSlot};
+    use std::path::Path;
+
+    fn chassis(platform: &str) -> Chassis {
+        let labs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../topologies/platforms");
+        Topology::load(&labs.join(format!("{platform}.chassis.yml"))).unwrap().chassis.remove(0)
+    }
 
     #[test]
     fn the_document_shows_the_book() {
@@ -348,12 +363,20 @@ mod tests {
 
     #[test]
     fn a_short_pause_must_not_switch_over_and_a_long_one_must() {
-        let timer = Duration::from_millis(300);
+        let chassis = chassis("native");
+        let timer = chassis.redundancy.switchover_timer.0;
         let rule = of(&Fault::plain(FaultName::Pause), On::Active).unwrap();
-        let expected = |time: Option<u64>| rule.expected(Mode::Sso, time.map(Duration::from_millis), timer);
-        assert_eq!(expected(Some(100)).violations(1, 0).len(), 1);
-        assert_eq!(expected(Some(400)).violations(1, 0), Vec::<String>::new());
-        assert_eq!(expected(Some(1000)).violations(0, 0).len(), 1);
+        let expected = |timers: Option<f64>| rule.expected(Mode::Sso, timers.map(|n| timer.mul_f64(n)), &chassis);
+        assert_eq!(expected(Some(0.3)).violations(1, 0).len(), 1);
+        assert_eq!(expected(Some(1.3)).violations(1, 0), Vec::<String>::new());
+        assert_eq!(expected(Some(3.0)).violations(0, 0).len(), 1);
         assert_eq!(expected(None).violations(0, 3).len(), 2);
+    }
+
+    #[test]
+    fn a_platform_without_distributed_forwarding_may_lose_packets_in_every_mode() {
+        let rule = of(&Fault::plain(FaultName::Kill), On::Active).unwrap();
+        let loss = |platform| rule.expected(Mode::Sso, None, &chassis(platform)).loss;
+        assert_eq!((loss("native"), loss("c12000"), loss("c10000")), (Never, Never, Maybe));
     }
 }

@@ -78,6 +78,12 @@ impl Chassis {
     pub fn limits_of(&self, slot: Slot) -> Limits {
         self.limits.iter().find(|(limited, _)| *limited == slot).map(|(_, limits)| *limits).unwrap_or_default()
     }
+
+    /// Whether an RP that is lost may take packets with it even in SSO: where they pass the RP, or where cards of an
+    /// older kind do not keep their tables.
+    pub fn may_always_lose(&self) -> bool {
+        self.platform.forwarding.uses_rp() || self.line_cards.iter().any(|card| card.legacy)
+    }
 }
 
 /// How route processors stand in for each other.

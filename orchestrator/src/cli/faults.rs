@@ -13,7 +13,10 @@ use crate::{
     images::Images,
     inject::{self, InjectError, Injected},
     lab::{Lab, LabError},
-    lab_name, storm,
+    lab_name,
+    mode::Mode,
+    storm,
+    topology::Topology,
     units::Span,
 };
 use fabric_proto::operator::{DropOrder, Impairment};
@@ -56,12 +59,14 @@ pub(super) async fn fault(args: FaultArgs, format: Format) -> Result<Exit, CliEr
     let node = target.node.clone().or_else(|| lab.plan().chassis.first().map(|chassis| chassis.node.clone()));
     let active = inject::active_rp(&lab, node.as_deref().unwrap_or_default()).await.map(|(id, _)| id);
     let mut injected = inject::inject(&lab, &images, &fault, &target).await?;
-    let rule = active
-        .and_then(|active| On::of(&injected.cards, &injected.peers, &active))
-        .and_then(|on| expectation::of(&fault, on));
     let mut done = done(&fault, &target, Ok(&injected));
-    done.expected =
-        rule.map(|rule| format!("switchover: {}; loss in SSO: {}; {}", rule.switchover, rule.sso, rule.because));
+    done.expected = active.and_then(|active| {
+        let rule = expectation::of(&fault, On::of(&injected.cards, &injected.peers, &active)?)?;
+        // The lab lives without its file; the book then has nothing to go by.
+        let topology = Topology::load(&lab.plan().topology).ok()?;
+        let sso = rule.expected(Mode::Sso, time.map(|time| time.0), topology.chassis(&active.node)?);
+        Some(format!("switchover: {}; loss in SSO: {}; {}", sso.switchover, sso.loss, rule.because))
+    });
     print(format, &[done])?;
     if let Some(time) = time {
         tokio::select! {

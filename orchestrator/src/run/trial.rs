@@ -24,7 +24,6 @@ use crate::{
 use fabric_proto::{
     id::{CardId, Slot, Unit},
     operator::{EventKind, Reply, Request, RpStats, TrafficProgress, TrafficSpec},
-    platform::Legacy,
     time::Instant as Clock,
 };
 use measure::{
@@ -172,13 +171,13 @@ fn excuse_covering_prefixes(record: &mut TrialRecord, mode: Mode, emptied: bool)
     }
 }
 
-/// Whether a platform takes more from its line cards than the mode does: a switchover that a 7500 makes one of RPR.
+/// Whether line cards were told to begin with an empty table, in a course that may cost packets at all: after the loss of
+/// both RPs, or on a platform that takes more from its line cards than the mode does.
 fn emptied(bench: &Bench<'_>, course: &Course) -> bool {
-    let mut platforms = bench.experiment.topology.chassis.iter().map(|chassis| chassis.platform);
-    let may = platforms.any(|profile| profile.removal.is_some() || profile.legacy != Legacy::None);
     let empties = |kind: &EventKind| matches!(kind, EventKind::LcAdopted { how, .. } if how == "flush");
-    let Some(fault) = course.fault_at.filter(|_| may) else { return false };
-    bench.timeline.events().iter().any(|event| event.event.at >= fault && empties(&event.event.kind))
+    let Some(fault) = course.fault_at else { return false };
+    course.expected.is_none_or(|expected| expected.loss != Must::Never)
+        && bench.timeline.events().iter().any(|event| event.event.at >= fault && empties(&event.event.kind))
 }
 
 fn is_line_card(id: &CardId) -> bool {
@@ -300,10 +299,7 @@ fn expected(
     let on = On::of(&injected.cards, &injected.peers, active)?;
     let chassis = bench.experiment.topology.chassis(&active.node)?;
     let rule = expectation::of(&step.fault, on)?;
-    let expected = rule.expected(mode, step.time.map(|time| time.0), chassis.redundancy.switchover_timer.0);
-    // Where packets pass the RP, they may stop with it in every mode.
-    let stops = chassis.platform.forwarding.uses_rp() && expected.loss == Must::Never;
-    Some(if stops { Expected { loss: Must::Maybe, ..expected } } else { expected })
+    Some(rule.expected(mode, step.time.map(|time| time.0), chassis))
 }
 
 /// Takes back what is due until `limit`, each at its time.
