@@ -94,7 +94,7 @@ impl CliError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => Exit::Pass,
             Self::Input(_) => Exit::BadInput,
             Self::Inject(error) if error.is_the_users() => Exit::BadInput,
-            Self::Lab(LabError::Runtime(error)) if error.is_usage() => Exit::BadInput,
+            Self::Lab(error) if error.is_usage() => Exit::BadInput,
             Self::Run(_) | Self::Lab(_) | Self::Inject(_) | Self::Io { .. } => Exit::Internal,
         }
     }

@@ -128,6 +128,9 @@ impl Lab {
     /// Takes hold of a lab that runs, found by its folder. A shelf that was killed is started again.
     pub async fn attach(dir: &Path) -> Result<Self, LabError> {
         let plan = layout::read_plan(dir)?;
+        if layout::is_going(dir) {
+            return Err(LabError::Going(plan.lab));
+        }
         let runtime = runtime::of_plan(&plan).await?;
         if !shelf::is_up(&plan.dir)? {
             if runtime.running().await.is_empty() {
@@ -248,10 +251,10 @@ fn start_shelf(plan: &LabPlan) -> Result<(), RuntimeError> {
     ProcessRuntime::new(&plan.lab, &plan.dir).start_shelf(&layout::shelf_log(&plan.dir))
 }
 
-/// Where the cards of the lab in `dir` run; `None` when no lab is there.
+/// Where the cards of the lab in `dir` run; `None` when no lab is there, or one that is going.
 pub fn placement(dir: &Path) -> Result<Option<Placement>, LabError> {
     match layout::read_plan(dir) {
-        Ok(plan) => Ok(Some(plan.placement)),
+        Ok(plan) => Ok((!layout::is_going(dir)).then_some(plan.placement)),
         Err(LabError::NoLab(_)) => Ok(None),
         Err(error) => Err(error),
     }
@@ -270,6 +273,7 @@ pub async fn collect_logs(dir: &Path) -> Result<(), LabError> {
 pub async fn destroy_dir(dir: &Path) -> Result<(), LabError> {
     // The lab's name plays no part: processes are found by their folder. First the shelf, which would start cards
     // again.
+    layout::condemn(dir)?;
     ProcessRuntime::new("", dir).destroy().await?;
     match layout::read_plan(dir) {
         Ok(plan) => {

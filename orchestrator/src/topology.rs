@@ -189,9 +189,9 @@ impl fmt::Display for LinkEnd {
 }
 
 impl Topology {
-    /// The first chassis whose platform does not have `mode`.
-    pub fn lacks(&self, mode: Mode) -> Option<&Chassis> {
-        self.chassis.iter().find(|chassis| !mode.supported_by(chassis.platform))
+    /// The first chassis whose platform does not have `mode`: what is wrong, and the remedy.
+    pub fn lacks(&self, mode: Mode) -> Option<(String, String)> {
+        self.chassis.iter().find_map(|chassis| platform::lacks(chassis.platform, mode))
     }
 
     /// Reads and checks a topology file.

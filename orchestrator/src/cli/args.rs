@@ -127,21 +127,16 @@ pub(super) struct ImagesDir {
     pub(super) images: Option<PathBuf>,
 }
 
+/// What every command that runs an experiment takes.
 #[derive(Debug, Args)]
-pub(super) struct RunArgs {
-    /// The experiment (<name>.experiment.yml); of several, a table that sets them side by side comes last.
-    #[arg(required = true, value_name = "EXPERIMENT")]
-    pub(super) experiments: Vec<PathBuf>,
+pub(super) struct BenchArgs {
     /// Where cards run.
     #[arg(long, env = "SWACT_RUNTIME", value_enum, default_value_t = RuntimeArg::Auto)]
     pub(super) runtime: RuntimeArg,
     /// Only these modes, separated by commas.
     #[arg(long, env = "SWACT_MODE", value_delimiter = ',', value_name = "MODE,..")]
     pub(super) mode: Option<Vec<Mode>>,
-    /// So many trials of each mode.
-    #[arg(long, env = "SWACT_TRIALS", value_name = "N")]
-    pub(super) trials: Option<u32>,
-    /// Another seed for the order of trials and for destinations.
+    /// Another seed: for destinations, for the order of trials and modes, for storms.
     #[arg(long, env = "SWACT_SEED")]
     pub(super) seed: Option<u64>,
     /// Another routing table: a prefix list or an MRT TABLE_DUMP_V2 file.
@@ -158,6 +153,18 @@ pub(super) struct RunArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The experiment (<name>.experiment.yml); of several, a table that sets them side by side comes last.
+    #[arg(required = true, value_name = "EXPERIMENT")]
+    pub(super) experiments: Vec<PathBuf>,
+    /// So many trials of each mode.
+    #[arg(long, env = "SWACT_TRIALS", value_name = "N")]
+    pub(super) trials: Option<u32>,
+    #[command(flatten)]
+    pub(super) bench: BenchArgs,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct SoakArgs {
     /// The experiment (<name>.experiment.yml).
     pub(super) experiment: PathBuf,
@@ -170,26 +177,8 @@ pub(super) struct SoakArgs {
     /// Number of the first trial: storms and the order of modes follow from trials' numbers.
     #[arg(long, env = "SWACT_FIRST", value_name = "N", default_value_t = 1)]
     pub(super) first: u32,
-    /// Where cards run.
-    #[arg(long, env = "SWACT_RUNTIME", value_enum, default_value_t = RuntimeArg::Auto)]
-    pub(super) runtime: RuntimeArg,
-    /// Only these modes, separated by commas.
-    #[arg(long, env = "SWACT_MODE", value_delimiter = ',', value_name = "MODE,..")]
-    pub(super) mode: Option<Vec<Mode>>,
-    /// Another seed for destinations, modes and storms.
-    #[arg(long, env = "SWACT_SEED")]
-    pub(super) seed: Option<u64>,
-    /// Another routing table: a prefix list or an MRT TABLE_DUMP_V2 file.
-    #[arg(long, env = "SWACT_TABLE", value_name = "FILE")]
-    pub(super) table: Option<PathBuf>,
-    /// Where runs are kept.
-    #[arg(long, env = "SWACT_STORE", value_name = "DIR", default_value = "store")]
-    pub(super) store: PathBuf,
-    /// Say nothing while running.
-    #[arg(long, short, env = "SWACT_QUIET")]
-    pub(super) quiet: bool,
     #[command(flatten)]
-    pub(super) images: ImagesDir,
+    pub(super) bench: BenchArgs,
 }
 
 #[derive(Debug, Args)]

@@ -16,24 +16,29 @@ use std::path::Path;
 
 /// `swact run`: all files are checked before the first experiment begins.
 pub(super) async fn run(args: RunArgs, format: Format, colour: bool) -> Result<Exit, CliError> {
-    let overrides = Overrides { modes: args.mode, trials: args.trials, table: args.table, seed: args.seed };
+    let overrides =
+        Overrides { modes: args.bench.mode, trials: args.trials, table: args.bench.table, seed: args.bench.seed };
     let mut due = Vec::new();
     for path in &args.experiments {
         let mut experiment = Experiment::load(path)?;
         experiment.apply(&overrides)?;
-        let images = files::images(&args.images, experiment.topology.document.path())?;
+        let images = files::images(&args.bench.images, experiment.topology.document.path())?;
         files::check_images(&experiment, &images)?;
         labs::check_free(&experiment.topology.name)?;
         due.push((experiment, images));
     }
     let command: Vec<_> = std::env::args().collect();
-    let options =
-        RunOptions { runtime: args.runtime.into(), store: args.store, quiet: args.quiet, command: command.join(" ") };
+    let options = RunOptions {
+        runtime: args.bench.runtime.into(),
+        store: args.bench.store,
+        quiet: args.bench.quiet,
+        command: command.join(" "),
+    };
     let several = due.len() > 1;
     let (mut reports, mut worst) = (Vec::new(), Exit::Pass);
     for (experiment, images) in due {
         let outcome = run::run(&experiment, &images, &options).await?;
-        if !args.quiet {
+        if !args.bench.quiet {
             eprintln!("reports: {}", outcome.folder.display());
         }
         let exit = match (several, format) {

@@ -19,7 +19,7 @@ use measure::verdict::{Limits, Statistic};
 /// An experiment over and over. 0: as often as was asked and never a violation; 1: a violation; 3: nothing proven.
 pub(super) async fn soak(args: SoakArgs, format: Format) -> Result<Exit, CliError> {
     let mut experiment = Experiment::load(&args.experiment)?;
-    let overrides = Overrides { modes: args.mode, trials: None, table: args.table, seed: args.seed };
+    let overrides = Overrides { modes: args.bench.mode, trials: None, table: args.bench.table, seed: args.bench.seed };
     experiment.apply(&overrides)?;
     if experiment.method.is_empty() {
         let message = "an experiment without a method: nothing would be soaked";
@@ -35,7 +35,7 @@ pub(super) async fn soak(args: SoakArgs, format: Format) -> Result<Exit, CliErro
         let remedy = "give thresholds for the worst trial, or use 'swact run'";
         return Err(BadInput::new(args.experiment.display(), message, remedy).into());
     }
-    let images = files::images(&args.images, experiment.topology.document.path())?;
+    let images = files::images(&args.bench.images, experiment.topology.document.path())?;
     files::check_images(&experiment, &images)?;
     labs::check_free(&experiment.topology.name)?;
     let extent = match (args.trials, args.time) {
@@ -47,9 +47,9 @@ pub(super) async fn soak(args: SoakArgs, format: Format) -> Result<Exit, CliErro
     let command: Vec<_> = std::env::args().collect();
     let options = SoakOptions {
         run: RunOptions {
-            runtime: args.runtime.into(),
-            store: args.store,
-            quiet: args.quiet,
+            runtime: args.bench.runtime.into(),
+            store: args.bench.store,
+            quiet: args.bench.quiet,
             command: command.join(" "),
         },
         extent,
@@ -58,7 +58,7 @@ pub(super) async fn soak(args: SoakArgs, format: Format) -> Result<Exit, CliErro
     let soaked = soak::soak(&experiment, &images, &options).await?;
     let summary = &soaked.summary;
     output::print(format, &["Soak", &summary.title], summary.rows(), summary)?;
-    if !args.quiet {
+    if !args.bench.quiet {
         eprintln!("kept in {}", soaked.outcome.folder.display());
     }
     Ok(exit(summary, extent))

@@ -83,9 +83,9 @@ fn check_modes(
     if seen.is_empty() {
         return Err(document.wrong(modes.referenced, "no modes", "give at least 'modes: [sso]'"));
     }
-    if let Some((mode, lacking)) = modes.value.iter().find_map(|mode| Some((mode, topology.lacks(mode.value)?))) {
-        let message = format!("{} is a {}, which has no mode '{}'", lacking.name, lacking.platform.name, mode.value);
-        let remedy = format!("its modes are {}", lacking.platform.mode_names());
+    if let Some((mode, (message, remedy))) =
+        modes.value.iter().find_map(|mode| Some((mode, topology.lacks(mode.value)?)))
+    {
         return Err(document.wrong(mode.referenced, message, remedy));
     }
     Ok(modes.value.iter().map(|mode| mode.value).collect())
@@ -386,9 +386,8 @@ pub(crate) fn check_pairing(name: FaultName, target: &Target) -> Result<(), Stri
 
 pub(super) fn apply(experiment: &mut Experiment, overrides: &Overrides) -> Result<(), BadInput> {
     if let Some(modes) = &overrides.modes {
-        if let Some((mode, lacking)) = modes.iter().find_map(|mode| Some((mode, experiment.topology.lacks(*mode)?))) {
-            let message = format!("{} is a {}, which has no mode '{mode}'", lacking.name, lacking.platform.name);
-            return Err(BadInput::new("--mode", message, format!("its modes are {}", lacking.platform.mode_names())));
+        if let Some((message, remedy)) = modes.iter().find_map(|mode| experiment.topology.lacks(*mode)) {
+            return Err(BadInput::new("--mode", message, remedy));
         }
         experiment.modes.clone_from(modes);
         experiment.thresholds.retain(|mode, _| modes.contains(mode));

@@ -65,6 +65,7 @@ struct Known {
 async fn standing(dir: &Path) -> Result<Option<(LabPlan, Arc<dyn Runtime>)>, LabError> {
     let plan = match layout::read_plan(dir) {
         Err(LabError::NoLab(_)) => return Ok(None),
+        Ok(_) if layout::is_going(dir) => return Ok(None),
         other => other?,
     };
     let runtime = runtime::of_plan(&plan).await?;

@@ -23,6 +23,9 @@ pub enum LabError {
     /// The folder is there, and nothing runs.
     #[error("nothing of lab {0} runs: 'swact destroy {0}' removes what is left")]
     NotRunning(String),
+    /// Somebody takes it down, or was killed doing it.
+    #[error("lab {0} is being taken down: 'swact destroy {0}' ends that")]
+    Going(String),
     /// A card that the plan does not have.
     #[error("the lab has no card {0}")]
     NoCard(CardId),
@@ -64,4 +67,16 @@ pub enum LabError {
     /// The fabric could not do it.
     #[error(transparent)]
     Fabric(#[from] FabricError),
+}
+
+impl LabError {
+    /// Whether the user asked for what cannot be had, and can ask for something else.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Exists { .. } | Self::NoLab(_) | Self::Foreign(_) | Self::NotRunning(_) | Self::Going(_) => true,
+            Self::NoCard(_) | Self::Empty(_) => true,
+            Self::Runtime(error) => error.is_usage(),
+            Self::Start { .. } | Self::Silent(_) | Self::Answer { .. } | Self::File { .. } | Self::Fabric(_) => false,
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! plan.json        what was deployed; written first, removed last
+//! going            while the lab is taken down
 //! shelf.lock       held by the shelf while it lives
 //! logs/            one log a card, and the shelf's
 //! wires/           a folder for each wire, with the socket between its ports
@@ -28,6 +29,22 @@ use std::{
 pub const CONFIG_FILE: &str = "config.json";
 
 const PLAN_FILE: &str = "plan.json";
+const GOING_FILE: &str = "going";
+
+/// Marks the lab as one that is taken down: who is killed on the way leaves remains, and nobody takes them for a lab
+/// that runs. Without a plan there is nothing to mark.
+pub(super) fn condemn(dir: &Path) -> Result<(), LabError> {
+    if !dir.join(PLAN_FILE).is_file() {
+        return Ok(());
+    }
+    let mark = dir.join(GOING_FILE);
+    File::create(&mark).map(drop).map_err(wrong(&mark))
+}
+
+/// Whether the lab is being taken down, or somebody was killed who did it.
+pub(super) fn is_going(dir: &Path) -> bool {
+    dir.join(GOING_FILE).exists()
+}
 
 /// The file whose lock the shelf holds.
 pub(super) fn shelf_lock(dir: &Path) -> PathBuf {

@@ -26,6 +26,7 @@ pub(super) const STYLE: &str = "
 .plot text{fill:var(--ink)}.plot .soft{fill:var(--soft)}.plot .strong{font-weight:600}
 .plot .grid{stroke:var(--line);stroke-width:1}.plot .axis{stroke:var(--soft);stroke-width:1}
 .plot .dash{stroke:var(--soft);stroke-dasharray:4 3}.plot .fault{stroke:var(--alarm);stroke-width:1.5}
+.plot .band{fill:var(--alarm);stroke:none;opacity:.1}
 .plot text.fault{fill:var(--alarm);stroke:none}
 .plot .curve{fill:none;stroke-width:2;stroke-linejoin:round}.plot .area{stroke:none;fill-opacity:.35}
 .plot .dot{fill-opacity:.75}.plot .hollow{fill:none;stroke-width:1.5}

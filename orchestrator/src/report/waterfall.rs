@@ -90,6 +90,10 @@ fn plot(name: &str, label: &str, trial: &TrialRecord) -> Plot {
     plot.text("strong", (LEFT, 18.0), Anchor::Start, format!("{label}: {lost}"));
     axes(&mut plot, from, to, x);
     curve(&mut plot, trial, &loss, (from, to), x);
+    for (begin, end) in bands(trial) {
+        let title = format!("fault in force: {} ms to {} ms after it began", figure(begin * 1e3), figure(end * 1e3));
+        plot.rect("band", (x(begin), TOP), (x(end) - x(begin), BOTTOM - TOP), &title);
+    }
     if trial.fault_at_ns.is_some() {
         // The line leaves out the axis' labels.
         plot.line("fault", (x(0.0), TOP - 6.0), (x(0.0), BOTTOM));
@@ -98,6 +102,18 @@ fn plot(name: &str, label: &str, trial: &TrialRecord) -> Plot {
     }
     bars(&mut plot, trial, &rows, to, x);
     plot
+}
+
+/// Seconds after the fault between which something was broken: a line card dropped packets because it was told to, by its
+/// own clock; else, a card that was hit is not yet back.
+fn bands(trial: &TrialRecord) -> Vec<(f64, f64)> {
+    let Some(fault) = trial.fault_at_ns else { return Vec::new() };
+    if trial.known_outages.is_empty() {
+        let back = trial.spans.iter().find(|span| span.name == "standby back" && span.to_ms > 0.0);
+        return back.map(|span| (0.0, span.to_ms / 1e3)).into_iter().collect();
+    }
+    let after = |ns: u64| (ns as f64 - fault as f64) / 1e9;
+    trial.known_outages.iter().map(|known| (after(known.began_ns), after(known.ended_ns))).collect()
 }
 
 /// From a little before the fault until loss has ended and tables have converged; restoring redundancy may take
@@ -280,6 +296,21 @@ mod tests {
         ]));
         assert_eq!(names(&rows), ["detect", "take over", "adopt 1", "adopt 2", "reconcile 2", "converge"]);
         assert_eq!((rows[2].bars[0].0, rows[2].bars[0].1), (301.0, 303.0));
+    }
+
+    #[test]
+    fn a_band_shows_how_long_something_was_broken() {
+        assert!(bands(&trial(vec![span("pe1/B", "take over", 300.0, 301.0, None)])).is_empty(), "nobody knows");
+        let mut killed = trial(vec![
+            span("pe1/A", "standby back", -900.0, -800.0, None),
+            span("pe1/B", "standby back", 300.0, 500.0, None),
+        ]);
+        assert_eq!(bands(&killed), [(0.0, 0.5)]);
+        let known = |began_ns, ended_ns| measure::accuracy::KnownOutage { began_ns, ended_ns, ..Default::default() };
+        killed.known_outages = vec![known(7, 1_000_000_007), known(2_000_000_007, 3_000_000_007)];
+        assert_eq!(bands(&killed), [(0.0, 1.0), (2.0, 3.0)]);
+        killed.fault_at_ns = None;
+        assert!(bands(&killed).is_empty());
     }
 
     #[test]

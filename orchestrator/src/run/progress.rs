@@ -25,7 +25,7 @@ pub struct Live(JoinHandle<()>, ProgressBar);
 impl Drop for Live {
     fn drop(&mut self) {
         self.0.abort();
-        self.1.set_prefix("");
+        self.1.set_message("");
     }
 }
 
@@ -50,6 +50,7 @@ impl Progress {
             return Self::Lines;
         }
         let bar = ProgressBar::new(trials);
+        // What is being done comes first: a narrow terminal cuts the figures.
         if let Ok(style) = ProgressStyle::with_template("{spinner} [{pos}/{len}] {elapsed} {prefix}{wide_msg}") {
             bar.set_style(style);
         }
@@ -67,7 +68,7 @@ impl Progress {
                 if let Ok(Reply::Progress(now)) = lab.request(&tester, Request::Progress).await {
                     let at = Instant::now();
                     if let Some((then, earlier)) = &before {
-                        shown.set_prefix(load_line(earlier, &now, at - *then));
+                        shown.set_message(load_line(earlier, &now, at - *then));
                     }
                     before = Some((at, now));
                 }
@@ -82,7 +83,7 @@ impl Progress {
         match self {
             Self::Quiet => {}
             Self::Lines => eprintln!("  {what}"),
-            Self::Bar(bar) => bar.set_message(what.to_owned()),
+            Self::Bar(bar) => bar.set_prefix(what.to_owned()),
         }
     }
 
@@ -119,7 +120,7 @@ fn load_line(before: &TrafficProgress, now: &TrafficProgress, passed: Duration) 
     };
     let offered = rate(before.offered, now.offered);
     let delivered = rate(before.delivered, now.delivered);
-    format!("{offered} offered, {delivered} delivered, {} missing · ", now.offered.saturating_sub(now.delivered))
+    format!(" · {offered} offered, {delivered} delivered, {} missing", now.offered.saturating_sub(now.delivered))
 }
 
 #[cfg(test)]
@@ -131,7 +132,7 @@ mod tests {
         let before = TrafficProgress { offered: 1_000, delivered: 1_000, ..TrafficProgress::default() };
         let now = TrafficProgress { offered: 11_000, delivered: 9_000, ..TrafficProgress::default() };
         let line = load_line(&before, &now, Duration::from_millis(500));
-        assert_eq!(line, "20 kpps offered, 16 kpps delivered, 2000 missing · ");
-        assert!(load_line(&now, &before, Duration::ZERO).starts_with("0 pps offered"), "a restarted tester");
+        assert_eq!(line, " · 20 kpps offered, 16 kpps delivered, 2000 missing");
+        assert!(load_line(&now, &before, Duration::ZERO).starts_with(" · 0 pps offered"), "a restarted tester");
     }
 }

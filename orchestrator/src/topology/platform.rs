@@ -22,11 +22,13 @@ pub(super) fn profile(document: &Document, name: Option<&Spanned<String>>) -> Re
 
 /// Refuses a mode that the platform does not have.
 pub(super) fn supported(document: &Document, profile: &Profile, mode: &Spanned<Mode>) -> Result<(), BadInput> {
-    if mode.value.supported_by(profile) {
-        return Ok(());
-    }
-    let message = format!("a {} has no mode '{}'", profile.name, mode.value);
-    Err(document.wrong(mode.referenced, message, format!("its modes are {}", profile.mode_names())))
+    lacks(profile, mode.value).map_or(Ok(()), |(message, remedy)| Err(document.wrong(mode.referenced, message, remedy)))
+}
+
+/// That a platform does not have `mode`, and what it has.
+pub(super) fn lacks(profile: &Profile, mode: Mode) -> Option<(String, String)> {
+    let message = || format!("a {} has no mode '{mode}'", profile.name);
+    (!mode.supported_by(profile)).then(|| (message(), format!("its modes are {}", profile.mode_names())))
 }
 
 /// Whether times of the hardware are waited for; a platform without hardware has none.

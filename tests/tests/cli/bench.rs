@@ -1,6 +1,7 @@
 //! One test's bench: a folder of its own, the `swact` command in it, and what can be seen from outside.
 
 use cargo_metadata::MetadataCommand;
+use chassis_tests::ended::Ended;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -10,7 +11,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -29,36 +30,6 @@ const POLL: Duration = Duration::from_millis(20);
 pub(crate) struct Bench {
     dir: TempDir,
     _turn: MutexGuard<'static, ()>,
-}
-
-/// How a command ended.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
-
-impl From<Output> for Ended {
-    fn from(output: Output) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
-    }
-}
-
-impl Ended {
-    #[track_caller]
-    pub(crate) fn with(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn says(self, what: &str) -> Self {
-        let said = self.out.contains(what) || self.err.contains(what);
-        assert!(said, "nobody says '{what}'\nstdout:\n{}\nstderr:\n{}", self.out, self.err);
-        self
-    }
 }
 
 /// What an experiment of these tests varies.

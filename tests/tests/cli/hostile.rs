@@ -112,7 +112,7 @@ fn a_certificate_for_another_slot_is_refused_at_the_start() {
         bench.write("config.json", &config.to_string());
         let ended = Command::new(programs().join(program)).arg("--config").arg(bench.path("config.json")).output();
         let name = |card: &str| format!("{LAB}/{card}");
-        crate::bench::Ended::from(ended.unwrap()).with(2).says(&name(card)).says(&name(other));
+        chassis_tests::ended::Ended::from(ended.unwrap()).with(2).says(&name(card)).says(&name(other));
     }
 }
 

@@ -52,7 +52,7 @@ fn an_image_that_cannot_be_used_is_said_before_anything_starts() {
         command.args(known.get_args()).current_dir(known.get_current_dir().unwrap());
         command.envs(known.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.env("SWACT_IMAGES", lab.path("images"));
-        crate::lab::Ended::from(command.output().unwrap())
+        chassis_tests::ended::Ended::from(command.output().unwrap())
     };
     deploy().with(2).says("the engine has no image swact/").says(&format!(":{release}: 'swact images build'"));
     lab.assert_nothing_is_left();

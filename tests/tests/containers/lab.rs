@@ -5,12 +5,13 @@ use bollard::{
     models::ContainerInspectResponse,
     query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder},
 };
+use chassis_tests::ended::Ended;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -29,34 +30,6 @@ pub(crate) struct Lab {
     pub(crate) engine: Docker,
     pub(crate) executor: Runtime,
     _turn: MutexGuard<'static, ()>,
-}
-
-/// How a command ended.
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
-
-impl From<Output> for Ended {
-    fn from(output: Output) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
-    }
-}
-
-impl Ended {
-    #[track_caller]
-    pub(crate) fn with(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn says(self, what: &str) -> Self {
-        assert!(self.err.contains(what) || self.out.contains(what), "nobody says '{what}'\n{}\n{}", self.out, self.err);
-        self
-    }
 }
 
 /// Two RPs, two line cards with a wire each to a tester; `more` goes into the chassis.

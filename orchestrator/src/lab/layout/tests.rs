@@ -65,3 +65,17 @@ fn who_is_killed_while_claiming_or_removing_leaves_what_the_next_one_removes() {
     remove(&plan.dir).unwrap();
     assert!(!plan.dir.exists());
 }
+
+#[test]
+fn a_lab_that_goes_is_marked_until_it_is_gone() {
+    let root = tempfile::tempdir().unwrap();
+    let plan = plan(&root.path().join("edge"));
+    condemn(&plan.dir).unwrap();
+    assert!(!plan.dir.exists(), "nothing is made of nothing");
+    claim(&plan, true).unwrap();
+    assert!(!is_going(&plan.dir));
+    condemn(&plan.dir).unwrap();
+    assert!(is_going(&plan.dir));
+    claim(&plan, true).unwrap();
+    assert!(!is_going(&plan.dir), "the next one begins anew");
+}
