@@ -64,6 +64,23 @@ impl InjectError {
     }
 }
 
+/// A fault that was not done, or only in part.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Missed {
+    /// Why.
+    pub error: InjectError,
+    /// What may still come of it and could not be taken back yet: a card that stands still does what it was asked for
+    /// when it goes on. To be tried again then.
+    pub left: Option<Injected>,
+}
+
+impl From<InjectError> for Missed {
+    fn from(error: InjectError) -> Self {
+        Self { error, left: None }
+    }
+}
+
 /// A fault that was injected.
 #[derive(Debug)]
 pub struct Injected {
@@ -110,7 +127,7 @@ pub async fn active_rp(lab: &Lab, node: &str) -> Option<(CardId, RpStats)> {
 }
 
 /// Does `fault` to `target`.
-pub async fn inject(lab: &Lab, images: &Images, fault: &Fault, target: &Target) -> Result<Injected, InjectError> {
+pub async fn inject(lab: &Lab, images: &Images, fault: &Fault, target: &Target) -> Result<Injected, Missed> {
     let chassis = chassis_of(lab, target)?;
     let cards = resolve(lab, chassis, target, target.unit).await?;
     let peers = match target.peer {
@@ -121,10 +138,11 @@ pub async fn inject(lab: &Lab, images: &Images, fault: &Fault, target: &Target) 
     match strike(lab, images, fault, target, chassis, &mut injected).await {
         Ok(()) => Ok(injected),
         Err(error) => {
-            if let Err(left) = undo(lab, &mut injected).await {
-                tracing::warn!("taking back half a fault: {left}");
-            }
-            Err(error)
+            let left = undo(lab, &mut injected).await.err().map(|why| {
+                tracing::info!("taking back half a fault: {why}");
+                injected
+            });
+            Err(Missed { error, left })
         }
     }
 }
@@ -163,18 +181,17 @@ async fn strike(
             impair(lab, fault, target, injected).await?;
             if fault.name == FaultName::Heal && target.peer.is_none() {
                 for card in cards.iter().filter(|card| matches!(slot_of(card), Some(Slot::Lc(_)))) {
-                    drop_packets(lab, card, DropOrder::default()).await?;
+                    drop_packets(lab, card, DropOrder::default(), &mut Vec::new()).await?;
                 }
             }
         }
         FaultName::Drop => {
             injected.timed = fault.drop.for_ns > 0;
             for (index, card) in cards.iter().enumerate() {
-                let at = drop_packets(lab, card, fault.drop).await?;
+                let at = drop_packets(lab, card, fault.drop, &mut injected.undo).await?;
                 if index == 0 {
                     injected.at = at;
                 }
-                injected.undo.push(Undo::Ask(card.clone(), Request::Drop(DropOrder::default())));
             }
         }
         FaultName::SwapImage => {
@@ -231,12 +248,28 @@ async fn ask(
     injected: &mut Injected,
 ) -> Result<(), InjectError> {
     for card in &injected.cards {
-        if let Reply::Refused(why) = demand(lab, card, request.clone()).await? {
-            return Err(InjectError::Refused { card: card.clone(), what: fault.name.to_string(), why });
-        }
-        injected.undo.extend(back.clone().map(|back| Undo::Ask(card.clone(), back)));
+        order(lab, card, fault.name, (request.clone(), back.clone()), &mut injected.undo).await?;
     }
     Ok(())
+}
+
+/// Asks a card for something that it may refuse. What takes it back is noted also where no answer came in time: a card
+/// that stands still does it when it goes on.
+async fn order(
+    lab: &Lab,
+    card: &CardId,
+    what: FaultName,
+    (request, back): (Request, Option<Request>),
+    undo: &mut Vec<Undo>,
+) -> Result<Reply, InjectError> {
+    let answer = demand(lab, card, request).await;
+    if !matches!(answer, Ok(Reply::Refused(_))) {
+        undo.extend(back.map(|back| Undo::Ask(card.clone(), back)));
+    }
+    match answer? {
+        Reply::Refused(why) => Err(InjectError::Refused { card: card.clone(), what: what.to_string(), why }),
+        reply => Ok(reply),
+    }
 }
 
 /// One request to a card, answered in time or not at all.
@@ -344,12 +377,16 @@ async fn type_in(lab: &Lab, card: &CardId, lines: &[String]) -> Result<(), Injec
 }
 
 /// Tells a line card which packets to drop; when that began, by its own clock.
-async fn drop_packets(lab: &Lab, card: &CardId, order: DropOrder) -> Result<Instant, InjectError> {
-    let refused = |why| InjectError::Refused { card: card.clone(), what: FaultName::Drop.to_string(), why };
-    match demand(lab, card, Request::Drop(order)).await? {
+async fn drop_packets(
+    lab: &Lab,
+    card: &CardId,
+    packets: DropOrder,
+    undo: &mut Vec<Undo>,
+) -> Result<Instant, InjectError> {
+    let requests = (Request::Drop(packets), Some(Request::Drop(DropOrder::default())));
+    match order(lab, card, FaultName::Drop, requests, undo).await? {
         Reply::Started(at) => Ok(at),
-        Reply::Refused(why) => Err(refused(why)),
-        other => Err(refused(format!("it answered {other:?}"))),
+        other => Err(LabError::Answer { card: card.clone(), answer: format!("{other:?}") }.into()),
     }
 }
 
@@ -378,12 +415,8 @@ async fn impair(lab: &Lab, fault: &Fault, target: &Target, injected: &mut Inject
     for (from, to) in edges {
         let plane = plane_between(&from, &to, fault.plane).unwrap_or(fault.plane);
         let set = |impairment| Request::Impair { to: slot_of(&to), plane, impairment };
-        if let Reply::Refused(why) = demand(lab, &from, set(fault.impairment)).await? {
-            return Err(InjectError::Refused { card: from, what: fault.name.to_string(), why });
-        }
-        if fault.name.undone_by().is_some() {
-            injected.undo.push(Undo::Ask(from, set(Impairment::default())));
-        }
+        let back = fault.name.undone_by().map(|_| set(Impairment::default()));
+        order(lab, &from, fault.name, (set(fault.impairment), back), &mut injected.undo).await?;
     }
     Ok(())
 }

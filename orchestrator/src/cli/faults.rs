@@ -11,7 +11,7 @@ use crate::{
     experiment::{Step, check_fault, check_pairing, check_planes},
     fault::{Fault, FaultName, Storm, Target},
     images::Images,
-    inject::{self, InjectError, Injected},
+    inject::{self, Injected, Missed},
     lab::{Lab, LabError},
     lab_name,
     mode::Mode,
@@ -58,7 +58,7 @@ pub(super) async fn fault(args: FaultArgs, format: Format) -> Result<Exit, CliEr
     }
     let node = target.node.clone().or_else(|| lab.plan().chassis.first().map(|chassis| chassis.node.clone()));
     let active = inject::active_rp(&lab, node.as_deref().unwrap_or_default()).await.map(|(id, _)| id);
-    let mut injected = inject::inject(&lab, &images, &fault, &target).await?;
+    let mut injected = inject::inject(&lab, &images, &fault, &target).await.map_err(|missed| missed.error)?;
     let mut done = done(&fault, &target, Ok(&injected));
     done.expected = active.and_then(|active| {
         let rule = expectation::of(&fault, On::of(&injected.cards, &injected.peers, &active)?)?;
@@ -100,7 +100,7 @@ fn fault_of(args: FaultArgs) -> Fault {
     }
 }
 
-fn done(fault: &Fault, target: &Target, injected: Result<&Injected, &InjectError>) -> Done {
+fn done(fault: &Fault, target: &Target, injected: Result<&Injected, &Missed>) -> Done {
     Done {
         fault: fault.name,
         what: fault.to_string(),
@@ -172,7 +172,8 @@ async fn weather(
         let time = step.time.unwrap_or(Span(Duration::ZERO));
         eprintln!("{:>8.3} s  {} {}", zero.elapsed().as_secs_f64(), step.fault, step.target);
         said.push(done(&step.fault, &step.target, injected.as_ref()));
-        under_way.extend(injected.ok().map(|injected| (Instant::now() + time.0, injected)));
+        let injected = injected.map_or_else(|missed| missed.left, Some);
+        under_way.extend(injected.map(|injected| (Instant::now() + time.0, injected)));
     }
     let last = under_way.iter().map(|(at, _)| *at).max();
     if let Some(last) = last {

@@ -74,39 +74,32 @@ fn row(every: u32, injected_ms: f64, of: &[(&KnownOutage, Found)], seed: u64) ->
 /// The table; `None` when no outage was injected by measure.
 pub(super) fn table(rows: &[Accuracy]) -> Option<TableData> {
     let note = "A line card dropped by order, for a time on its own clock, and counted what it dropped; the finding \
-                uses neither. Loss-derived over all flows; timestamp-derived: shortest to longest flow, up to two \
-                resolutions above.";
-    let header = [
-        "injected",
-        "n",
-        "dropped",
-        "lost",
-        "loss-derived ms",
-        "worst error ms",
-        "timestamps ms",
-        "resolution",
-        "found",
-    ];
+                uses neither. Found: loss-derived, over all flows, the median; error: of the one that is farthest off. \
+                Timestamps: timestamp-derived, shortest to longest flow, up to two resolutions above.";
+    let header = ["injected", "n", "dropped", "lost", "found ms", "error ms", "timestamps ms", "within"];
     let mut table = TableData::new("Known outages, injected and found", note, &header);
     for row in rows {
         let share = if row.every == 1 { String::new() } else { format!("1 in {} for ", row.every) };
         let timestamps = match (row.timestamp_derived_ms.min, row.timestamp_derived_ms.max) {
-            (Some(min), Some(max)) => format!("{} to {}", figure(min), figure(max)),
+            (Some(min), Some(max)) => format!("{}–{}", figure(min), figure(max)),
             _ => maybe(None),
         };
         table.rows.push(vec![
-            format!("{share}{} ms", figure(row.injected_ms)),
+            format!("{share}{}", length(row.injected_ms)),
             row.n.to_string(),
             count(row.dropped),
             count(row.lost),
             maybe(row.loss_derived_ms.median),
             figure(row.worst_error_ms),
             timestamps,
-            figure(row.resolution_ms),
-            if row.within_resolution { "within".to_owned() } else { "outside".to_owned() },
+            format!("{} ms: {}", figure(row.resolution_ms), if row.within_resolution { "yes" } else { "no" }),
         ]);
     }
     (!table.rows.is_empty()).then_some(table)
+}
+
+fn length(ms: f64) -> String {
+    if ms < 1e3 { format!("{} ms", figure(ms)) } else { format!("{} s", figure(ms / 1e3)) }
 }
 
 #[cfg(test)]
@@ -120,7 +113,7 @@ mod tests {
         let row = row(10, 1000.0, &[(&known, found)], 1);
         assert_eq!((row.worst_error_ms, row.within_resolution), (0.0, true));
         let table = table(&[row]).unwrap();
-        assert_eq!(table.rows[0][0], "1 in 10 for 1,000 ms");
+        assert_eq!(table.rows[0][0], "1 in 10 for 1 s");
         assert_eq!(table.rows[0][6], "–");
     }
 
@@ -132,7 +125,7 @@ mod tests {
         let row = row(1, 10.0, &[(&known, found)], 1);
         assert!((row.worst_error_ms - 3.0).abs() < 1e-9 && !row.within_resolution);
         let table = table(&[row]).unwrap();
-        assert_eq!((table.rows[0][6].as_str(), table.rows[0][8].as_str()), ("11 to 13", "outside"));
+        assert_eq!((table.rows[0][6].as_str(), table.rows[0][7].as_str()), ("11–13", "1 ms: no"));
         assert!(super::table(&[]).is_none());
     }
 }

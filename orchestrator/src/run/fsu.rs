@@ -15,14 +15,12 @@ use crate::{
 };
 use fabric_proto::{
     id::{CardId, Slot, Unit},
+    platform::NATIVE,
     time::Instant as Clock,
 };
 use measure::trial::Fsu;
 use std::{path::Path, time::Duration};
 use tokio::time::Instant;
-
-/// The RF state that a standby of another release reaches.
-const COLD: &str = "STANDBY COLD";
 
 /// Upgrades the first chassis to the neighbouring release. The bench must be deployed again afterwards: its
 /// chassis runs another release than the topology says.
@@ -37,14 +35,16 @@ pub(super) async fn upgrade(bench: &mut Bench<'_>, mode: Mode, course: &mut Cour
     bench.progress.step(&format!("upgrade to {target}: staging on {}", crate::lab_name(&standby)));
     let begin = fabric::clock::now();
     renew(bench, &standby, &target, &manifest).await?;
-    cold(bench, &chassis.node, &standby, &target, at_most).await?;
+    let platform = bench.experiment.topology.chassis(&chassis.node).map_or(&NATIVE, |chassis| chassis.platform);
+    let mixed = mode.min(platform.mixed_images.into());
+    staged(bench, (&chassis.node, &standby), &target, mixed, at_most).await?;
     fsu.t1_ms = Some(ms_since(begin));
     course.fsu = Some(fsu);
 
     bench.progress.step(&format!("upgrade to {target}: switchover"));
     let fault = Fault::plain(FaultName::ForceSwitchover);
     let unit = Target { node: Some(chassis.node.clone()), unit: TargetUnit::ActiveRp, peer: None, one_way: false };
-    let injected = inject::inject(&bench.lab, bench.images, &fault, &unit).await?;
+    let injected = inject::inject(&bench.lab, bench.images, &fault, &unit).await.map_err(|missed| missed.error)?;
     let run = injected.at;
     course.fault_at = Some(run);
     converged(bench, &chassis.node, &standby, run, at_most).await?;
@@ -112,23 +112,19 @@ async fn release(bench: &Bench<'_>, card: &CardId) -> Option<String> {
     Some(bench.lab.stats(card).await?.release)
 }
 
-/// Waits until the standby stands cold on the new release, and the chassis operates in RPR.
-async fn cold(
+/// Waits until the standby is ready on the new release, in the mode that is left while the images differ.
+async fn staged(
     bench: &mut Bench<'_>,
-    node: &str,
-    standby: &CardId,
+    (node, standby): (&str, &CardId),
     target: &str,
+    mixed: Mode,
     at_most: Duration,
 ) -> Result<(), RunError> {
     let deadline = Instant::now() + at_most;
-    let wanted = format!("{} cold on release {target}", crate::lab_name(standby));
+    let wanted = format!("{} ready in {mixed} on release {target}", crate::lab_name(standby));
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        bench
-            .until(node, &wanted, left, |rp| {
-                rp.redundant && rp.operating == Mode::Rpr.name() && rp.peer_state.starts_with(COLD)
-            })
-            .await?;
+        bench.until(node, &wanted, left, |rp| rp.redundant && rp.operating == mixed.name()).await?;
         if release(bench, standby).await.as_deref() == Some(target) {
             return Ok(());
         }

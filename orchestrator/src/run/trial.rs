@@ -219,12 +219,15 @@ async fn method(bench: &mut Bench<'_>, index: u32, mode: Mode, course: &mut Cour
         let injected = match inject::inject(&bench.lab, bench.images, &step.fault, &step.target).await {
             Ok(injected) => injected,
             // In a storm a target may be gone already.
-            Err(error) if *stormy => {
-                tracing::info!(%error, "a fault of the storm missed");
+            Err(missed) => {
+                course.injected.extend(missed.left.map(|left| (None, left)));
+                if !stormy {
+                    return Err(missed.error.into());
+                }
+                tracing::info!(error = %missed.error, "a fault of the storm missed");
                 course.fault_at.get_or_insert(begun);
                 continue;
             }
-            Err(error) => return Err(error.into()),
         };
         bench.progress.step(&format!("{} {}", step.fault, step.target));
         if !step.fault.name.only_prepares() {

@@ -1,12 +1,27 @@
 //! What nobody but a card and its orchestrator may know.
 
 use crate::lab::Lab;
+use chassis_tests::ended::Ended;
 use futures_util::StreamExt;
-use std::{fs, path::Path, pin::pin};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    pin::pin,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+/// The active RP dies once.
+const KILL: &str = "title: a kill\ntopology: lab.chassis.yml\nmodes: [sso]\ntrials: 1\n\
+                    traffic: [{name: x, from: t1:p1, to: t1:p2, flows: 10, rate: 2kpps, frame-size: 128}]\n\
+                    steady-state: {for: 300ms, lost: 0}\nmethod: [{at: 0s, fault: kill, target: pe1/active-rp}]\n\
+                    observe: {until: redundant, at-most: 60s}\n";
 
 /// Every private key of the lab, line by line without its frame.
 fn secrets(folder: &Path, found: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).unwrap().flatten() {
+    // It may not be there yet, or no more.
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
             secrets(&path, found);
@@ -22,10 +37,10 @@ fn holds(haystack: &[u8], needle: &str) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
 }
 
-/// Goal: no key is in a log, a report, the engine's account of a container, or an image. Method: run an experiment with
-/// a fault, and look for every line of every key in all of these.
+/// Goal: no key is in a log, the engine's account of a container, what `swact inspect` shows, or an image. Method: deploy,
+/// kill a card, and look for every line of every key in all of these.
 #[test]
-fn no_secret_is_in_logs_reports_containers_or_images() {
+fn no_secret_is_in_logs_containers_or_images() {
     let lab = Lab::new("");
     lab.deploy().with(0);
     let mut keys = Vec::new();
@@ -73,4 +88,52 @@ fn no_secret_is_in_logs_reports_containers_or_images() {
     }
     lab.destroy().with(0);
     lab.assert_nothing_is_left();
+}
+
+/// Goal: no key is in anything that a run leaves behind. Method: take the keys while it runs, and look for every line of
+/// them in every file of its store.
+#[test]
+fn no_secret_is_in_a_report() {
+    let lab = Lab::new("");
+    fs::write(lab.path("kill.experiment.yml"), KILL).unwrap();
+    let mut run = lab.command(&["run", "--quiet", "kill.experiment.yml"]);
+    let mut run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut keys = Vec::new();
+    while run.try_wait().unwrap().is_none() {
+        let mut now = Vec::new();
+        secrets(&lab.folder(), &mut now);
+        if now.len() > keys.len() {
+            keys = now;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    let ended = Ended::from(run.wait_with_output().unwrap());
+    // A host that stood still makes a trial invalid, not secret.
+    assert!(matches!(ended.code, Some(0 | 3)), "{ended:?}");
+    assert!(keys.len() > 6, "five cards, the operator and the authority have keys");
+    let store = files(&lab.path("store"));
+    for name in ["report.json", "report.html", "events.ndjson", "evidence.json.gz", "A.log"] {
+        assert!(store.iter().any(|path| path.ends_with(name)), "a run leaves {name}: {store:?}");
+    }
+    for path in store {
+        let text = match path.extension() {
+            Some(gz) if gz == "gz" => Command::new("gzip").arg("-dc").arg(&path).output().unwrap().stdout,
+            _ => fs::read(&path).unwrap(),
+        };
+        assert!(!text.is_empty() || fs::metadata(&path).unwrap().len() == 0, "{} was not read", path.display());
+        assert!(!keys.iter().any(|key| holds(&text, key)), "{} holds a key", path.display());
+    }
+    lab.assert_nothing_is_left();
+}
+
+/// Every file below `folder`, once.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().flatten();
+    entries
+        .flat_map(|entry| match entry.file_type().unwrap() {
+            kind if kind.is_dir() => files(&entry.path()),
+            kind if kind.is_file() => vec![entry.path()],
+            _ => Vec::new(),
+        })
+        .collect()
 }
