@@ -13,7 +13,7 @@ use crate::{
 use fabric::{
     card::{
         Events,
-        process::{refused, resident_bytes},
+        process::{cpu_ns, refused, resident_bytes},
         telemetry::Telemetry,
     },
     control::{ControlEndpoint, Receiver, Sender},
@@ -248,6 +248,7 @@ impl Control {
                     lc: Some(lc),
                     memory_bytes: resident_bytes(),
                     refused: refused(),
+                    cpu_ns: cpu_ns(),
                 };
                 // An operator that has gone needs no answer.
                 let _ = answer.send(Box::new(stats));

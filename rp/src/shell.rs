@@ -453,6 +453,7 @@ impl Shell {
                     lc: self.relay.as_ref().map(Relay::stats),
                     memory_bytes: crate::process::resident_bytes(),
                     refused: fabric::card::process::refused(),
+                    cpu_ns: fabric::card::process::cpu_ns(),
                 }));
             }
             Ask::Impair { to, plane, impairment, answer } => {

@@ -9,6 +9,7 @@
 //! * [`deploy`]: what a card is told when it is started
 //! * [`platform`]: what sets router families apart
 //! * [`drops`]: every cause for which a packet may be dropped
+//! * [`lateness`]: how late heartbeats were
 //! * [`sabotage`]: deliberate faults, which the shipped programs do not contain
 
 pub mod cell;
@@ -19,6 +20,7 @@ pub mod drops;
 pub mod feed;
 pub mod fib;
 pub mod id;
+pub mod lateness;
 pub mod linecard;
 pub mod machine;
 pub mod operator;

@@ -14,6 +14,7 @@ use crate::{
     drops::DropCounts,
     fib::{Mac, Position},
     id::{Epoch, LcSlot, RpSlot, Slot},
+    lateness::Lateness,
     time::Instant,
 };
 use bytes::Bytes;
@@ -354,6 +355,9 @@ pub struct CardStats {
     /// or a handshake that never ended.
     #[serde(default)]
     pub refused: u64,
+    /// Processor time that the program has used since it was started, nanoseconds.
+    #[serde(default)]
+    pub cpu_ns: u64,
 }
 
 /// How redundancy stands on an RP.
@@ -383,6 +387,12 @@ pub struct RpStats {
     pub fib: (Position, u64),
     /// Switchovers since the chassis started.
     pub switchovers: u32,
+    /// How late its own heartbeats left, after they were due.
+    #[serde(default)]
+    pub heartbeats_sent: Lateness,
+    /// How late the peer's heartbeats were taken, beyond one interval after the one before.
+    #[serde(default)]
+    pub heartbeats_heard: Lateness,
 }
 
 /// How forwarding stands on a line card. Packet counters survive a reset of the card.

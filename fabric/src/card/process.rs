@@ -1,5 +1,6 @@
-//! A card's process: memory, and starting it anew.
+//! A card's process: memory, processor time, and starting it anew.
 
+use nix::time::{ClockId, clock_gettime};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{convert::Infallible, io, os::unix::process::CommandExt as _, process::Command};
 
@@ -29,6 +30,12 @@ pub fn inherited<L: DeserializeOwned + Default>() -> L {
 /// Peers that this process has refused, on any of its endpoints.
 pub fn refused() -> u64 {
     crate::plane::refused_in_process()
+}
+
+/// Processor time of all threads of this process since it was started, nanoseconds; 0 when the kernel does not say.
+pub fn cpu_ns() -> u64 {
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+        .map_or(0, |time| time.tv_sec().unsigned_abs() * 1_000_000_000 + time.tv_nsec().unsigned_abs())
 }
 
 /// Resident set of this process; 0 when the kernel does not say.

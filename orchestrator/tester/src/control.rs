@@ -8,7 +8,7 @@ use fabric::{
     FabricError,
     card::{
         Events,
-        process::{refused, resident_bytes},
+        process::{cpu_ns, refused, resident_bytes},
     },
     control::{Connection, ControlEndpoint, Receiver, Sender},
 };
@@ -110,6 +110,7 @@ fn stats(shared: &Shared) -> CardStats {
         release: env!("CARGO_PKG_VERSION").to_owned(),
         memory_bytes: resident_bytes(),
         refused: refused(),
+        cpu_ns: cpu_ns(),
         ..CardStats::default()
     }
 }

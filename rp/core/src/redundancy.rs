@@ -36,7 +36,7 @@ pub use config::{BootCause, Config};
 pub use contract::{Input, Output, Refusal, Request, TakeOver};
 pub use history::{HISTORY_MAX, History, HistoryEntry, SWITCHOVERS_MAX, What};
 pub use role::{Step, bring_up, operating_mode, valid_transition};
-pub use view::{Counters, View};
+pub use view::{Beats, Counters, View};
 
 use clients::Visit;
 use peer::Peer;
@@ -62,6 +62,7 @@ pub struct Rf {
     seq: u64,
     history: History,
     counters: Counters,
+    beats: Beats,
 }
 
 impl Rf {
@@ -92,6 +93,7 @@ impl Rf {
             seq: 0,
             history,
             counters: Counters::default(),
+            beats: Beats::default(),
         }
     }
 

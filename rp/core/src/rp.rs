@@ -238,6 +238,8 @@ impl Rp {
             line_cards: self.feed.confirmed(),
             fib: (self.fib.position(), self.fib.table().root_digest()),
             switchovers: view.switchover_count,
+            heartbeats_sent: view.beats.sent.clone(),
+            heartbeats_heard: view.beats.heard.clone(),
         }
     }
 

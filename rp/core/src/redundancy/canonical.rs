@@ -1,7 +1,7 @@
 //! For model checking: two units that will behave alike are made to look alike.
 
 use super::{
-    Counters, History, Rf, Role,
+    Beats, Counters, History, Rf, Role,
     role::{BringUp, Handover},
 };
 use fabric_proto::time::Instant;
@@ -15,6 +15,7 @@ impl Rf {
         let mut same = self.clone();
         same.history = History::default();
         same.counters = Counters::default();
+        same.beats = Beats::default();
         same.seq = 0;
         (same.shown_since, same.started, same.chassis_since) = (to, to, to);
         same.beat = moved(self.beat);

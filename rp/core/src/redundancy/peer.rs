@@ -71,6 +71,10 @@ impl Rf {
         }
         self.counters.heartbeats_received += 1;
         let restarted = known.is_some_and(|(boot, _)| boot != heartbeat.boot);
+        if let Some(peer) = self.peer.as_ref().filter(|_| !restarted) {
+            // Both sides have the interval of one topology.
+            self.beats.heard.record(now.since(peer.heard + self.config.heartbeat));
+        }
         self.raise(heartbeat.epoch, out);
         self.note_peer(now, heartbeat, restarted, out);
         match &self.role {

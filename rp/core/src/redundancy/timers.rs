@@ -52,6 +52,7 @@ impl Rf {
             Role::Active(_) => self.run_active_timers(now, out),
         }
         if self.beat <= now {
+            self.beats.sent.record(now.since(self.beat));
             self.beat_now(now, out);
         }
     }

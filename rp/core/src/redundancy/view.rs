@@ -3,6 +3,7 @@
 use super::{Client, History, Refusal, Rf, Role, role};
 use fabric_proto::{
     id::{Epoch, RpSlot},
+    lateness::Lateness,
     redundancy::{Heartbeat, Mode, RfState, SwitchoverReason},
     time::Instant,
 };
@@ -63,6 +64,17 @@ pub struct View<'a> {
     pub history: &'a History,
     /// Counters.
     pub counters: &'a Counters,
+    /// How late heartbeats were.
+    pub beats: &'a Beats,
+}
+
+/// How late heartbeats were, since the program started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beats {
+    /// Its own, after they were due.
+    pub sent: Lateness,
+    /// The peer's, beyond one interval after the one before. Those of a peer that was never heard before are none.
+    pub heard: Lateness,
 }
 
 /// What `show redundancy counters` counts, since the program started.
@@ -160,6 +172,7 @@ pub(super) fn of(rf: &Rf) -> View<'_> {
         release: &rf.config.release,
         history: &rf.history,
         counters: &rf.counters,
+        beats: &rf.beats,
     }
 }
 

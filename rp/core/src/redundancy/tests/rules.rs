@@ -297,3 +297,26 @@ fn a_broken_sync_restarts_the_standby_and_is_made_good() {
     world.assert_redundant();
     assert_eq!(world.rf(A).view().counters.sync_failures, 1);
 }
+
+#[test]
+fn late_heartbeats_are_counted_by_who_sent_and_by_who_heard_them_late() {
+    let mut world = World::redundant(3, Mode::Sso);
+    world.run(20 * HEARTBEAT);
+    let before = [A, B].map(|slot| world.rf(slot).view().beats.clone());
+    world.run(20 * HEARTBEAT);
+    let late = HEARTBEAT + HEARTBEAT / 2;
+    world.pause(A);
+    world.run(late);
+    world.resume(A);
+    world.run(20 * HEARTBEAT);
+    world.assert_redundant();
+    let [a, b] = [A, B].map(|slot| world.rf(slot).view().beats.clone());
+    let (sent, heard) = (a.sent.since(&before[0].sent), b.heard.since(&before[1].heard));
+    assert!(sent.count() >= 40 && heard.count() >= 40, "{} sent, {} heard", sent.count(), heard.count());
+    // One was late by up to the pause, and by half an interval at least; the others left when they were due.
+    let [sent_max, heard_max] = [sent.max().unwrap(), heard.max().unwrap()];
+    assert!(sent_max >= HEARTBEAT / 2 && sent_max <= 2 * late, "{sent_max:?}");
+    assert!(heard_max >= HEARTBEAT / 2 && heard_max <= 2 * late, "{heard_max:?}");
+    assert!(sent.quantile(0.9) < Some(HEARTBEAT / 10) && heard.quantile(0.9) < Some(HEARTBEAT / 2));
+    assert!(b.sent.since(&before[1].sent).max() < Some(HEARTBEAT / 10), "the other one kept its time");
+}
