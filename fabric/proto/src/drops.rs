@@ -60,6 +60,8 @@ causes! {
     NoSuchPort = "no_such_port",
     /// An experiment told this line card to drop it (`fault: drop`): a known outage.
     Injected = "injected",
+    /// Waited too long in a virtual output queue: the fabric did not take it.
+    VoqAged = "voq_aged",
 }
 
 impl fmt::Display for DropCause {

@@ -2,7 +2,7 @@
 
 use super::{
     fault::{Dropped, Dropping},
-    queue::{Framing, NotQueued, Queue},
+    queue::{Cell, Framing, NotQueued, Queue},
 };
 use arc_swap::ArcSwap;
 use fabric_proto::{
@@ -53,6 +53,8 @@ struct State {
     resetting: bool,
     /// A known outage, while one is injected.
     fault: Option<Dropping>,
+    /// When the batch in hand was read: packets of a batch came at one time.
+    now: Instant,
 }
 
 /// Where packets leave the data thread.
@@ -87,6 +89,7 @@ impl Card {
             ports: queues(Framing::Wire),
             resetting: false,
             fault: None,
+            now: Instant::default(),
         };
         Self { tables, state: RefCell::new(state) }
     }
@@ -107,6 +110,7 @@ impl Card {
             }
         };
         let mut state = self.state.borrow_mut();
+        state.now = fabric::clock::now();
         let count = batch.frames.len() as u64;
         state.counters.received += count;
         if state.resetting {
@@ -135,6 +139,7 @@ impl Card {
         let tables = self.tables.load();
         let ports = tables.ports();
         let mut state = self.state.borrow_mut();
+        state.now = fabric::clock::now();
         let mut rest = bytes;
         loop {
             let (port, frame) = match cell::split(rest) {
@@ -212,9 +217,11 @@ impl Card {
         self.queue(outlet).framing()
     }
 
-    /// Gives what is pending for `outlet` to its writer.
-    pub(crate) fn take(&self, outlet: Outlet, buffer: &mut Vec<u8>) -> bool {
-        self.queue(outlet).take(buffer)
+    /// Gives the oldest cell that is pending for `outlet` to its writer: whether there is one.
+    pub(crate) fn take(&self, outlet: Outlet, cell: &mut Cell) -> bool {
+        let (taken, aged) = self.queue(outlet).take(fabric::clock::now(), cell);
+        self.state.borrow_mut().counters.drops.add(DropCause::VoqAged, aged);
+        taken
     }
 
     /// `done` bytes of what the writer took went out; the rest is lost.
@@ -267,7 +274,7 @@ impl State {
     /// Takes out of a batch that was just read what an injected outage drops. Costs a branch when there is none.
     fn inject(&mut self, frames: &mut Vec<Range<usize>>) {
         let Some(fault) = &mut self.fault else { return };
-        if fault.in_force(fabric::clock::now()) {
+        if fault.in_force(self.now) {
             let before = frames.len();
             frames.retain(|_| !fault.takes_next());
             self.counters.drops.add(DropCause::Injected, (before - frames.len()) as u64);
@@ -278,8 +285,8 @@ impl State {
         match verdict {
             Verdict::Fabric { slot, port } if self.forwarding.passes_rp(false) => self.pass_rp(slot, port, frame),
             Verdict::Local { port } if self.forwarding.passes_rp(true) => self.pass_rp(self.own, port, frame),
-            Verdict::Fabric { slot, port } => match self.links[usize::from(slot)].push(slot, port, frame) {
-                Ok(()) => {}
+            Verdict::Fabric { slot, port } => match self.links[usize::from(slot)].push(self.now, slot, port, frame) {
+                Ok(aged) => self.counters.drops.add(DropCause::VoqAged, aged),
                 Err(NotQueued::Full) => self.counters.drop(DropCause::VoqFull),
                 Err(NotQueued::Closed) => self.counters.drop(DropCause::FabricDown),
             },
@@ -293,19 +300,20 @@ impl State {
     /// The packet goes by the active RP: where there is none, it goes nowhere.
     fn pass_rp(&mut self, slot: u8, port: u8, frame: &[u8]) {
         let pushed = match self.relay {
-            Some(rp) => self.relays[usize::from(rp)].push(slot, port, frame),
+            Some(rp) => self.relays[usize::from(rp)].push(self.now, slot, port, frame),
             None => Err(NotQueued::Closed),
         };
         match pushed {
-            Ok(()) => {}
+            Ok(aged) => self.counters.drops.add(DropCause::VoqAged, aged),
             Err(NotQueued::Full) => self.counters.drop(DropCause::VoqFull),
             Err(NotQueued::Closed) => self.counters.drop(DropCause::NoActiveRp),
         }
     }
 
     fn transmit(&mut self, port: u8, frame: &[u8]) {
-        match self.ports[usize::from(port)].push(self.own, port, frame) {
-            Ok(()) => {}
+        match self.ports[usize::from(port)].push(self.now, self.own, port, frame) {
+            // Packets for a port do not age: its wire pushes back for as long as its other end does not read.
+            Ok(_) => {}
             Err(NotQueued::Full) => self.counters.drop(DropCause::PortQueueFull),
             Err(NotQueued::Closed) => self.counters.drop(DropCause::PortDown),
         }

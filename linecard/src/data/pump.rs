@@ -1,6 +1,9 @@
 //! The writer of one queue.
 
-use super::card::{Card, Outlet};
+use super::{
+    card::{Card, Outlet},
+    queue::Cell,
+};
 use fabric::data::CellSender;
 use std::io;
 use tokio::net::unix::OwnedWriteHalf;
@@ -34,15 +37,16 @@ impl Sink for CellSender {
 /// finished, and the sink stands between two frames. An error says that the sink is gone.
 pub(crate) async fn pump(card: &Card, outlet: Outlet, sink: &mut impl Sink) -> io::Result<()> {
     let wake = card.wake(outlet);
-    let mut buffer = Vec::new();
+    let mut cell = Cell::default();
     loop {
-        if !card.take(outlet, &mut buffer) {
+        if !card.take(outlet, &mut cell) {
             if !card.is_open(outlet) {
                 return Ok(());
             }
             wake.notified().await;
             continue;
         }
+        let buffer = &cell.bytes;
         let (mut at, mut end) = (0, buffer.len());
         while at < end {
             tokio::select! {
@@ -50,17 +54,17 @@ pub(crate) async fn pump(card: &Card, outlet: Outlet, sink: &mut impl Sink) -> i
                 written = sink.write_some(&buffer[at..end]) => match written {
                     Ok(written) => at += written,
                     Err(error) => {
-                        card.settle(outlet, &buffer, at);
+                        card.settle(outlet, buffer, at);
                         return Err(error);
                     }
                 },
                 () = wake.notified() => {
                     if !card.is_open(outlet) {
-                        end = card.framing(outlet).boundary(&buffer, at).1;
+                        end = card.framing(outlet).boundary(buffer, at).1;
                     }
                 }
             }
         }
-        card.settle(outlet, &buffer, at);
+        card.settle(outlet, buffer, at);
     }
 }

@@ -1,12 +1,28 @@
-//! Packets that wait for one writer, as bytes in the form in which they leave.
+//! Packets that wait for one writer, in cells: buffers of many packets in the form in which they leave.
+//!
+//! A queue is bounded in bytes and, towards the fabric, in time. Both bounds count every packet that they refuse.
 
-use fabric_proto::{cell, wire};
-use std::rc::Rc;
+use fabric_proto::{cell, time::Instant, wire};
+use std::{collections::VecDeque, rc::Rc, time::Duration};
 use tokio::sync::Notify;
 
 /// Bytes that may wait for one egress line card or one port: a tenth of a second at the 400 Mbit/s
 /// of a lab port. More would only make late packets later.
 pub(crate) const QUEUE_MAX: usize = 4 << 20;
+
+/// How long a packet may wait for the fabric: longer than a card goes unscheduled on a busy host, shorter than
+/// anybody waits for an answer. What is older is worth less than what comes behind it.
+pub(crate) const WAIT_MAX: Duration = Duration::from_millis(500);
+
+/// Bytes of a full cell: some hundred packets a write, and a cell that was just filled is still in the cache when
+/// it is written.
+const CELL: usize = 64 << 10;
+
+/// Packets that came this much later than a cell's first one go into another, so that its age is theirs.
+const CELL_SPAN: Duration = Duration::from_millis(10);
+
+/// Empty buffers kept for the cells to come.
+const SPARE: usize = 8;
 
 /// How packets are laid out on their way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,17 +59,30 @@ impl Framing {
     }
 }
 
+/// Packets that leave together.
+#[derive(Debug, Default)]
+pub(crate) struct Cell {
+    /// Whole records.
+    pub(crate) bytes: Vec<u8>,
+    packets: u64,
+    /// When the first of them came.
+    since: Instant,
+}
+
 /// A bounded queue with one writer.
 #[derive(Debug)]
 pub(crate) struct Queue {
     framing: Framing,
     /// Whether there is a writer that packets can go to.
     open: bool,
-    pending: Vec<u8>,
+    /// Oldest first; only the last one grows.
+    pending: VecDeque<Cell>,
+    pending_bytes: usize,
     pending_packets: u64,
     /// With the writer: taken, and not yet accounted for.
     flying: usize,
     flying_packets: u64,
+    spare: Vec<Vec<u8>>,
     wake: Rc<Notify>,
 }
 
@@ -71,10 +100,12 @@ impl Queue {
         Self {
             framing,
             open: false,
-            pending: Vec::new(),
+            pending: VecDeque::new(),
+            pending_bytes: 0,
             pending_packets: 0,
             flying: 0,
             flying_packets: 0,
+            spare: Vec::new(),
             wake: Rc::default(),
         }
     }
@@ -105,39 +136,89 @@ impl Queue {
     /// Takes no more packets; returns how many of the pending were thrown away.
     pub(crate) fn close(&mut self) -> u64 {
         self.open = false;
-        self.pending = Vec::new();
+        self.pending = VecDeque::new();
+        self.spare = Vec::new();
+        self.pending_bytes = 0;
         self.wake.notify_one();
         std::mem::take(&mut self.pending_packets)
     }
 
-    /// Appends a packet; `slot` and `port` are the egress that its record names, as far as its framing does.
-    pub(crate) fn push(&mut self, slot: u8, port: u8, frame: &[u8]) -> Result<(), NotQueued> {
+    /// Appends a packet that came at `now`; `slot` and `port` are the egress that its record names, as far as its framing
+    /// does. Returns how many packets before it have waited for too long and gave way.
+    pub(crate) fn push(&mut self, now: Instant, slot: u8, port: u8, frame: &[u8]) -> Result<u64, NotQueued> {
         if !self.open {
             return Err(NotQueued::Closed);
         }
-        if self.pending.len() + self.flying + self.framing.header() + frame.len() > QUEUE_MAX {
+        let length = self.framing.header() + frame.len();
+        let mut aged = 0;
+        let grows = |cell: &Cell| cell.bytes.len() + length <= CELL && now.since(cell.since) < CELL_SPAN;
+        if !self.pending.back().is_some_and(grows) {
+            aged = self.expire(now);
+            self.begin_cell(now);
+        }
+        if self.pending_bytes + self.flying + length > QUEUE_MAX {
             return Err(NotQueued::Full);
         }
-        if self.pending.is_empty() {
+        let Some(cell) = self.pending.back_mut() else { return Err(NotQueued::Full) };
+        match self.framing {
+            Framing::Cells => cell::push(&mut cell.bytes, port, frame),
+            Framing::Relay => cell::push_relay(&mut cell.bytes, slot, port, frame),
+            Framing::Wire => wire::push(&mut cell.bytes, frame),
+        }
+        cell.packets += 1;
+        self.pending_bytes += length;
+        self.pending_packets += 1;
+        if self.pending_packets == 1 {
             self.wake.notify_one();
         }
-        match self.framing {
-            Framing::Cells => cell::push(&mut self.pending, port, frame),
-            Framing::Relay => cell::push_relay(&mut self.pending, slot, port, frame),
-            Framing::Wire => wire::push(&mut self.pending, frame),
-        }
-        self.pending_packets += 1;
-        Ok(())
+        Ok(aged)
     }
 
-    /// Gives everything pending to the writer, in exchange for its empty `buffer`. False when there is nothing.
-    pub(crate) fn take(&mut self, buffer: &mut Vec<u8>) -> bool {
+    /// An empty last cell stays the last one: it is stamped anew.
+    fn begin_cell(&mut self, now: Instant) {
+        match self.pending.back_mut().filter(|cell| cell.bytes.is_empty()) {
+            Some(cell) => cell.since = now,
+            None => {
+                let bytes = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CELL));
+                self.pending.push_back(Cell { bytes, packets: 0, since: now });
+            }
+        }
+    }
+
+    /// Throws away what has waited for longer than [`WAIT_MAX`], where packets do not wait for a port: how many.
+    fn expire(&mut self, now: Instant) -> u64 {
+        let mut aged = 0;
+        while self.framing != Framing::Wire
+            && let Some(cell) = self.pending.pop_front_if(|cell| now.since(cell.since) > WAIT_MAX)
+        {
+            aged += cell.packets;
+            self.pending_packets -= cell.packets;
+            self.pending_bytes -= cell.bytes.len();
+            self.keep(cell.bytes);
+        }
+        aged
+    }
+
+    fn keep(&mut self, mut bytes: Vec<u8>) {
+        if self.spare.len() < SPARE && bytes.capacity() > 0 {
+            bytes.clear();
+            self.spare.push(bytes);
+        }
+    }
+
+    /// Gives the oldest cell to the writer, in exchange for the one that it is done with: whether there was one, and
+    /// how many packets have waited for too long and gave way.
+    pub(crate) fn take(&mut self, now: Instant, cell: &mut Cell) -> (bool, u64) {
         debug_assert!(self.flying_packets == 0, "the writer has settled what it took before");
-        buffer.clear();
-        std::mem::swap(buffer, &mut self.pending);
-        self.flying = buffer.len();
-        self.flying_packets = std::mem::take(&mut self.pending_packets);
-        !buffer.is_empty()
+        let aged = self.expire(now);
+        self.keep(std::mem::take(&mut cell.bytes));
+        let Some(next) = self.pending.pop_front_if(|cell| cell.packets > 0) else { return (false, aged) };
+        *cell = next;
+        self.flying = cell.bytes.len();
+        self.flying_packets = cell.packets;
+        self.pending_bytes -= self.flying;
+        self.pending_packets -= self.flying_packets;
+        (true, aged)
     }
 
     /// Accounts for what the writer took: `(sent, lost)` when `done` bytes of `buffer` went out.
@@ -154,64 +235,4 @@ impl Queue {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn filled(framing: Framing) -> (Queue, Vec<u8>) {
-        let mut queue = Queue::new(framing);
-        assert_eq!(queue.push(2, 1, &[0; 20]), Err(NotQueued::Closed));
-        queue.open();
-        for length in [20, 30, 40] {
-            queue.push(2, 1, &vec![7; length]).unwrap();
-        }
-        assert_eq!(queue.packets(), 3);
-        let mut buffer = Vec::new();
-        assert!(queue.take(&mut buffer));
-        assert_eq!(queue.packets(), 3, "what the writer holds is still here");
-        (queue, buffer)
-    }
-
-    #[test]
-    fn a_writer_that_stops_stops_between_frames() {
-        for (framing, header) in [(Framing::Cells, 3), (Framing::Relay, 4), (Framing::Wire, 2)] {
-            let (_, buffer) = filled(framing);
-            let ends = [20 + header, 50 + 2 * header, 90 + 3 * header];
-            assert_eq!(framing.boundary(&buffer, 0), (0, 0));
-            assert_eq!(framing.boundary(&buffer, 1), (0, ends[0]));
-            assert_eq!(framing.boundary(&buffer, ends[0]), (1, ends[0]));
-            assert_eq!(framing.boundary(&buffer, ends[0] + 1), (1, ends[1]));
-            assert_eq!(framing.boundary(&buffer, ends[2]), (3, ends[2]));
-        }
-    }
-
-    #[test]
-    fn every_packet_is_settled_once() {
-        let (mut queue, buffer) = filled(Framing::Wire);
-        queue.push(2, 1, &[1; 14]).unwrap();
-        assert_eq!(queue.settle(&buffer, 23), (1, 2));
-        assert_eq!(queue.packets(), 1);
-        assert_eq!(queue.close(), 1);
-        assert_eq!(queue.packets(), 0);
-        let (mut queue, buffer) = filled(Framing::Cells);
-        assert_eq!(queue.settle(&buffer, buffer.len()), (3, 0));
-        let (mut queue, _) = filled(Framing::Cells);
-        assert_eq!((queue.abandon(), queue.packets()), (3, 0));
-    }
-
-    #[test]
-    fn the_bound_counts_what_the_writer_holds() {
-        let mut queue = Queue::new(Framing::Wire);
-        queue.open();
-        let frame = vec![0; 9000];
-        let mut pushed = 0;
-        while queue.push(2, 1, &frame).is_ok() {
-            pushed += 1;
-        }
-        assert_eq!(pushed, QUEUE_MAX / 9002);
-        let mut buffer = Vec::new();
-        queue.take(&mut buffer);
-        assert_eq!(queue.push(2, 1, &frame), Err(NotQueued::Full));
-        queue.settle(&buffer, buffer.len());
-        assert_eq!(queue.push(2, 1, &frame), Ok(()));
-    }
-}
+mod tests;

@@ -14,7 +14,12 @@ use fabric_proto::{
     operator::{CardStats, Event, EventKind, LcStats, Reply, Request},
     wire,
 };
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use std::{
+    cell::Cell,
     future::Future,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -46,7 +51,7 @@ pub(crate) fn frame(destination: [u8; 4], ttl: u8, number: u32) -> Vec<u8> {
     record
 }
 
-/// Chassis `lab/pe1` with line cards 1 and 2. Each has a port 1: card 1 listens on its wire, card 2 dials.
+/// Chassis `lab/pe1` with line cards 1 and 2, or 1 to 3. Each has a port 1: card 1 listens on its wire, the others dial.
 pub(crate) struct Chassis {
     dir: TempDir,
     cards: Vec<Child>,
@@ -54,6 +59,8 @@ pub(crate) struct Chassis {
     operator: ControlEndpoint,
     stranger: ControlEndpoint,
     addresses: Vec<CardAddress>,
+    /// Packets that card 1 has sent to cards that are warm already.
+    to_others: Cell<u64>,
 }
 
 impl Drop for Chassis {
@@ -66,8 +73,13 @@ impl Drop for Chassis {
 }
 
 impl Chassis {
-    /// Starts the cards on loopback addresses of this test's own.
+    /// Starts two cards on loopback addresses of this test's own.
     pub(crate) fn start(test: u8) -> Self {
+        Self::with_cards(test, 2)
+    }
+
+    /// Starts so many cards, up to three.
+    pub(crate) fn with_cards(test: u8, cards: u8) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::new("lab").unwrap();
         authority.save(dir.path()).unwrap();
@@ -80,7 +92,7 @@ impl Chassis {
             data: Some(address(slot, 7001)),
             legacy: false,
         };
-        let addresses = vec![slot(1), slot(2)];
+        let addresses: Vec<_> = (1..=cards).map(slot).collect();
         std::fs::write(dir.path().join("manifest.yml"), MANIFEST).unwrap();
         let endpoint = |id: &str, unit| {
             let id: CardId = id.parse().unwrap();
@@ -90,10 +102,10 @@ impl Chassis {
             )
             .unwrap()
         };
-        let (rp, operator) = (endpoint("lab/pe1/A", 3), endpoint("lab/-/operator", 4));
-        let stranger = endpoint("lab/pe2/A", 5);
+        let (rp, operator) = (endpoint("lab/pe1/A", 4), endpoint("lab/-/operator", 5));
+        let stranger = endpoint("lab/pe2/A", 6);
         let cards = addresses.iter().map(|card| spawn(&authority, dir.path(), card, &addresses)).collect();
-        Self { dir, cards, rp, operator, stranger, addresses }
+        Self { dir, cards, rp, operator, stranger, addresses, to_others: Cell::new(0) }
     }
 
     pub(crate) fn wire(&self, slot: u8) -> PathBuf {
@@ -126,6 +138,13 @@ impl Chassis {
         one.adopt(epoch, Adoption::Flush).await;
         two.adopt(epoch, Adoption::Flush).await;
         (one, two)
+    }
+
+    /// Stops a card's program, or lets it go on.
+    pub(crate) fn pause(&self, slot: u8, pause: bool) {
+        let card = &self.cards[usize::from(slot) - 1];
+        let signal = if pause { Signal::SIGSTOP } else { Signal::SIGCONT };
+        kill(Pid::from_raw(card.id() as i32), signal).unwrap();
     }
 
     pub(crate) async fn ask(&self, slot: u8, request: &Request) -> Reply {
@@ -207,9 +226,15 @@ impl Chassis {
 
     /// Sends until the first packet comes through: link, carrier and table are up.
     pub(crate) async fn warm_up(&self, ingress: &mut Wire, egress: &mut Wire) {
+        self.warm_up_card(ingress, egress, 2).await;
+    }
+
+    /// The same for the way to the card in `slot`.
+    pub(crate) async fn warm_up_card(&self, ingress: &mut Wire, egress: &mut Wire, slot: u8) {
+        let net = if slot == 3 { 4 } else { slot };
         let warming = async {
             loop {
-                ingress.send(&frame([10, 2, 0, 1], 64, u32::MAX)).await;
+                ingress.send(&frame([10, net, 0, 1], 64, u32::MAX)).await;
                 if tokio::time::timeout(Duration::from_millis(20), egress.recv()).await.is_ok() {
                     return;
                 }
@@ -217,7 +242,11 @@ impl Chassis {
         };
         soon(warming).await;
         let one = self.settled(1).await;
-        let sent = self.until(2, |two| two.from_fabric == one.to_fabric && two.queued == 0).await.sent;
+        let before = self.to_others.get();
+        let all = |card: &LcStats| card.from_fabric == one.to_fabric - before && card.queued == 0;
+        let card = self.until(slot, all).await;
+        self.to_others.set(before + card.from_fabric);
+        let sent = card.sent;
         while egress.received < sent {
             soon(egress.recv()).await;
         }
@@ -310,20 +339,22 @@ impl Session {
         self.say(&Self::port(false)).await;
     }
 
-    /// 10.2.0.0/16 leaves by 2/1, 10.3.0.0/16 is discarded, 10.9.0.0/16 leaves by a port that does not exist.
+    /// 10.2.0.0/16 leaves by 2/1, 10.3.0.0/16 is discarded, 10.4.0.0/16 leaves by 3/1, 10.9.0.0/16 by a port that does
+    /// not exist.
     pub(crate) async fn forward_everything(&mut self) {
         self.say(&Self::port(true)).await;
-        let path = |port| FibPath::Port {
-            port: PortId { slot: LcSlot(2), port },
+        let path = |slot, port| FibPath::Port {
+            port: PortId { slot: LcSlot(slot), port },
             next_hop: [192, 0, 2, 9].into(),
             dst_mac: NEIGHBOUR,
             src_mac: EGRESS_MAC,
         };
         let mut batch = BatchBuilder::default();
-        batch.paths(1, PathList::new(vec![path(1)]));
+        batch.paths(1, PathList::new(vec![path(2, 1)]));
         batch.paths(2, PathList::new(vec![FibPath::Discard]));
-        batch.paths(3, PathList::new(vec![path(9)]));
-        for (prefix, list) in [("10.2.0.0/16", 1), ("10.3.0.0/16", 2), ("10.9.0.0/16", 3)] {
+        batch.paths(3, PathList::new(vec![path(2, 9)]));
+        batch.paths(4, PathList::new(vec![path(3, 1)]));
+        for (prefix, list) in [("10.2.0.0/16", 1), ("10.3.0.0/16", 2), ("10.4.0.0/16", 4), ("10.9.0.0/16", 3)] {
             batch.route((prefix.parse::<Prefix>().unwrap(), Some(list)));
         }
         self.number += 1;

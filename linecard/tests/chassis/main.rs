@@ -204,3 +204,79 @@ fn bad_configurations_are_the_users_fault() {
         assert!(String::from_utf8_lossy(&output.stderr).contains("card.json"));
     }
 }
+
+/// Sends `packets` to each of cards 2 and 3 in turns; what goes to card 3 must arrive whole and in order meanwhile.
+async fn load_both(ingress: &mut Wire, third: &mut Wire, packets: u32) {
+    const BATCH: u32 = 100;
+    for first in (0..packets).step_by(BATCH as usize) {
+        let numbers = first..first + BATCH;
+        let both = numbers.clone().flat_map(|n| [frame([10, 2, 0, 1], 64, n), frame([10, 4, 0, 1], 64, n)].concat());
+        ingress.send(&both.collect::<Vec<_>>()).await;
+        for number in numbers {
+            let got = soon(third.recv()).await.expect("the wire of the other card stays up").number;
+            assert_eq!(got, number, "nothing of the other card's traffic is lost or overtaken");
+        }
+    }
+}
+
+/// Three cards: 2 and 3 are the egress of half of the traffic each.
+async fn three_cards(test: u8) -> (Chassis, [bench::Session; 3], Wire, Wire, Wire) {
+    let chassis = Chassis::with_cards(test, 3);
+    let (mut one, mut two) = chassis.adopt(EPOCH_A).await;
+    let mut three = chassis.session(3).await;
+    three.adopt(EPOCH_A, Adoption::Flush).await;
+    for session in [&mut one, &mut two, &mut three] {
+        session.forward_everything().await;
+    }
+    let mut ingress = Wire::dial(&chassis.wire(1)).await;
+    let (mut second, mut third) =
+        tokio::join!(async { Wire::accept(&chassis.wire(2)).await }, async { Wire::accept(&chassis.wire(3)).await });
+    chassis.warm_up(&mut ingress, &mut second).await;
+    chassis.warm_up_card(&mut ingress, &mut third, 3).await;
+    (chassis, [one, two, three], ingress, second, third)
+}
+
+/// More than a queue, a connection and the sockets hold of packets of a hundred bytes.
+const OVERLOAD: u32 = 120_000;
+
+#[tokio::test]
+async fn a_card_that_stands_still_costs_nobody_elses_packets() {
+    let (chassis, _sessions, mut ingress, mut second, mut third) = three_cards(6).await;
+    let before = chassis.settled(1).await;
+    chassis.pause(2, true);
+    load_both(&mut ingress, &mut third, OVERLOAD).await;
+    let stats = chassis.stats(1).await.lc.unwrap();
+    let dropped = |cause| stats.drops.get(cause) - before.drops.get(cause);
+    let lost = dropped(DropCause::VoqFull) + dropped(DropCause::VoqAged);
+    assert!(lost > 0, "its virtual output queue is bounded");
+    assert_eq!(stats.drops.total() - before.drops.total(), lost, "and the only one that drops: {:?}", stats.drops);
+    chassis.pause(2, false);
+    let reading = async { while second.recv().await.is_some() {} };
+    let settled = async {
+        let first = chassis.settled(1).await;
+        chassis.until(2, |two| two.queued == 0 && two.sent == two.from_fabric).await;
+        assert_eq!(first.received, first.to_fabric + first.drops.total(), "every packet is sent or counted");
+    };
+    tokio::select! {
+        () = settled => {}
+        () = reading => panic!("the wire stays up"),
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_nobody_reads_drops_at_the_port() {
+    let (chassis, _sessions, mut ingress, _second, mut third) = three_cards(7).await;
+    let before = [chassis.settled(1).await, chassis.settled(2).await];
+    let mut second = before[1].clone();
+    // A part at a time, so that the fabric never has to hold more than one: the port does not empty in between.
+    for part in 1..=6 {
+        load_both(&mut ingress, &mut third, OVERLOAD / 6).await;
+        let sent = u64::from(part * (OVERLOAD / 6));
+        second = chassis.until(2, |two| two.from_fabric - before[1].from_fabric == sent).await;
+    }
+    let first = chassis.settled(1).await;
+    assert_eq!(first.drops, before[0].drops, "the ingress card drops nothing: the fabric has room");
+    let lost = second.drops.total() - before[1].drops.total();
+    assert!(lost > 0 && second.drops.get(DropCause::PortQueueFull) == lost, "{:?}", second.drops);
+    assert_eq!(second.from_fabric, second.sent + second.queued + second.drops.total());
+}
