@@ -6,7 +6,7 @@ use crate::{
     histogram::Sketch,
     loss::{self, LossPeriod},
     pace::Generator,
-    recorder::{FlowRecorder, Misdelivery},
+    recorder::{FlowRecorder, Misdelivery, Recorder},
     schedule::Schedule,
 };
 use serde::{Deserialize, Serialize};
@@ -203,12 +203,16 @@ impl Outage {
 }
 
 /// The evidence of each flow, when the first `offered` packets of the schedule were offered.
-pub(crate) fn flows(schedule: &Schedule, flows: &[FlowRecorder], offered: u64) -> Vec<FlowEvidence> {
+pub(crate) fn flows(recorder: &Recorder, offered: u64) -> Vec<FlowEvidence> {
+    let schedule = recorder.schedule();
     let mut listed_left = PERIODS_LISTED_IN_ALL_MAX;
     let evidence = |(number, flow): (usize, &FlowRecorder)| {
         let number = number as u32;
         let offered = schedule.offered_to(number, offered);
-        let mut periods = loss::periods(schedule, number, offered, |sequence| flow.arrival_us(sequence));
+        let arrival = |sequence| recorder.arrival_us(schedule.packet(number, sequence));
+        // A flow of which everything arrived has no loss to look for.
+        let complete = flow.delivered() == offered;
+        let mut periods = if complete { Vec::new() } else { loss::periods(schedule, number, offered, arrival) };
         let lost: u32 = periods.iter().map(|period| period.length).sum();
         let longest = periods.iter().max_by_key(|period| period.length).cloned();
         let evidence = FlowEvidence {
@@ -228,11 +232,12 @@ pub(crate) fn flows(schedule: &Schedule, flows: &[FlowRecorder], offered: u64) -
         listed_left -= periods.len();
         FlowEvidence { periods, ..evidence }
     };
-    flows.iter().enumerate().map(evidence).collect()
+    recorder.flows().iter().enumerate().map(evidence).collect()
 }
 
 /// Offered and lost packets by intended time.
-pub(crate) fn loss_over_time(schedule: &Schedule, flows: &[FlowRecorder], offered: u64) -> Vec<LossBin> {
+pub(crate) fn loss_over_time(recorder: &Recorder, offered: u64) -> Vec<LossBin> {
+    let schedule = recorder.schedule();
     let Some(last) = offered.checked_sub(1) else { return Vec::new() };
     let bins = schedule.offset(last) / BIN_NS + 1;
     let due = |bin: u64| schedule.due(schedule.start + bin * BIN_NS - 1).min(offered);
@@ -245,14 +250,8 @@ pub(crate) fn loss_over_time(schedule: &Schedule, flows: &[FlowRecorder], offere
             LossBin { offered: in_bin as u32, lost: 0 }
         })
         .collect();
-    for (number, flow) in flows.iter().enumerate() {
-        let number = number as u32;
-        for sequence in 0..schedule.offered_to(number, offered) {
-            if flow.arrival_us(sequence).is_none() {
-                let offset = schedule.offset(schedule.packet(number, sequence));
-                over_time[(offset / BIN_NS) as usize].lost += 1;
-            }
-        }
+    for packet in (0..offered).filter(|packet| recorder.arrival_us(*packet).is_none()) {
+        over_time[(schedule.offset(packet) / BIN_NS) as usize].lost += 1;
     }
     over_time
 }

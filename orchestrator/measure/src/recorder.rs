@@ -1,7 +1,9 @@
 //! What arrived, by flow and sequence: the receiver's side of the evidence.
 //!
 //! Each packet's first arrival is kept (four bytes a packet), so every question about loss is answered
-//! after the trial from what really happened, and a late packet takes back its loss by itself.
+//! after the trial from what really happened, and a late packet takes back its loss by itself. Arrivals are kept
+//! in the order of the schedule: packets arrive much as they were sent, so that a hundred thousand flows are
+//! written to as one.
 
 use crate::{
     evidence::{self, TrafficEvidence},
@@ -14,8 +16,8 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
-/// Arrivals are kept in blocks of this many packets: small, since a flow may be slow and flows many.
-const BLOCK: usize = 256;
+/// Arrivals are kept in blocks of this many packets: 64 KiB, made when the first packet of one arrives.
+const BLOCK: usize = 16 << 10;
 /// A packet that arrives this long after its intended time counts as late as well.
 const LATE_NS: u64 = 1_000_000_000;
 
@@ -54,10 +56,13 @@ pub enum Arrival {
     Refused(Misdelivery),
 }
 
-/// Arrivals of one flow.
+/// First arrivals of a trial's packets, by their number in the schedule: microseconds after the start, plus one; 0: none.
+#[derive(Clone, Debug, Default)]
+struct Arrivals(Vec<Option<Box<[u32]>>>);
+
+/// What is counted of one flow.
 #[derive(Clone, Debug, Default)]
 pub struct FlowRecorder {
-    blocks: Vec<Option<Box<[u32; BLOCK]>>>,
     next_expected: u32,
     delivered: u32,
     duplicated: u32,
@@ -71,6 +76,7 @@ pub struct FlowRecorder {
 pub struct Recorder {
     schedule: Schedule,
     trial: u16,
+    arrivals: Arrivals,
     flows: Vec<FlowRecorder>,
     /// Sequences from here on are never offered: bounds the memory.
     sequence_end: u32,
@@ -78,27 +84,31 @@ pub struct Recorder {
     latency: Histogram<u64>,
 }
 
-impl FlowRecorder {
-    /// Microseconds after the start at which `sequence` first arrived.
-    pub fn arrival_us(&self, sequence: u32) -> Option<u32> {
-        let (block, at) = place(sequence);
-        let kept = *self.blocks.get(block)?.as_ref()?.get(at)?;
+impl Arrivals {
+    fn at(&self, packet: u64) -> Option<u32> {
+        let (block, at) = place(packet);
+        let kept = *self.0.get(block)?.as_ref()?.get(at)?;
         kept.checked_sub(1)
     }
 
-    /// Takes an arrival `at_us` microseconds after the start.
-    pub fn arrived(&mut self, sequence: u32, at_us: u32) -> Arrival {
-        let (block, at) = place(sequence);
-        if block >= self.blocks.len() {
-            self.blocks.resize_with(block + 1, || None);
+    fn slot(&mut self, packet: u64) -> &mut u32 {
+        let (block, at) = place(packet);
+        if block >= self.0.len() {
+            self.0.resize(block + 1, None);
         }
-        let slot = &mut self.blocks[block].get_or_insert_with(|| Box::new([0; BLOCK]))[at];
-        if *slot != 0 {
+        &mut self.0[block].get_or_insert_with(|| vec![0; BLOCK].into_boxed_slice())[at]
+    }
+}
+
+impl FlowRecorder {
+    /// Takes an arrival of `sequence` `at_us` microseconds after the start; `kept` is where it is kept.
+    fn arrived(&mut self, sequence: u32, at_us: u32, kept: &mut u32) -> Arrival {
+        if *kept != 0 {
             self.duplicated += 1;
             return Arrival::Duplicate;
         }
         // Zero means not arrived, so times are kept plus one.
-        *slot = at_us.saturating_add(1);
+        *kept = at_us.saturating_add(1);
         self.delivered += 1;
         if sequence < self.next_expected {
             self.reordered += 1;
@@ -145,6 +155,7 @@ impl Recorder {
             sequence_end: schedule.offered_to(0, packets),
             schedule,
             trial,
+            arrivals: Arrivals::default(),
             flows,
             misdelivered: BTreeMap::new(),
             latency: histogram::empty(),
@@ -152,7 +163,7 @@ impl Recorder {
     }
 
     /// Takes a packet that arrived where and as it should, at `now` on the tester's clock.
-    /// Allocates only when a flow begins its next block of packets.
+    /// Allocates only when the trial comes to its next block of packets.
     pub fn arrived(&mut self, packet: &Signature, now: u64) -> Arrival {
         if packet.trial != self.trial {
             return self.refuse(Misdelivery::Foreign);
@@ -164,7 +175,8 @@ impl Recorder {
             return self.refuse(Misdelivery::Impossible);
         };
         let at = now.saturating_sub(self.schedule.start);
-        let arrival = flow.arrived(packet.sequence, u32::try_from(at / 1000).unwrap_or(u32::MAX));
+        let kept = self.arrivals.slot(self.schedule.packet(packet.flow, packet.sequence));
+        let arrival = flow.arrived(packet.sequence, u32::try_from(at / 1000).unwrap_or(u32::MAX), kept);
         if !matches!(arrival, Arrival::Duplicate) {
             let latency = at.saturating_sub(packet.intended);
             self.latency.saturating_record(latency);
@@ -196,6 +208,11 @@ impl Recorder {
         &self.flows
     }
 
+    /// Microseconds after the start at which packet number `packet` of the schedule first arrived.
+    pub fn arrival_us(&self, packet: u64) -> Option<u32> {
+        self.arrivals.at(packet)
+    }
+
     /// The evidence, when the first `offered` packets of the schedule were offered. Packets that
     /// found no carrier at their port are part of `offered` and given in `port_down`.
     pub fn finish(&self, offered: u64, port_down: u64, frame_size: u16, generator: Generator) -> TrafficEvidence {
@@ -206,8 +223,8 @@ impl Recorder {
             port_down,
             generator,
             misdelivered: self.misdelivered.clone(),
-            flows: evidence::flows(&self.schedule, &self.flows, offered),
-            loss_over_time: evidence::loss_over_time(&self.schedule, &self.flows, offered),
+            flows: evidence::flows(self, offered),
+            loss_over_time: evidence::loss_over_time(self, offered),
             latency_ns: Sketch::coarse(&self.latency),
         }
     }
@@ -218,8 +235,8 @@ impl Recorder {
     }
 }
 
-fn place(sequence: u32) -> (usize, usize) {
-    (sequence as usize / BLOCK, sequence as usize % BLOCK)
+fn place(packet: u64) -> (usize, usize) {
+    (packet as usize / BLOCK, packet as usize % BLOCK)
 }
 
 #[cfg(test)]
