@@ -13,6 +13,7 @@ mod output;
 mod runs;
 mod sessions;
 mod soak;
+mod throughput;
 
 use crate::{document::BadInput, inject::InjectError, lab::LabError, report::ColourChoice, run::RunError};
 use args::{ChaosCommand, Cli, Command, ImagesCommand};
@@ -147,6 +148,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Analyze(args) => runs::analyze(&args, format, colour),
         Command::Run(args) => in_runtime(runs::run(args, format, colour)),
         Command::Soak(args) => in_runtime(soak::soak(args, format)),
+        Command::Throughput(args) => in_runtime(throughput::throughput(args, format, colour)),
         Command::Deploy(args) => in_runtime(labs::deploy(args, format)),
         Command::Destroy(args) => in_runtime(labs::destroy(args)),
         Command::Inspect(args) => in_runtime(labs::inspect(args, format)),

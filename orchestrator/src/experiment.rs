@@ -13,8 +13,9 @@ use crate::{
     expectation::Expected,
     fault::{Fault, Target},
     mode::Mode,
+    throughput::Stored,
     topology::Topology,
-    units::{PacketRate, Span},
+    units::{PacketRate, Rate, Share, Span},
 };
 use measure::verdict::Limits;
 use std::{
@@ -75,8 +76,8 @@ pub struct Traffic {
     pub to: u8,
     /// Flows; each has a destination of its own out of the table.
     pub flows: u32,
-    /// Over all its flows.
-    pub rate: PacketRate,
+    /// Over all its flows. A share must be settled before the experiment can be run.
+    pub rate: Rate,
     /// Ethernet frame length with FCS.
     pub frame_size: u16,
 }
@@ -141,6 +142,24 @@ impl Experiment {
     /// Reads and checks an experiment and its topology.
     pub fn load(path: &Path) -> Result<Self, BadInput> {
         check::check(Document::read(path, "experiment")?)
+    }
+
+    /// Checks an experiment that was read already, or written by a program.
+    pub fn from_document(document: Document) -> Result<Self, BadInput> {
+        check::check(document)
+    }
+
+    /// Puts rates in place of shares of the zero-loss rate, out of what `swact throughput` left in `store`.
+    pub fn settle_rates(&mut self, store: &Path) -> Result<(), BadInput> {
+        for traffic in &mut self.traffic {
+            let Rate::OfZeroLoss(Share(share)) = traffic.rate else { continue };
+            let topology = &self.topology;
+            let known =
+                Stored::zero_loss(store, &topology.name, topology.document.path(), traffic.frame_size)?.zero_loss_pps;
+            traffic.rate = Rate::Absolute(PacketRate(share * known));
+        }
+        check::check_even(&self.traffic)
+            .map_err(|message| BadInput::new(self.document.path().display(), message, check::EVEN))
     }
 
     /// Applies what the command line says.

@@ -6,6 +6,7 @@
 //! * [`lab`]: a lab that runs
 //! * [`fault`] and [`inject`]: the names of faults and targets, and what they do
 //! * [`run`]: the run engine
+//! * [`throughput`]: RFC 2544, and the rates that it stores
 //! * [`cli`]: the `swact` command
 
 pub mod chaos;
@@ -25,6 +26,7 @@ pub mod run;
 pub mod runtime;
 pub mod storm;
 pub mod telemetry;
+pub mod throughput;
 pub mod topology;
 pub mod units;
 

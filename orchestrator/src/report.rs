@@ -31,6 +31,12 @@ pub use store::{RunDirectory, StoreError, write_atomically};
 pub use summary::{Cell, Comparison, FsuStats, NoiseFloor, OutageStats, Packets, Report, SwitchoverStats};
 pub use terminal::{ColourChoice, terminal};
 
+pub(crate) use {
+    format::{bytes, count, figure},
+    tables::TableData,
+    terminal::draw as draw_table,
+};
+
 use measure::{TrialRecord, verdict::Limits};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path};

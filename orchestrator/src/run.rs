@@ -4,6 +4,7 @@
 //! * `order`: which trial when; pure
 //! * `traffic`: destinations out of the table
 //! * `bench`: the lab, brought into a mode and waited for
+//! * `load`: a load without a fault
 //! * `trial`, `fsu`: one trial; `phases`, `counters`: what its events and counters say
 //! * `observed`: spans and known outages of a trial
 //! * `timeline`, `journal`, `store`, `progress`: what is kept and shown
@@ -15,6 +16,7 @@ pub mod bench;
 pub mod counters;
 mod fsu;
 pub mod journal;
+pub mod load;
 mod observed;
 pub mod order;
 pub mod phases;
@@ -299,7 +301,7 @@ fn summary(record: &TrialRecord, what: &str) -> String {
 }
 
 /// The cards' logs are kept even when the run failed: then most of all.
-async fn keep_logs(dir: &Path, folder: &Path) {
+pub(crate) async fn keep_logs(dir: &Path, folder: &Path) {
     if let Err(error) = crate::lab::collect_logs(dir).await {
         tracing::warn!(%error, "collecting logs");
     }

@@ -13,6 +13,21 @@ pub struct Span(pub Duration);
 #[serde(try_from = "String", into = "String")]
 pub struct PacketRate(pub f64);
 
+/// A load: packets a second, or a share of the rate that the chassis forwards without loss (`80%`).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Rate {
+    /// Packets a second.
+    Absolute(PacketRate),
+    /// Of the zero-loss rate that `swact throughput` stored.
+    OfZeroLoss(Share),
+}
+
+/// A share: a number and `%`.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Share(pub f64);
+
 /// An amount of memory: a number and `KiB`, `MiB` or `GiB`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -58,6 +73,28 @@ impl FromStr for PacketRate {
     }
 }
 
+impl FromStr for Share {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let what = "a share (a number and its sign: 80%)";
+        let share = scaled(text, &[("%", 0.01)], what)?;
+        if share > 0.0 { Ok(Self(share)) } else { Err(UnitError { text: text.to_owned(), what }) }
+    }
+}
+
+impl FromStr for Rate {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let what = "a rate (a number and its unit: 500pps, 100kpps, 1Mpps, or 80% of the zero-loss rate)";
+        let wrong = |_| UnitError { text: text.to_owned(), what };
+        if text.trim_end().ends_with('%') {
+            text.parse().map(Self::OfZeroLoss).map_err(wrong)
+        } else {
+            text.parse().map(Self::Absolute).map_err(wrong)
+        }
+    }
+}
+
 impl FromStr for Bytes {
     type Err = UnitError;
     fn from_str(text: &str) -> Result<Self, UnitError> {
@@ -90,6 +127,22 @@ impl fmt::Display for Span {
     }
 }
 
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // To a thousandth of a percent, so that a share read prints as it was written.
+        write!(f, "{}%", (self.0 * 1e5).round() / 1e3)
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absolute(rate) => rate.fmt(f),
+            Self::OfZeroLoss(share) => share.fmt(f),
+        }
+    }
+}
+
 impl fmt::Display for PacketRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
@@ -115,7 +168,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(Span, PacketRate, Bytes);
+as_text!(Span, PacketRate, Share, Rate, Bytes);
 
 #[cfg(test)]
 mod tests {
@@ -128,6 +181,10 @@ mod tests {
         }
         for text in ["500pps", "100kpps", "1.5Mpps"] {
             assert_eq!(text.parse::<PacketRate>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
+        }
+        for text in ["80%", "0.5%", "110%", "33.3%"] {
+            assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
         }
         for text in ["512MiB", "2GiB", "1.5KiB", "1536MiB"] {
             assert_eq!(text.parse::<Bytes>().unwrap().to_string(), text);
@@ -139,8 +196,9 @@ mod tests {
         for text in ["300", "", "ms", "-1s", "1.2.3s", "5 parsecs"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
-        for text in ["0pps", "100", "100 Kpps", "fast"] {
+        for text in ["0pps", "100", "100 Kpps", "fast", "0%", "%", "-5%"] {
             assert!(text.parse::<PacketRate>().is_err(), "{text}");
+            assert!(text.parse::<Rate>().is_err(), "{text}");
         }
     }
 }

@@ -118,3 +118,41 @@ fn completions_know_the_verbs() {
     let script = stdout(&mut swact(&["completion", "bash"]));
     assert!(script.contains("validate") && !script.contains("shelf DIR"), "no verb is missing");
 }
+
+#[test]
+fn a_throughput_search_that_cannot_be_held_is_refused_before_anything_is_deployed() {
+    for (args, wanted) in [
+        (&["--frame-size", "128,63"][..], "a frame of 63 bytes is not possible"),
+        (&["--frame-size", "128,128"], "or there twice"),
+        (&["--time", "1h"], "a trial of 60m is not possible"),
+        (&["--resolution", "90%"], "a search cannot end at 90%"),
+        (&["--max-rate", "30Mpps"], "a rate of 30Mpps cannot be reached"),
+        (&["--from", "t1:p1"], "1 ports send and 0 receive"),
+        (&["--from", "t1:p1", "--to", "t1:p9"], "tester t1 has no port p9"),
+        (&["--flows", "200000"], "200000 flows are not possible"),
+    ] {
+        let all: Vec<_> = ["throughput", "topologies/edge/small.chassis.yml"].iter().chain(args).copied().collect();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (code, text) = refused(swact(&all).env("SWACT_STORE", folder.path()));
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+}
+
+#[test]
+fn a_share_of_a_rate_that_nobody_measured_names_the_command_that_does() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let topology = std::fs::read_to_string(root().join("topologies/edge/small.chassis.yml")).expect("the small lab");
+    std::fs::write(folder.path().join("small.chassis.yml"), topology).expect("written");
+    let path = folder.path().join("share.experiment.yml");
+    let text = "title: At 80 %\ntopology: small.chassis.yml\nmodes: [sso]\ntrials: 1\n\
+                observe: {until: redundant, at-most: 60s}\ntraffic:\n  \
+                - {name: a, from: t1:p1, to: t1:p2, flows: 10, rate: 80%, frame-size: 128}\n";
+    std::fs::write(&path, text).expect("written");
+    let path = path.to_str().expect("UTF-8");
+    let (code, text) = refused(swact(&["run", path]).env("SWACT_STORE", folder.path()));
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("measure it: swact throughput") && text.contains("--frame-size 128"), "{text}");
+    let checked = stdout(&mut swact(&["validate", path, "--images", "images"]));
+    assert!(checked.contains("10 flows at 80%"), "a share is valid before it is known: {checked}");
+}

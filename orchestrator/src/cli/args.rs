@@ -1,6 +1,13 @@
 //! What can be written after `swact`. Every flag is also `SWACT_<FLAG>`.
 
-use crate::{fault::FaultName, fault::Target, lab::RuntimeKind, mode::Mode, report::ColourChoice, units::Span};
+use crate::{
+    fault::FaultName,
+    fault::Target,
+    lab::RuntimeKind,
+    mode::Mode,
+    report::ColourChoice,
+    units::{PacketRate, Share, Span},
+};
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
@@ -48,6 +55,8 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Run an experiment a thousand times, or for hours, and stop at the first violated expectation.
     Soak(SoakArgs),
+    /// Measure what a topology forwards without loss (RFC 2544): throughput, latency, frame loss rate.
+    Throughput(ThroughputArgs),
     /// Bring a lab up and leave it running; bring one that runs to what its topology says now.
     Deploy(DeployArgs),
     /// Take a lab down and leave nothing behind.
@@ -179,6 +188,56 @@ pub(super) struct SoakArgs {
     pub(super) first: u32,
     #[command(flatten)]
     pub(super) bench: BenchArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ThroughputArgs {
+    /// The topology (<lab>.chassis.yml).
+    pub(super) topology: PathBuf,
+    /// Ethernet frame lengths with FCS, separated by commas [default: RFC 2544 §9.1: 64 to 1518]
+    #[arg(long, env = "SWACT_FRAME_SIZE", value_name = "BYTES,..", value_delimiter = ',')]
+    pub(super) frame_size: Vec<u16>,
+    /// Length of each trial; RFC 2544 §24 asks for 60s in the end.
+    #[arg(long, env = "SWACT_TIME", value_name = "TIME", default_value = "2s")]
+    pub(super) time: Span,
+    /// Flows from each port, each to a destination of its own out of the table.
+    #[arg(long, env = "SWACT_FLOWS", value_name = "N", default_value_t = 1000)]
+    pub(super) flows: u32,
+    /// The search ends when the rate is known to this share.
+    #[arg(long, env = "SWACT_RESOLUTION", value_name = "SHARE", default_value = "2%")]
+    pub(super) resolution: Share,
+    /// Tester port that sends; give it once a pair [default: the first two on different line cards]
+    #[arg(long, value_name = "PORT")]
+    pub(super) from: Vec<String>,
+    /// Tester port that receives; give it once a pair.
+    #[arg(long, value_name = "PORT")]
+    pub(super) to: Vec<String>,
+    /// The search begins with this rate.
+    #[arg(long, env = "SWACT_FIRST_RATE", value_name = "RATE", default_value = "500kpps")]
+    pub(super) first_rate: PacketRate,
+    /// No rate beyond this one is offered.
+    #[arg(long, env = "SWACT_MAX_RATE", value_name = "RATE", default_value = "20Mpps")]
+    pub(super) max_rate: PacketRate,
+    /// The search alone, without latency and frame loss rate.
+    #[arg(long, env = "SWACT_SEARCH_ONLY")]
+    pub(super) search_only: bool,
+    /// Another seed for destinations.
+    #[arg(long, env = "SWACT_SEED", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Another routing table: a prefix list or an MRT TABLE_DUMP_V2 file.
+    #[arg(long, env = "SWACT_TABLE", value_name = "FILE")]
+    pub(super) table: Option<PathBuf>,
+    /// Where cards run.
+    #[arg(long, env = "SWACT_RUNTIME", value_enum, default_value_t = RuntimeArg::Auto)]
+    pub(super) runtime: RuntimeArg,
+    /// Where runs, and zero-loss rates, are kept.
+    #[arg(long, env = "SWACT_STORE", value_name = "DIR", default_value = "store")]
+    pub(super) store: PathBuf,
+    /// Say nothing while running.
+    #[arg(long, short, env = "SWACT_QUIET")]
+    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) images: ImagesDir,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ use crate::{
     run::traffic,
     runtime::docker::Engine,
     topology::{TableSource, Topology},
+    units::{PacketRate, Rate},
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -85,17 +86,30 @@ fn validate_experiment(file: &Path, args: &ValidateArgs) -> Result<Checked, BadI
     let images = images(&args.images, experiment.topology.document.path())?;
     check_images(&experiment, &images)?;
     // Draws the destinations as a run would: a table that is cut off, or too small, is found here.
-    let load = traffic::build(&experiment)?.spec;
+    let load = traffic::draw(&experiment)?.spec;
     let modes: Vec<_> = experiment.modes.iter().map(Mode::to_string).collect();
     let summary = format!(
-        "{} × {} trials, {} flows at {} pps, {} programs",
+        "{} × {} trials, {} flows at {}, {} programs",
         modes.join(" "),
         experiment.trials,
         load.flows.len(),
-        load.rate_pps,
+        rates(&experiment),
         plan.cards.len()
     );
     Ok(Checked { file: file.to_owned(), kind: "experiment", name: experiment.title, summary })
+}
+
+/// What all entries offer together: a sum, or each by itself where a share of the zero-loss rate is among them.
+fn rates(experiment: &Experiment) -> String {
+    let absolute = |rate| match rate {
+        Rate::Absolute(PacketRate(rate)) => Some(rate),
+        Rate::OfZeroLoss(_) => None,
+    };
+    let rates = || experiment.traffic.iter().map(|traffic| traffic.rate);
+    match rates().map(absolute).sum::<Option<f64>>() {
+        Some(sum) => format!("{sum} pps"),
+        None => rates().map(|rate| rate.to_string()).collect::<Vec<_>>().join(" + "),
+    }
 }
 
 /// Plans the lab without building it: releases exist, socket paths fit.

@@ -22,6 +22,7 @@ pub(super) async fn run(args: RunArgs, format: Format, colour: bool) -> Result<E
     for path in &args.experiments {
         let mut experiment = Experiment::load(path)?;
         experiment.apply(&overrides)?;
+        experiment.settle_rates(&args.bench.store)?;
         let images = files::images(&args.bench.images, experiment.topology.document.path())?;
         files::check_images(&experiment, &images)?;
         labs::check_free(&experiment.topology.name)?;

@@ -21,6 +21,7 @@ pub(super) async fn soak(args: SoakArgs, format: Format) -> Result<Exit, CliErro
     let mut experiment = Experiment::load(&args.experiment)?;
     let overrides = Overrides { modes: args.bench.mode, trials: None, table: args.bench.table, seed: args.bench.seed };
     experiment.apply(&overrides)?;
+    experiment.settle_rates(&args.bench.store)?;
     if experiment.method.is_empty() {
         let message = "an experiment without a method: nothing would be soaked";
         return Err(BadInput::new(args.experiment.display(), message, "add a fault to 'method'").into());

@@ -10,7 +10,7 @@ use crate::{
     mode::Mode,
     storm::FAULTS_MAX,
     topology::{LinkEnd, NodePort, TableSource, Topology},
-    units::Span,
+    units::{PacketRate, Rate, Share, Span},
 };
 use fabric_proto::operator::{DropOrder, Impairment, PlaneSet};
 use serde_saphyr::Spanned;
@@ -110,21 +110,36 @@ fn check_traffic(
             let message = "all traffic of an experiment uses one tester and one frame size";
             return Err(document.wrong(entry.from.referenced, message, "make it agree with the first entry"));
         }
-        // Packets go round robin over all flows, so every flow has the same share of the rate.
-        let per_flow = |traffic: &Traffic| traffic.rate.0 / f64::from(traffic.flows);
-        if let Some(first) = traffic.first()
-            && (per_flow(first) - per_flow(&checked)).abs() > 1e-6 * per_flow(first)
-        {
-            let message =
-                format!("{} over {} flows is another rate a flow than the first entry's", checked.rate, checked.flows);
-            return Err(document.wrong(entry.rate.referenced, message, "give every entry the same rate a flow"));
-        }
         traffic.push(checked);
+        check_even(&traffic).map_err(|message| document.wrong(entry.rate.referenced, message, EVEN))?;
     }
     if traffic.is_empty() {
         return Err(document.wrong(entries.referenced, "no traffic: nothing could be measured", "add an entry"));
     }
     Ok(traffic)
+}
+
+/// What to do about traffic that [`check_even`] refuses.
+pub(super) const EVEN: &str = "give every entry the same rate a flow";
+
+/// Packets go round robin over all flows, so every flow has the same share of the rate. What a share of the zero-loss rate
+/// comes to is known only when it is settled.
+pub(super) fn check_even(traffic: &[Traffic]) -> Result<(), String> {
+    let per_flow = |traffic: &Traffic| match traffic.rate {
+        Rate::Absolute(PacketRate(rate)) => (false, rate / f64::from(traffic.flows)),
+        Rate::OfZeroLoss(Share(share)) => (true, share / f64::from(traffic.flows)),
+    };
+    let Some((is_share, first)) = traffic.first().map(per_flow) else { return Ok(()) };
+    let differs = |other: &&Traffic| {
+        let (other_is_share, other) = per_flow(other);
+        is_share == other_is_share && (first - other).abs() > 1e-6 * first
+    };
+    match traffic.iter().find(differs) {
+        None => Ok(()),
+        Some(other) => {
+            Err(format!("{} over {} flows is another rate a flow than the first entry's", other.rate, other.flows))
+        }
+    }
 }
 
 fn check_entry(document: &Document, topology: &Topology, entry: &Entry) -> Result<Traffic, BadInput> {
@@ -138,7 +153,7 @@ fn check_entry(document: &Document, topology: &Topology, entry: &Entry) -> Resul
         let message = format!("{} flows are not possible", entry.flows.value);
         return Err(document.wrong(entry.flows.referenced, message, format!("give 1 to {FLOWS_MAX}")));
     }
-    if entry.rate.value.0 > RATE_MAX {
+    if matches!(entry.rate.value, Rate::Absolute(PacketRate(rate)) if rate > RATE_MAX) {
         let message = format!("a rate of {} cannot be reached", entry.rate.value);
         return Err(document.wrong(entry.rate.referenced, message, "give 20Mpps or less"));
     }

@@ -5,7 +5,7 @@ use crate::{
     expectation::Expected,
     fault::{FaultName, Target},
     mode::Mode,
-    units::{PacketRate, Span},
+    units::{Rate, Span},
 };
 use fabric_proto::operator::{CrashPoint, PlaneSet};
 use measure::verdict::Limits;
@@ -40,7 +40,7 @@ pub(super) struct Entry {
     pub(super) from: Spanned<String>,
     pub(super) to: Spanned<String>,
     pub(super) flows: Spanned<u32>,
-    pub(super) rate: Spanned<PacketRate>,
+    pub(super) rate: Spanned<Rate>,
     pub(super) frame_size: Spanned<u16>,
 }
 

@@ -144,7 +144,8 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
     (
         "rate: 100kpps",
         "rate: 100",
-        "x.experiment.yml:6:58: '100' is not a packet rate (a number and its unit: 500pps, 100kpps, 1Mpps)",
+        "x.experiment.yml:6:58: '100' is not a rate (a number and its unit: 500pps, 100kpps, 1Mpps, or 80% of the zero-loss \
+         rate)",
     ),
     (
         "frame-size: 128",
@@ -194,4 +195,30 @@ fn the_command_line_changes_modes_trials_and_table() {
         text,
         "--table: there is no routing table 'nowhere.gz'\n  give a prefix list or an MRT TABLE_DUMP_V2 file"
     );
+}
+
+#[test]
+fn a_share_of_the_zero_loss_rate_is_settled_from_the_store() {
+    let store = tempfile::tempdir().unwrap();
+    let text = GOOD.replace("rate: 100kpps", "rate: 40%");
+    let mut experiment = load(&text).unwrap();
+    let error = experiment.settle_rates(store.path()).unwrap_err().plain();
+    assert!(
+        error.contains("no zero-loss rate of lab with frames of 128 bytes is stored\n  measure it: swact throughput")
+    );
+    let size = crate::throughput::SizeFigures { frame_size: 128, zero_loss_pps: 2e6, ..Default::default() };
+    let figures = crate::throughput::Figures { lab: "lab".to_owned(), sizes: vec![size], ..Default::default() };
+    Stored::keep(store.path(), &figures).unwrap();
+    experiment.settle_rates(store.path()).unwrap();
+    let settled = Rate::Absolute(PacketRate(0.8e6));
+    assert_eq!(experiment.traffic.iter().map(|traffic| traffic.rate).collect::<Vec<_>>(), [settled, settled]);
+
+    let uneven = complaint(
+        "flows: 10, rate: 100kpps, frame-size: 128}\n  - {name: two, from: t1:p2, to: t1:p1, flows: 10, rate: 100kpps",
+        "flows: 10, rate: 40%, frame-size: 128}\n  - {name: two, from: t1:p2, to: t1:p1, flows: 10, rate: 30%",
+    );
+    assert!(uneven.contains("30% over 10 flows is another rate a flow than the first entry's"), "{uneven}");
+    let mixed = GOOD.replacen("rate: 100kpps", "rate: 40%", 1);
+    let error = load(&mixed).unwrap().settle_rates(store.path()).unwrap_err().plain();
+    assert!(error.contains("give every entry the same rate a flow"), "what a share comes to is known now: {error}");
 }

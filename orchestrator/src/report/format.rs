@@ -12,7 +12,7 @@ pub fn mode_label(mode: &str) -> String {
 }
 
 /// A whole number with its thousands set apart.
-pub(super) fn count(value: u64) -> String {
+pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -25,7 +25,7 @@ pub(super) fn count(value: u64) -> String {
 }
 
 /// A figure with three significant digits, or all digits of its whole part.
-pub(super) fn figure(value: f64) -> String {
+pub(crate) fn figure(value: f64) -> String {
     let size = value.abs();
     if size == 0.0 || size.fract() == 0.0 || size >= 99.95 {
         let whole = count(size.round() as u64);
@@ -56,7 +56,7 @@ pub fn rate(pps: f64) -> String {
 }
 
 /// Bytes: `7.76 GiB`.
-pub(super) fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     let mut value = bytes as f64;
     let mut unit = "B";
     for larger in ["KiB", "MiB", "GiB", "TiB"] {

@@ -8,20 +8,22 @@ use measure::Stat;
 use std::collections::BTreeSet;
 
 /// A table; its first column names the row.
-pub(super) struct TableData {
+pub(crate) struct TableData {
     /// Heading.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// What a reader must know to read it; may be empty.
-    pub(super) note: String,
+    pub(crate) note: String,
     /// Column heads.
-    pub(super) header: Vec<String>,
+    pub(crate) header: Vec<String>,
     /// Rows, as wide as the header.
-    pub(super) rows: Vec<Vec<String>>,
+    pub(crate) rows: Vec<Vec<String>>,
 }
 
 /// Heads of columns that hold words, which stand left.
-pub(super) const WORDS: [&str; 19] = [
+pub(super) const WORDS: [&str; 21] = [
     "found",
+    "limit",
+    "lost to",
     "mode",
     "verdict",
     "value",
@@ -43,7 +45,7 @@ pub(super) const WORDS: [&str; 19] = [
 ];
 
 impl TableData {
-    pub(super) fn new(title: impl Into<String>, note: impl Into<String>, header: &[&str]) -> Self {
+    pub(crate) fn new(title: impl Into<String>, note: impl Into<String>, header: &[&str]) -> Self {
         let (title, note) = (title.into(), note.into());
         Self { title, note, header: header.iter().map(|head| (*head).to_owned()).collect(), rows: Vec::new() }
     }

@@ -92,7 +92,7 @@ fn sparkline(outages: &[f64], low: f64, high: f64) -> String {
     outages.chunks(some).map(|some| bar(some.iter().copied().fold(0.0, f64::max))).collect()
 }
 
-pub(super) fn draw(data: &TableData, colour: bool) -> Table {
+pub(crate) fn draw(data: &TableData, colour: bool) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(WIDTH);

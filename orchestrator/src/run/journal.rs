@@ -311,7 +311,7 @@ fn build(topology: &Topology, chassis: &Chassis) -> ChassisSummary {
 }
 
 /// This machine; what it does not tell stays empty.
-fn host() -> Host {
+pub fn host() -> Host {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let memory = read("/proc/meminfo");
     let kib =

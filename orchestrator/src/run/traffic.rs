@@ -7,6 +7,7 @@ use crate::{
     plan::{Neighbour, PlacedNeighbour, TesterPort, next_hops, table_spec, tester_ports},
     report::FlowPath,
     topology::{Chassis, LinkEnd, Topology},
+    units::{PacketRate, Rate},
 };
 use fabric_proto::{
     fib::{Family, port_mac},
@@ -29,6 +30,14 @@ pub struct Load {
 
 /// Builds the load of an experiment. Loads the table, which takes a second at a million routes.
 pub fn build(experiment: &Experiment) -> Result<Load, BadInput> {
+    let rate_pps = experiment.traffic.iter().map(|traffic| pps(experiment, traffic)).sum::<Result<f64, _>>()?;
+    let mut load = draw(experiment)?;
+    load.spec.rate_pps = rate_pps;
+    Ok(load)
+}
+
+/// The load without its rate, which is not known where it is a share of one that is not settled.
+pub fn draw(experiment: &Experiment) -> Result<Load, BadInput> {
     let place = || experiment.document.path().display().to_string();
     let first = &experiment.traffic[0];
     let (chassis, ports) = chassis_behind(experiment, first).ok_or_else(|| {
@@ -54,13 +63,19 @@ pub fn build(experiment: &Experiment) -> Result<Load, BadInput> {
             paths.push(path);
         }
     }
-    let spec = TrafficSpec {
-        flows,
-        rate_pps: experiment.traffic.iter().map(|traffic| traffic.rate.0).sum(),
-        frame_size: first.frame_size,
-        at_most_ms: 0,
-    };
+    let spec = TrafficSpec { flows, rate_pps: 0.0, frame_size: first.frame_size, at_most_ms: 0 };
     Ok(Load { spec, routes: Family::ALL.map(|family| table.count(family)), paths })
+}
+
+/// An entry's rate, packets a second.
+fn pps(experiment: &Experiment, traffic: &Traffic) -> Result<f64, BadInput> {
+    match traffic.rate {
+        Rate::Absolute(PacketRate(rate)) => Ok(rate),
+        Rate::OfZeroLoss(share) => {
+            let message = format!("traffic '{}': {share} of a zero-loss rate that was not looked up", traffic.name);
+            Err(BadInput::new(experiment.document.path().display(), message, "give a rate in packets a second"))
+        }
+    }
 }
 
 /// The chassis that the entry's packets leave at, with its ports: its table has their destinations.

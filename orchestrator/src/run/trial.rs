@@ -395,7 +395,7 @@ fn disturbs(kind: &EventKind) -> bool {
 }
 
 /// The first thing that disturbed a chassis since `begun`, without anybody having done anything to it.
-fn unrest(bench: &Bench<'_>, begun: Clock) -> Option<String> {
+pub(super) fn unrest(bench: &Bench<'_>, begun: Clock) -> Option<String> {
     let first = bench
         .timeline
         .events()
@@ -460,7 +460,7 @@ fn is_back(offered: u64, delivered: u64) -> bool {
 }
 
 /// Waits until every packet is accounted for, or nothing moves any more.
-async fn drain(bench: &mut Bench<'_>, tester: &CardId, before: &Counters) -> Result<Account, RunError> {
+pub(super) async fn drain(bench: &mut Bench<'_>, tester: &CardId, before: &Counters) -> Result<Account, RunError> {
     let deadline = Instant::now() + DRAIN;
     let mut account = Account::read(&bench.lab, tester, before).await?;
     let mut moved = Instant::now();
@@ -510,21 +510,21 @@ pub(super) async fn progress(lab: &Lab, tester: &CardId) -> Result<TrafficProgre
     }
 }
 
-async fn request(lab: &Lab, tester: &CardId, request: Request) -> Result<Reply, RunError> {
+pub(super) async fn request(lab: &Lab, tester: &CardId, request: Request) -> Result<Reply, RunError> {
     match lab.request(tester, request).await? {
         Reply::Refused(why) => Err(RunError::Tester { tester: tester.clone(), why }),
         reply => Ok(reply),
     }
 }
 
-fn started(reply: Reply) -> Result<Clock, RunError> {
+pub(super) fn started(reply: Reply) -> Result<Clock, RunError> {
     match reply {
         Reply::Started(at) => Ok(at),
         other => Err(RunError::Evidence(format!("'Start' was answered with {other:?}"))),
     }
 }
 
-fn evidence(reply: Reply) -> Result<TrafficEvidence, RunError> {
+pub(super) fn evidence(reply: Reply) -> Result<TrafficEvidence, RunError> {
     match reply {
         Reply::Evidence(bytes) => {
             rmp_serde::from_slice(&bytes).map_err(|error| RunError::Evidence(format!("it does not decode: {error}")))

@@ -1,0 +1,22 @@
+//! `swact throughput`: the tests of RFC 2544 on a topology: throughput (§26.1), latency (§26.2), frame loss rate (§26.3).
+//!
+//! * `search`: which rate next; pure
+//! * `engine`: deploys, holds the trials; the tester counts every packet
+//! * `figures`: what was found, as it is stored and printed as JSON
+//! * `stored`: the latest figures of a lab, for experiments that say `rate: 80%`
+//! * `tables`: for people
+
+mod engine;
+mod figures;
+mod search;
+mod stored;
+mod tables;
+
+pub use engine::{Ended, Options, run};
+pub use figures::{CardLoad, Figures, Purpose, SizeFigures, TrialFigures};
+pub use search::Search;
+pub use stored::{Known, Stored};
+pub use tables::text;
+
+/// Frame sizes for Ethernet (RFC 2544 §9.1), FCS included.
+pub const FRAME_SIZES: [u16; 7] = [64, 128, 256, 512, 1024, 1280, 1518];
