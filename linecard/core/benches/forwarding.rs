@@ -1,10 +1,14 @@
-//! Look-ups, the pipeline and a download, on tables of today's size with the global table's mix of lengths.
+//! Look-ups, updates, the pipeline and a download over a full table: `cargo bench -p linecard-core`.
+//!
+//! The table is the file that `SWACT_TABLE` names, else `../shared/data/tables/bart-prefixes.txt.gz` beside the
+//! checkout, else one that is generated.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
 
 use divan::{Bencher, counter::ItemsCount};
 use etherparse::PacketBuilder;
 use fabric_proto::{
+    deploy::TableSpec,
     fib::{Batch, BatchBuilder, Family, Path, PathList, Prefix},
     id::{Epoch, LcSlot, PortId, RpSlot},
     linecard::{Adoption, FibPart, FibUpdate, PortConfig, ToLc},
@@ -16,19 +20,42 @@ use linecard_core::{
     pipeline::{Scratch, forward_batch},
     tables::TablesWriter,
 };
-use std::sync::LazyLock;
+use std::{
+    hint::black_box,
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-const V4_ROUTES: usize = 900_000;
-const V6_ROUTES: usize = 220_000;
 const PATH_LISTS: u32 = 64;
-const PROBES: usize = 1 << 16;
+/// Enough that no cache holds what they lead to.
+const PROBES: usize = 1 << 20;
+/// As many as the data thread forwards at once, about.
+const BATCH: usize = 256;
 const MAC: [u8; 6] = [2, 0, 0, 0, 1, 1];
 
 fn main() {
+    let bytes = Family::ALL.map(|family| bytes(&WRITER, family));
+    for (family, bytes) in Family::ALL.iter().zip(bytes) {
+        let routes = of_family(*family).len();
+        println!("{family}: {routes} routes in {:.1} MiB, {} bytes a route", mib(bytes), bytes / routes);
+    }
     divan::main();
 }
 
-/// SplitMix64: the same table in every run.
+fn mib(bytes: usize) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+fn bytes(writer: &TablesWriter, family: Family) -> usize {
+    match family {
+        Family::V4 => writer.tables().v4().bytes(),
+        Family::V6 => writer.tables().v6().bytes(),
+    }
+}
+
+/// SplitMix64: the same addresses in every run.
 struct Random(u64);
 
 impl Random {
@@ -39,40 +66,27 @@ impl Random {
         x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         x ^ (x >> 31)
     }
+}
 
-    /// A length by its share in percent.
-    fn length(&mut self, shares: &[(u8, u64)]) -> u8 {
-        let mut at = self.next() % 100;
-        for (length, share) in shares {
-            if at < *share {
-                return *length;
-            }
-            at -= share;
-        }
-        shares[0].0
-    }
+fn source() -> String {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/tables/bart-prefixes.txt.gz");
+    let named = std::env::var("SWACT_TABLE").ok();
+    let found = std::path::Path::new(beside).exists().then(|| beside.to_owned());
+    named.or(found).unwrap_or_else(|| route_table::INTERNET.to_owned())
 }
 
 fn routes() -> Vec<(Prefix, Option<u32>)> {
-    let mut random = Random(1);
-    let mut routes = Vec::with_capacity(V4_ROUTES + V6_ROUTES);
-    for n in 0..V4_ROUTES {
-        let length =
-            random.length(&[(24, 62), (22, 11), (23, 10), (20, 5), (21, 5), (19, 3), (16, 2), (18, 1), (17, 1)]);
-        let bits = (1 + random.next() % 222) << 24 | random.next() & 0xff_ffff;
-        routes.push((Prefix::from_bits(Family::V4, u128::from(bits) << 96, length), Some(n as u32 % PATH_LISTS)));
-    }
-    // Registries hand out /32s of two dozen blocks; more specifics crowd below some of them.
-    let blocks: Vec<u128> = (0..40_000).map(|_| 0x2400 + u128::from(random.next() % 24) * 0x40).collect();
-    let allocations: Vec<u128> =
-        blocks.iter().map(|block| (block << 16 | u128::from(random.next() % 0x4000)) << 96).collect();
-    for n in 0..V6_ROUTES {
-        let length = random.length(&[(48, 47), (44, 14), (32, 13), (40, 10), (36, 6), (46, 4), (42, 3), (47, 3)]);
-        let allocation = allocations[random.next() as usize % allocations.len()];
-        let bits = allocation | u128::from(random.next() & 0x3f_03ff) << 80;
-        routes.push((Prefix::from_bits(Family::V6, bits, length), Some(n as u32 % PATH_LISTS)));
-    }
-    routes
+    let spec = TableSpec {
+        source: source(),
+        seed: 1,
+        ipv4: 900_000,
+        ipv6: 160_000,
+        next_hops_v4: (0..PATH_LISTS).map(|n| n.to_be_bytes().into()).collect(),
+        next_hops_v6: (0..PATH_LISTS).map(|n| u128::from(n).to_be_bytes().into()).collect(),
+        rate: 0,
+    };
+    let table = route_table::load(&spec).unwrap_or_else(|error| panic!("{error}"));
+    table.routes().iter().map(|(prefix, next_hop)| (*prefix, Some(*next_hop))).collect()
 }
 
 fn path_lists() -> Vec<(u32, PathList)> {
@@ -86,24 +100,28 @@ fn path_lists() -> Vec<(u32, PathList)> {
 
 static ROUTES: LazyLock<Vec<(Prefix, Option<u32>)>> = LazyLock::new(routes);
 
-static WRITER: LazyLock<TablesWriter> = LazyLock::new(|| {
+fn full() -> TablesWriter {
     let mut writer = TablesWriter::new(LcSlot(1));
     writer.set_ports(&[PortConfig { port: 1, enabled: true, mac: MAC, mtu: 1500 }]);
     writer.set_paths(&path_lists());
     for (prefix, id) in ROUTES.iter() {
         writer.set(*prefix, id.unwrap()).unwrap();
     }
-    let tables = writer.tables();
-    eprintln!("nodes: IPv4 {} MiB, IPv6 {} MiB", tables.v4().bytes() >> 20, tables.v6().bytes() >> 20);
     writer
-});
+}
+
+static WRITER: LazyLock<TablesWriter> = LazyLock::new(full);
+
+fn of_family(family: Family) -> Vec<Prefix> {
+    ROUTES.iter().map(|route| route.0).filter(|prefix| prefix.family() == family).collect()
+}
 
 /// Addresses inside random routes of a family.
 fn hits(family: Family) -> Vec<u128> {
     let mut random = Random(2);
-    let of_family: Vec<Prefix> = ROUTES.iter().map(|route| route.0).filter(|p| p.family() == family).collect();
+    let routes = of_family(family);
     let hit = |_| {
-        let prefix = of_family[random.next() as usize % of_family.len()];
+        let prefix = routes[random.next() as usize % routes.len()];
         let host = u128::from(random.next()) << 64 | u128::from(random.next());
         let host = host.checked_shr(u32::from(prefix.len())).unwrap_or(0);
         (prefix.bits() | host) & (u128::MAX << (128 - u32::from(family.width())))
@@ -116,12 +134,12 @@ fn lookup_batch(bencher: Bencher<'_, '_>, family: Family) {
     let (tables, addresses) = (WRITER.tables(), hits(family));
     let mut found = Vec::new();
     bencher.counter(ItemsCount::new(PROBES)).bench_local(|| {
-        for chunk in addresses.chunks(256) {
+        for chunk in addresses.chunks(BATCH) {
             match family {
                 Family::V4 => tables.v4().lookup_batch(chunk, &mut found),
                 Family::V6 => tables.v6().lookup_batch(chunk, &mut found),
             }
-            divan::black_box(&found);
+            black_box(&found);
         }
     });
 }
@@ -132,6 +150,65 @@ fn lookup_one_by_one(bencher: Bencher<'_, '_>, family: Family) {
     bencher
         .counter(ItemsCount::new(PROBES))
         .bench_local(|| addresses.iter().filter(|address| tables.lookup(family, **address).is_some()).count());
+}
+
+/// Routes in random order, each withdrawn and set again: two updates a route, while another thread looks up.
+fn update(bencher: Bencher<'_, '_>, family: Family, read: bool) {
+    const ROUNDS: usize = 100_000;
+    let (mut writer, mut random) = (full(), Random(3));
+    let routes = of_family(family);
+    let addresses = hits(family);
+    let known: std::collections::BTreeMap<Prefix, u32> =
+        ROUTES.iter().map(|(prefix, id)| (*prefix, id.unwrap())).collect();
+    let cover = |prefix: Prefix| {
+        let shorter = |len| Prefix::from_bits(family, prefix.bits(), len);
+        (0..prefix.len()).rev().map(shorter).find_map(|prefix| known.get(&prefix).map(|id| (prefix, *id)))
+    };
+    let chosen: Vec<_> = (0..ROUNDS).map(|_| routes[random.next() as usize % routes.len()]).collect();
+    let chosen: Vec<_> = chosen.into_iter().map(|prefix| (prefix, cover(prefix), known[&prefix])).collect();
+    let tables = writer.tables().clone();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let (mut found, mut count, begin) = (Vec::new(), 0, std::time::Instant::now());
+            while read && !done.load(Ordering::Relaxed) {
+                for chunk in addresses.chunks(BATCH) {
+                    match family {
+                        Family::V4 => tables.v4().lookup_batch(chunk, &mut found),
+                        Family::V6 => tables.v6().lookup_batch(chunk, &mut found),
+                    }
+                    black_box(&found);
+                }
+                count += addresses.len();
+            }
+            count as f64 / begin.elapsed().as_secs_f64()
+        });
+        bencher.counter(ItemsCount::new(2 * ROUNDS)).bench_local(|| {
+            for (prefix, cover, id) in &chosen {
+                writer.clear(*prefix, *cover).unwrap();
+                writer.set(*prefix, *id).unwrap();
+            }
+        });
+        done.store(true, Ordering::Relaxed);
+        let rate = reader.join().unwrap();
+        if read {
+            eprintln!(
+                "{family}: {:.0} million look-ups a second meanwhile, {:.1} MiB",
+                rate / 1e6,
+                mib(bytes(&writer, family))
+            );
+        }
+    });
+}
+
+#[divan::bench(sample_count = 10, sample_size = 1, args = [Family::V4, Family::V6])]
+fn update_alone(bencher: Bencher<'_, '_>, family: Family) {
+    update(bencher, family, false);
+}
+
+#[divan::bench(sample_count = 10, sample_size = 1, args = [Family::V4, Family::V6])]
+fn update_while_read(bencher: Bencher<'_, '_>, family: Family) {
+    update(bencher, family, true);
 }
 
 /// 128-byte packets, a batch at a time.
@@ -152,7 +229,7 @@ fn pipeline(bencher: Bencher<'_, '_>) {
         work.copy_from_slice(&buffer);
         for chunk in frames.chunks(512) {
             forward_batch(&mut work, chunk, 1, tables, &mut scratch, &mut verdicts);
-            divan::black_box(&verdicts);
+            black_box(&verdicts);
         }
     });
 }

@@ -249,7 +249,29 @@ fn follows(before: Position, after: Position) -> bool {
 /// Takes a route out of both tables: what it hid comes up again.
 fn withdraw(table: &mut FibTable, writer: &mut TablesWriter, prefix: Prefix) -> Result<(), TrieFull> {
     if table.set(prefix, None).is_some() {
-        writer.clear(prefix, table.covering(prefix))?;
+        writer.clear(prefix, cover(table, writer.tables(), prefix))?;
     }
     Ok(())
 }
+
+/// The longest route that covers `prefix` and is shorter.
+///
+/// The forwarding table knows it nearly always, without a search of every length: a route that covers the other
+/// half of a shorter prefix, and is shorter than that half, covers this half as well.
+fn cover(table: &FibTable, tables: &Tables, prefix: Prefix) -> Option<(Prefix, PathListId)> {
+    for len in (1..=prefix.len()).rev() {
+        let beside = prefix.bits() ^ 1 << (128 - u32::from(len));
+        match tables.longest(prefix.family(), Prefix::from_bits(prefix.family(), beside, len).bits()) {
+            Some((route, _)) if route.len() >= len => {}
+            cover => return cover,
+        }
+        let shorter = Prefix::from_bits(prefix.family(), prefix.bits(), len - 1);
+        if let Some(id) = table.get(shorter) {
+            return Some((shorter, id));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Everything that the data plane reads, and the one writer that changes it.
 
 use crate::{
-    lpm::{Trie, TrieFull, V4, V6},
+    lpm::{Trie, TrieFull, TrieWriter, V4, V6},
     paths::PathTable,
 };
 use arc_swap::{ArcSwap, Guard};
@@ -18,18 +18,13 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Tables {
     slot: LcSlot,
-    v4: Trie<V4>,
-    v6: Trie<V6>,
+    v4: Arc<Trie<V4>>,
+    v6: Arc<Trie<V6>>,
     paths: ArcSwap<PathTable>,
     ports: ArcSwap<Ports>,
 }
 
 impl Tables {
-    /// Empty tables of the card in `slot`: no route, every port shut down.
-    pub fn new(slot: LcSlot) -> Self {
-        Self { slot, v4: Trie::default(), v6: Trie::default(), paths: ArcSwap::default(), ports: ArcSwap::default() }
-    }
-
     /// The card's own slot.
     pub fn slot(&self) -> LcSlot {
         self.slot
@@ -51,6 +46,15 @@ impl Tables {
             Family::V4 => self.v4.lookup(address),
             Family::V6 => self.v6.lookup(address),
         }
+    }
+
+    /// The longest route for an address (left-aligned bits).
+    pub fn longest(&self, family: Family, address: u128) -> Option<(Prefix, PathListId)> {
+        let (len, id) = match family {
+            Family::V4 => self.v4.longest(address),
+            Family::V6 => self.v6.longest(address),
+        }?;
+        Some((Prefix::from_bits(family, address, len), id))
     }
 
     /// Path lists as they are now. To be taken *after* the look-ups that it serves: the writer
@@ -104,12 +108,22 @@ impl Ports {
 #[derive(Debug)]
 pub struct TablesWriter {
     tables: Arc<Tables>,
+    v4: TrieWriter<V4>,
+    v6: TrieWriter<V6>,
 }
 
 impl TablesWriter {
-    /// A writer of new, empty tables.
+    /// A writer of new, empty tables of the card in `slot`: no route, every port shut down.
     pub fn new(slot: LcSlot) -> Self {
-        Self { tables: Arc::new(Tables::new(slot)) }
+        let (v4, v6) = (TrieWriter::default(), TrieWriter::default());
+        let tables = Tables {
+            slot,
+            v4: Arc::clone(v4.trie()),
+            v6: Arc::clone(v6.trie()),
+            paths: ArcSwap::default(),
+            ports: ArcSwap::default(),
+        };
+        Self { tables: Arc::new(tables), v4, v6 }
     }
 
     /// The tables, for readers.
@@ -120,9 +134,9 @@ impl TablesWriter {
     /// Starts over with empty tables. Readers keep the old ones, whole, until they are given the
     /// new ones; ports stay as they are.
     pub fn flush(&mut self) -> &Arc<Tables> {
-        let new = Tables::new(self.tables.slot);
-        new.ports.store(self.tables.ports.load_full());
-        self.tables = Arc::new(new);
+        let new = Self::new(self.tables.slot);
+        new.tables.ports.store(self.tables.ports.load_full());
+        *self = new;
         &self.tables
     }
 
@@ -149,8 +163,8 @@ impl TablesWriter {
     /// Sets a route.
     pub fn set(&mut self, prefix: Prefix, id: PathListId) -> Result<(), TrieFull> {
         match prefix.family() {
-            Family::V4 => self.tables.v4.set(prefix.bits(), prefix.len(), id),
-            Family::V6 => self.tables.v6.set(prefix.bits(), prefix.len(), id),
+            Family::V4 => self.v4.set(prefix.bits(), prefix.len(), id),
+            Family::V6 => self.v6.set(prefix.bits(), prefix.len(), id),
         }
     }
 
@@ -158,8 +172,8 @@ impl TablesWriter {
     pub fn clear(&mut self, prefix: Prefix, cover: Option<(Prefix, PathListId)>) -> Result<(), TrieFull> {
         let cover = cover.map(|(prefix, id)| (prefix.len(), id));
         match prefix.family() {
-            Family::V4 => self.tables.v4.clear(prefix.bits(), prefix.len(), cover),
-            Family::V6 => self.tables.v6.clear(prefix.bits(), prefix.len(), cover),
+            Family::V4 => self.v4.clear(prefix.bits(), prefix.len(), cover),
+            Family::V6 => self.v6.clear(prefix.bits(), prefix.len(), cover),
         }
     }
 }

@@ -1,7 +1,10 @@
 use super::*;
 use fabric_proto::fib::{FibTable, Prefix};
 use proptest::prelude::*;
-use std::{collections::BTreeMap, sync::atomic::AtomicBool};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 /// Routes near each other, so that they nest, share nodes and part in every level.
 fn prefix(family: Family) -> impl Strategy<Value = Prefix> {
@@ -26,7 +29,8 @@ fn oracle(routes: &BTreeMap<Prefix, PathListId>, address: u128) -> Option<PathLi
 
 /// Applies the operations, and compares with brute force at every edge of every prefix.
 fn agrees<S: Shape>(ops: &[(Prefix, Option<PathListId>)], probes: &[u128]) -> Result<(), TestCaseError> {
-    let trie = Trie::<S>::default();
+    let mut writer = TrieWriter::<S>::default();
+    let trie = Arc::clone(writer.trie());
     let mut fib = FibTable::default();
     let mut routes = BTreeMap::new();
     for (prefix, id) in ops {
@@ -34,12 +38,12 @@ fn agrees<S: Shape>(ops: &[(Prefix, Option<PathListId>)], probes: &[u128]) -> Re
         match id {
             Some(id) => {
                 routes.insert(*prefix, *id);
-                trie.set(prefix.bits(), prefix.len(), *id).unwrap();
+                writer.set(prefix.bits(), prefix.len(), *id).unwrap();
             }
             None => {
                 routes.remove(prefix);
                 let cover = fib.covering(*prefix).map(|(cover, id)| (cover.len(), id));
-                trie.clear(prefix.bits(), prefix.len(), cover).unwrap();
+                writer.clear(prefix.bits(), prefix.len(), cover).unwrap();
             }
         }
     }
@@ -86,44 +90,118 @@ proptest! {
 }
 
 #[test]
-fn strides_cover_every_bit_once() {
-    assert_eq!(V4::STRIDES.iter().map(|stride| u32::from(*stride)).sum::<u32>(), 32);
-    assert_eq!(V6::STRIDES.iter().map(|stride| u32::from(*stride)).sum::<u32>(), 128);
-}
-
-#[test]
 fn a_flapping_route_uses_no_new_memory() {
-    let trie = Trie::<V4>::default();
-    trie.set(0, 0, 1).unwrap();
-    trie.set(0x0a00_0001 << 96, 32, 2).unwrap();
-    let before = trie.bytes();
-    for _ in 0..100 {
-        trie.clear(0x0a00_0001 << 96, 32, Some((0, 1))).unwrap();
-        assert_eq!(trie.lookup(0x0a00_0001 << 96), Some(1));
-        trie.set(0x0a00_0001 << 96, 32, 2).unwrap();
-    }
-    assert_eq!(trie.bytes(), before);
+    let mut writer = TrieWriter::<V4>::default();
+    let trie = Arc::clone(writer.trie());
+    writer.set(0, 0, 1).unwrap();
+    writer.set(0x0a00_0001 << 96, 32, 2).unwrap();
+    let flap = |writer: &mut TrieWriter<V4>| {
+        for _ in 0..10_000 {
+            writer.clear(0x0a00_0001 << 96, 32, Some((0, 1))).unwrap();
+            assert_eq!(trie.lookup(0x0a00_0001 << 96), Some(1));
+            writer.set(0x0a00_0001 << 96, 32, 2).unwrap();
+        }
+        trie.bytes()
+    };
+    let once = flap(&mut writer);
+    assert_eq!(flap(&mut writer), once);
 }
 
-/// Under a standing /8, a more specific /28 comes and goes: a reader must always find one of the two.
 #[test]
-fn readers_never_see_a_hole_while_the_writer_works() {
-    let trie = Trie::<V4>::default();
-    let done = AtomicBool::new(false);
-    trie.set(0x0a << 120, 8, 1).unwrap();
+fn storage_of_withdrawn_routes_is_used_again() {
+    let mut writer = TrieWriter::<V6>::default();
+    let host = |n: u128| 0x2001_0db8 << 96 | (n % 50_000).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834) >> 32;
+    let mut most = 0;
+    for n in 0..200_000u128 {
+        writer.set(host(n), 128, 1).unwrap();
+        if n >= 1000 {
+            writer.clear(host(n - 1000), 128, None).unwrap();
+        }
+        if n == 100_000 {
+            most = writer.trie().bytes();
+        }
+    }
+    assert!(most > 0 && writer.trie().bytes() <= most * 5 / 4, "{} over {most}", writer.trie().bytes());
+    (199_000..200_000).for_each(|n| writer.clear(host(n), 128, None).unwrap());
+    assert_eq!(writer.trie().lookup(host(199_500)), None);
+}
+
+/// A short route over many long ones, and back: every node is visited, none loses what it holds.
+#[test]
+fn a_default_route_comes_and_goes_under_long_ones() {
+    let mut writer = TrieWriter::<V4>::default();
+    let routes: Vec<(u128, u8)> = (0..5000u128).map(|n| ((n * 0x9e37_79b1 & 0xffff_ff00) << 96, 24)).collect();
+    for (n, (bits, len)) in routes.iter().enumerate() {
+        writer.set(*bits, *len, n as u32 + 1).unwrap();
+    }
+    for _ in 0..3 {
+        writer.set(0, 0, 0).unwrap();
+        assert_eq!(writer.trie().longest(u128::from(u32::MAX) << 96), Some((0, 0)));
+        writer.clear(0, 0, None).unwrap();
+        assert_eq!(writer.trie().lookup(u128::from(u32::MAX) << 96), None);
+    }
+    for (n, (bits, _)) in routes.iter().enumerate() {
+        assert_eq!(writer.trie().lookup(*bits | 7 << 96), Some(n as u32 + 1));
+    }
+}
+
+/// Longer routes come and go under standing ones, in storage that is used again and again and that grows
+/// meanwhile. Readers must find, for every address, the standing route or one that may be there.
+fn readers_find_what_may_be_there<S: Shape>(deep: u8) {
+    let width = S::FAMILY.width();
+    let address = |n: u128| n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) & u128::MAX << (128 - width);
+    let covering = |bits: u128, len: u8| bits & u128::MAX << (128 - u32::from(len));
+    const PROBES: u128 = 256;
+    // Path list 4n stands, 4n + 1 and 4n + 2 come and go, for the address with number n.
+    let lens = [20, deep - 9, deep];
+    let mut writer = TrieWriter::<S>::default();
+    for n in 0..PROBES {
+        writer.set(covering(address(n), lens[0]), lens[0], 4 * n as u32).unwrap();
+    }
+    let trie = Arc::clone(writer.trie());
+    let (done, begun) = (AtomicBool::new(false), std::sync::Barrier::new(2));
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let reader = scope.spawn(|| {
+            begun.wait();
+            let addresses: Vec<u128> = (0..PROBES).map(address).collect();
+            let mut found = Vec::new();
+            let mut seen = [0u64; 3];
             while !done.load(Ordering::Relaxed) {
-                for host in 0..16u128 {
-                    let found = trie.lookup((0x0a01_0200 | host) << 96);
-                    assert!(matches!(found, Some(1 | 2)), "{found:?}");
+                trie.lookup_batch(&addresses, &mut found);
+                for (n, found) in found.iter().enumerate() {
+                    let one = trie.lookup(addresses[n]);
+                    for id in [*found, one].map(|id| id.unwrap() as usize) {
+                        assert!((4 * n..4 * n + 3).contains(&id), "{id} for address {n}");
+                        seen[id % 4] += 1;
+                    }
                 }
             }
+            seen
         });
-        for _ in 0..2000 {
-            trie.set(0x0a01_0200 << 96, 28, 2).unwrap();
-            trie.clear(0x0a01_0200 << 96, 28, Some((8, 1))).unwrap();
+        begun.wait();
+        for round in 0..60u128 {
+            for (which, len) in [(1, lens[1]), (2, lens[2])] {
+                (0..PROBES).for_each(|n| writer.set(covering(address(n), len), len, 4 * n as u32 + which).unwrap());
+            }
+            for n in 0..PROBES {
+                writer.clear(covering(address(n), lens[2]), lens[2], Some((lens[1], 4 * n as u32 + 1))).unwrap();
+                writer.clear(covering(address(n), lens[1]), lens[1], Some((lens[0], 4 * n as u32))).unwrap();
+            }
+            // Elsewhere, so that the storage grows.
+            (0..100).for_each(|n| writer.set(covering(address(1 << 20 | round << 8 | n), deep), deep, 3).unwrap());
         }
         done.store(true, Ordering::Relaxed);
+        let seen = reader.join().unwrap();
+        assert!(seen[0] > 0, "the reader never read");
     });
+}
+
+#[test]
+fn ipv4_readers_never_see_half_an_update() {
+    readers_find_what_may_be_there::<V4>(32);
+}
+
+#[test]
+fn ipv6_readers_never_see_half_an_update() {
+    readers_find_what_may_be_there::<V6>(64);
 }

@@ -1,0 +1,38 @@
+use super::*;
+use fabric_proto::fib::BatchBuilder;
+use proptest::prelude::*;
+
+/// Prefixes that nest in and lie beside each other, with every length.
+fn prefix() -> impl Strategy<Value = Prefix> {
+    let bits = prop_oneof![(0..128u32).prop_map(|bit| 1 << bit), (0..4u128).prop_map(|n| n << 126), 0..1u128];
+    let near = 0x2001_0db8_0000_0001_0000_0000_0000_0001_u128;
+    (any::<bool>(), bits, 0..=128u8).prop_map(move |(v6, bits, len)| {
+        let family = if v6 { Family::V6 } else { Family::V4 };
+        Prefix::from_bits(family, near ^ bits, len.min(family.width()))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What a withdrawn route hid comes up again, however routes nest.
+    #[test]
+    fn forwarding_agrees_with_the_table(
+        ops in proptest::collection::vec((prefix(), proptest::option::weighted(0.6, 0u32..50)), 1..80),
+        again in proptest::collection::vec(any::<proptest::sample::Index>(), 0..40),
+    ) {
+        let mut copy = FibCopy::new(LcSlot(1));
+        let mut builder = BatchBuilder::default();
+        ops.iter().for_each(|op| builder.route(*op));
+        again.iter().for_each(|at| builder.route((ops[at.index(ops.len())].0, None)));
+        copy.apply(&FibUpdate { number: 1, kind: FibPart::Part, batch: builder.take() }).unwrap();
+        for (prefix, _) in &ops {
+            let unit = 1u128 << (128 - u32::from(prefix.family().width()));
+            let last = prefix.bits() | u128::MAX.checked_shr(u32::from(prefix.len())).unwrap_or(0) & !(unit - 1);
+            for address in [prefix.bits(), last, prefix.bits().wrapping_sub(unit), last.wrapping_add(unit)] {
+                let host = Prefix::from_bits(prefix.family(), address, prefix.family().width());
+                prop_assert_eq!(copy.tables().longest(prefix.family(), address), copy.table().covering(host));
+            }
+        }
+    }
+}
