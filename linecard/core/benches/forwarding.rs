@@ -3,7 +3,13 @@
 //! The table is the file that `SWACT_TABLE` names, else `../shared/data/tables/bart-prefixes.txt.gz` beside the
 //! checkout, else one that is generated.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a benchmark: it reads clocks and says what it found"
+)]
 
 use divan::{Bencher, counter::ItemsCount};
 use etherparse::PacketBuilder;

@@ -130,7 +130,7 @@ fn storage_of_withdrawn_routes_is_used_again() {
 #[test]
 fn a_default_route_comes_and_goes_under_long_ones() {
     let mut writer = TrieWriter::<V4>::default();
-    let routes: Vec<(u128, u8)> = (0..5000u128).map(|n| ((n * 0x9e37_79b1 & 0xffff_ff00) << 96, 24)).collect();
+    let routes: Vec<(u128, u8)> = (0..5000u128).map(|n| (((n * 0x9e37_79b1) & 0xffff_ff00) << 96, 24)).collect();
     for (n, (bits, len)) in routes.iter().enumerate() {
         writer.set(*bits, *len, n as u32 + 1).unwrap();
     }
