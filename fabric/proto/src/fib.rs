@@ -8,11 +8,13 @@
 
 mod batch;
 mod prefix;
+mod routes;
 mod table;
 
 pub use batch::{BadBatch, Batch, BatchBuilder, RouteOp};
 pub use prefix::{Family, Prefix, PrefixError, left_aligned};
-pub use table::{BUCKETS, Bucket, FibTable, bucket_of};
+pub use routes::{BUCKETS, Bucket, RouteMap, bucket_of};
+pub use table::FibTable;
 
 use crate::id::{LcSlot, PortId};
 use serde::{Deserialize, Serialize};

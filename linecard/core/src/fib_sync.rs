@@ -77,6 +77,12 @@ impl FibCopy {
         &self.table
     }
 
+    /// Every bucket's digest, in order.
+    pub fn digests(&mut self) -> Vec<u64> {
+        self.table.renew_digests();
+        self.table.digests()
+    }
+
     /// Where the table stands; `None` when it is empty or half downloaded.
     pub fn position(&self) -> Option<Position> {
         self.position
@@ -160,7 +166,6 @@ impl FibCopy {
         if let Some((id, _)) = batch.paths.iter().find(|(id, _)| *id as usize >= PATH_LISTS_MAX) {
             return Err(UpdateError::PathList(*id));
         }
-        // Forwarding first: it needs one snapshot, the digests a pass over the table.
         self.writer.set_paths(&batch.paths);
         self.table.set_path_lists(batch.paths.iter().cloned());
         match update.kind {

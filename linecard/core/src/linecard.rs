@@ -304,8 +304,8 @@ impl LineCard {
         }
     }
 
-    fn send_digests(&self, id: SessionId, out: &mut Vec<Output>) {
-        out.push(Output::Send { session: id, message: FromLc::Digests(self.fib.table().digests()) });
+    fn send_digests(&mut self, id: SessionId, out: &mut Vec<Output>) {
+        out.push(Output::Send { session: id, message: FromLc::Digests(self.fib.digests()) });
     }
 
     /// "A newer active rules me": an older epoch is fenced.

@@ -1,125 +1,70 @@
-//! Routes in buckets, each with a digest: the control side's copy of the FIB on every card.
+//! A whole FIB with digests: the control side's copy on every card.
 
-use super::{Family, PathList, PathListId, Prefix, mix};
+use super::{
+    Family, PathList, PathListId, Prefix, mix,
+    routes::{BUCKETS, Bucket, RouteMap, bucket_of_hash, hash},
+};
 use std::collections::BTreeMap;
 
-/// Buckets over both families. At one million routes a bucket holds about 130, and all digests
-/// together are 64 KiB: small enough to compare whole, fine enough to resend little.
-pub const BUCKETS: usize = 8192;
-
-/// The bucket that a prefix belongs to.
-pub fn bucket_of(prefix: Prefix) -> usize {
-    bucket_of_hash(hash(prefix))
-}
-
-fn bucket_of_hash(hash: u64) -> usize {
-    (hash >> 51) as usize
-}
-
-fn hash(prefix: Prefix) -> u64 {
-    let bits = prefix.bits();
-    let family = match prefix.family() {
-        Family::V4 => 0x9e37_79b9_7f4a_7c15,
-        Family::V6 => 0xd1b5_4a32_d192_ed03,
-    };
-    mix(mix((bits >> 64) as u64 ^ family)
-        ^ (bits as u64).rotate_left(17)
-        ^ (u64::from(prefix.len()) << 56 | u64::from(prefix.len())))
-}
-
-/// What a route adds to its bucket's digest: addition is commutative and can be undone.
-fn route_digest(hash: u64, paths: u64) -> u64 {
-    mix(hash ^ paths)
-}
-
-/// Routes of one bucket, sorted by prefix.
-#[derive(Clone, Debug, Default)]
-pub struct Bucket {
-    v4: Vec<(u32, u8, PathListId)>,
-    v6: Vec<(u128, u8, PathListId)>,
-    digest: u64,
-}
-
-impl Bucket {
-    /// The sum of its routes' digests.
-    pub fn digest(&self) -> u64 {
-        self.digest
-    }
-
-    /// Its routes: IPv4 in order, then IPv6 in order.
-    pub fn routes(&self) -> impl Iterator<Item = (Prefix, PathListId)> + '_ {
-        let v4 =
-            self.v4.iter().map(|(bits, len, id)| (Prefix::from_bits(Family::V4, u128::from(*bits) << 96, *len), *id));
-        let v6 = self.v6.iter().map(|(bits, len, id)| (Prefix::from_bits(Family::V6, *bits, *len), *id));
-        v4.chain(v6)
-    }
-
-    /// Number of routes.
-    pub fn len(&self) -> usize {
-        self.v4.len() + self.v6.len()
-    }
-
-    /// Whether it has no route.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    fn get(&self, prefix: Prefix) -> Option<PathListId> {
-        match prefix.family() {
-            Family::V4 => find(&self.v4, (prefix.bits() >> 96) as u32, prefix.len()).ok().map(|at| self.v4[at].2),
-            Family::V6 => find(&self.v6, prefix.bits(), prefix.len()).ok().map(|at| self.v6[at].2),
-        }
-    }
-
-    fn set(&mut self, prefix: Prefix, id: Option<PathListId>) -> Option<PathListId> {
-        match prefix.family() {
-            Family::V4 => set(&mut self.v4, (prefix.bits() >> 96) as u32, prefix.len(), id),
-            Family::V6 => set(&mut self.v6, prefix.bits(), prefix.len(), id),
-        }
-    }
-}
-
-fn find<B: Ord + Copy>(routes: &[(B, u8, PathListId)], bits: B, len: u8) -> Result<usize, usize> {
-    routes.binary_search_by(|(b, l, _)| (*b, *l).cmp(&(bits, len)))
-}
-
-fn set<B: Ord + Copy>(
-    routes: &mut Vec<(B, u8, PathListId)>,
-    bits: B,
-    len: u8,
-    id: Option<PathListId>,
-) -> Option<PathListId> {
-    match (find(routes, bits, len), id) {
-        (Ok(at), Some(id)) => Some(std::mem::replace(&mut routes[at].2, id)),
-        (Ok(at), None) => Some(routes.remove(at).2),
-        (Err(at), Some(id)) => {
-            routes.insert(at, (bits, len, id));
-            None
-        }
-        (Err(_), None) => None,
-    }
-}
-
 /// A whole FIB: path lists and bucketed routes, with digests that are kept as it changes.
+///
+/// A route's digest is its prefix's hash times its path list's factor. Sums of them need no order and can be undone,
+/// and where a list changes, the sum of all its routes changes by one multiplication, however many they are.
 #[derive(Clone, Debug, Default)]
 pub struct FibTable {
-    lists: BTreeMap<PathListId, List>,
-    /// All of them, or none while the table has never held a route: most tables of a chassis' life are dropped empty.
-    buckets: Vec<Bucket>,
-    /// Sum of all buckets' digests: comparing two tables must cost nothing, however large they are.
+    lists: BTreeMap<PathListId, PathList>,
+    uses: Uses,
+    routes: RouteMap,
+    /// Sum of all routes' digests: comparing two tables must cost nothing, however large they are.
     root: u64,
-    routes: [usize; 2],
+    /// A list has changed under its routes, and their buckets' digests do not say so yet.
+    behind: bool,
 }
 
-static EMPTY: Bucket = Bucket { v4: Vec::new(), v6: Vec::new(), digest: 0 };
-
-/// A path list, and who depends on it. Routes may name a list that is not there (yet, or any more): they
-/// mean nothing then, and the digests say so.
-#[derive(Clone, Debug, Default)]
-struct List {
-    paths: Option<PathList>,
-    digest: u64,
+/// Who depends on a path list. Routes may name a list that is not there (yet, or any more): they mean nothing
+/// then, and the digests say so.
+#[derive(Clone, Copy, Debug)]
+struct Use {
+    /// Stands for the list's content: odd, so that no two hashes are mapped to one.
+    factor: u64,
+    /// Sum of the hashes of its routes' prefixes.
+    sum: u64,
     routes: usize,
+}
+
+impl Default for Use {
+    fn default() -> Self {
+        Self { factor: factor(0), sum: 0, routes: 0 }
+    }
+}
+
+/// The factor of a list with this digest; 0 stands for a list that is not there.
+fn factor(digest: u64) -> u64 {
+    mix(digest ^ 0x2545_f491_4f6c_dd1d) | 1
+}
+
+/// [`Use`] by path list. Every change of a route asks for one, so that a search would show: numbers lie close
+/// together, so they index chunks directly.
+#[derive(Clone, Debug, Default)]
+struct Uses(Vec<Option<Box<[Use; CHUNK]>>>);
+
+const CHUNK: usize = 64;
+
+impl Uses {
+    fn get(&self, id: PathListId) -> Use {
+        match self.0.get(id as usize / CHUNK) {
+            Some(Some(chunk)) => chunk[id as usize % CHUNK],
+            Some(None) | None => Use::default(),
+        }
+    }
+
+    fn entry(&mut self, id: PathListId) -> &mut Use {
+        let at = id as usize / CHUNK;
+        if at >= self.0.len() {
+            self.0.resize(at + 1, None);
+        }
+        &mut self.0[at].get_or_insert_with(|| Box::new([Use::default(); CHUNK]))[id as usize % CHUNK]
+    }
 }
 
 impl FibTable {
@@ -128,94 +73,79 @@ impl FibTable {
         self.set_path_lists([(id, paths)]);
     }
 
-    /// Sets path lists. Changing some that routes use changes all those routes at once, and their
-    /// digests: that costs one pass over the table's digests, however many lists changed, and none
-    /// over the line card's trie.
+    /// Sets path lists. Changing one that routes use changes all those routes at once, at a cost that does not
+    /// depend on how many they are.
     pub fn set_path_lists(&mut self, lists: impl IntoIterator<Item = (PathListId, PathList)>) {
-        let mut changed = false;
         for (id, paths) in lists {
-            let list = self.lists.entry(id).or_default();
-            let digest = paths.digest();
-            changed |= list.routes > 0 && list.digest != digest;
-            list.paths = Some(paths);
-            list.digest = digest;
-        }
-        if changed {
-            self.renew_digests();
+            self.set_factor(id, factor(paths.digest()));
+            self.lists.insert(id, paths);
         }
     }
 
     /// Forgets a path list. Where routes still use it, they mean nothing from here on.
     pub fn remove_paths(&mut self, id: PathListId) {
-        if let Some(list) = self.lists.remove(&id)
-            && list.routes > 0
-        {
-            self.lists.insert(id, List { routes: list.routes, ..List::default() });
-            self.renew_digests();
+        if self.lists.remove(&id).is_some() {
+            self.set_factor(id, factor(0));
         }
+    }
+
+    fn set_factor(&mut self, id: PathListId, factor: u64) {
+        let list = self.uses.entry(id);
+        self.root = self.root.wrapping_add(list.sum.wrapping_mul(factor.wrapping_sub(list.factor)));
+        self.behind |= list.routes > 0 && list.factor != factor;
+        list.factor = factor;
     }
 
     /// A path list.
     pub fn paths(&self, id: PathListId) -> Option<&PathList> {
-        self.lists.get(&id)?.paths.as_ref()
+        self.lists.get(&id)
     }
 
     /// Number of routes that use a path list.
     pub fn users(&self, id: PathListId) -> usize {
-        self.lists.get(&id).map_or(0, |list| list.routes)
+        self.uses.get(id).routes
     }
 
     /// All path lists, by number.
-    pub fn all_paths(&self) -> impl Iterator<Item = (PathListId, &PathList)> + '_ {
-        self.lists.iter().filter_map(|(id, list)| Some((*id, list.paths.as_ref()?)))
+    pub fn all_paths(&self) -> impl ExactSizeIterator<Item = (PathListId, &PathList)> + '_ {
+        self.lists.iter().map(|(id, list)| (*id, list))
     }
 
-    fn renew_digests(&mut self) {
-        for bucket in &mut self.buckets {
-            let digests = bucket
-                .routes()
-                .map(|(prefix, id)| route_digest(hash(prefix), self.lists.get(&id).map_or(0, |list| list.digest)));
-            bucket.digest = digests.fold(0, u64::wrapping_add);
-        }
-        self.root = self.buckets.iter().map(Bucket::digest).fold(0, u64::wrapping_add);
+    /// The path lists from number `from` on.
+    pub fn paths_from(&self, from: PathListId) -> impl Iterator<Item = (PathListId, &PathList)> + '_ {
+        self.lists.range(from..).map(|(id, list)| (*id, list))
     }
 
     /// Sets (`Some`) or withdraws (`None`) a route; returns what stood there.
     pub fn set(&mut self, prefix: Prefix, id: Option<PathListId>) -> Option<PathListId> {
-        if self.buckets.is_empty() {
-            id?;
-            self.buckets.resize(BUCKETS, Bucket::default());
-        }
         let hash = hash(prefix);
-        let bucket = &mut self.buckets[bucket_of_hash(hash)];
-        let before = bucket.digest;
-        let old = bucket.set(prefix, id);
+        let bucket = bucket_of_hash(hash);
+        let old = self.routes.set_in(bucket, prefix, id);
         if old == id {
             return old;
         }
+        let mut change = 0u64;
         if let Some(id) = id {
-            let list = self.lists.entry(id).or_default();
+            let list = self.uses.entry(id);
             list.routes += 1;
-            bucket.digest = bucket.digest.wrapping_add(route_digest(hash, list.digest));
+            list.sum = list.sum.wrapping_add(hash);
+            change = hash.wrapping_mul(list.factor);
         }
-        if let Some(id) = old
-            && let Some(list) = self.lists.get_mut(&id)
-        {
+        if let Some(id) = old {
+            let list = self.uses.entry(id);
             list.routes -= 1;
-            bucket.digest = bucket.digest.wrapping_sub(route_digest(hash, list.digest));
-            if list.routes == 0 && list.paths.is_none() {
-                self.lists.remove(&id);
-            }
+            list.sum = list.sum.wrapping_sub(hash);
+            change = change.wrapping_sub(hash.wrapping_mul(list.factor));
         }
-        self.root = self.root.wrapping_sub(before).wrapping_add(bucket.digest);
-        let count = &mut self.routes[prefix.family() as usize];
-        *count = *count + usize::from(id.is_some()) - usize::from(old.is_some());
+        let digest = &mut self.routes.buckets[bucket].digest;
+        *digest = digest.wrapping_add(change);
+        self.root = self.root.wrapping_add(change);
         old
     }
 
     /// The path list of exactly this prefix.
     pub fn get(&self, prefix: Prefix) -> Option<PathListId> {
-        self.bucket(bucket_of(prefix)).get(prefix)
+        self.routes.get(prefix)
     }
 
     /// The longest prefix that covers `address`: one search a length, for show commands, tests and
@@ -235,12 +165,29 @@ impl FibTable {
 
     /// One bucket.
     pub fn bucket(&self, index: usize) -> &Bucket {
-        self.buckets.get(index).unwrap_or(&EMPTY)
+        self.routes.bucket(index)
     }
 
-    /// Every bucket's digest, in order.
+    /// Every bucket's digest, in order. Where path lists have changed under their routes since
+    /// [`FibTable::renew_digests`], this costs a pass over the table.
     pub fn digests(&self) -> Vec<u64> {
-        (0..BUCKETS).map(|index| self.bucket(index).digest).collect()
+        let digest = |index| if self.behind { self.sum(self.bucket(index)) } else { self.bucket(index).digest };
+        (0..BUCKETS).map(digest).collect()
+    }
+
+    /// Makes [`FibTable::digests`] cheap again, for whoever needs them more than once.
+    pub fn renew_digests(&mut self) {
+        if std::mem::take(&mut self.behind) {
+            let digests: Vec<u64> = self.routes.buckets.iter().map(|bucket| self.sum(bucket)).collect();
+            for (bucket, digest) in self.routes.buckets.iter_mut().zip(digests) {
+                bucket.digest = digest;
+            }
+        }
+    }
+
+    fn sum(&self, bucket: &Bucket) -> u64 {
+        let digest = |(prefix, id)| hash(prefix).wrapping_mul(self.uses.get(id).factor);
+        bucket.routes().map(digest).fold(0, u64::wrapping_add)
     }
 
     /// One digest of the whole table. A route's digest holds its prefix, so that the sum needs no order.
@@ -250,16 +197,16 @@ impl FibTable {
 
     /// Number of routes of a family.
     pub fn len(&self, family: Family) -> usize {
-        self.routes[family as usize]
+        self.routes.len(family)
     }
 
     /// Whether it has no route of either family.
     pub fn is_empty(&self) -> bool {
-        self.routes == [0, 0]
+        self.routes.is_empty()
     }
 
     /// All routes, bucket by bucket.
     pub fn routes(&self) -> impl Iterator<Item = (Prefix, PathListId)> + '_ {
-        self.buckets.iter().flat_map(Bucket::routes)
+        self.routes.iter()
     }
 }

@@ -61,6 +61,28 @@ proptest! {
             other.set(*prefix, Some(id + renumber));
         }
         prop_assert_eq!(one.root_digest(), other.root_digest());
+        prop_assert_eq!(one.digests(), other.digests());
+        // Changed in place on the one, there from the beginning in a table made anew.
+        one.set_paths(2, discard_or_receive(7));
+        one.remove_paths(3);
+        let mut anew = FibTable::default();
+        for n in [0, 1, 4] {
+            anew.set_paths(n, discard_or_receive(n));
+        }
+        anew.set_paths(2, discard_or_receive(7));
+        for (prefix, id) in &content {
+            anew.set(*prefix, Some(*id));
+        }
+        prop_assert_eq!(one.root_digest(), anew.root_digest());
+        prop_assert_eq!(one.digests(), anew.digests());
+        one.renew_digests();
+        prop_assert_eq!(one.digests(), anew.digests());
+        let touched = content.values().any(|id| [2, 3].contains(id));
+        prop_assert_eq!(one.root_digest() != other.root_digest(), touched);
+        one.set_paths(2, discard_or_receive(2));
+        one.set_paths(3, discard_or_receive(3));
+        prop_assert_eq!(one.root_digest(), other.root_digest());
+        prop_assert_eq!(one.digests(), other.digests());
         prop_assert_eq!(one.len(Family::V4) + one.len(Family::V6), content.len());
         if let Some((prefix, _)) = content.first_key_value() {
             one.set(*prefix, None);

@@ -13,7 +13,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// The path lists from number `from` on, as many as a batch takes, and the number to go on from.
 pub(super) fn lists(table: &FibTable, from: PathListId) -> (Batch, Option<PathListId>) {
     let mut builder = BatchBuilder::default();
-    let mut rest = table.all_paths().skip_while(|(id, _)| *id < from);
+    let mut rest = table.paths_from(from);
     for (id, paths) in rest.by_ref().take(BATCH_LISTS_MAX) {
         builder.paths(id, paths.clone());
     }

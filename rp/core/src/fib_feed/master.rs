@@ -41,7 +41,7 @@ pub struct FibMaster {
     orphans: BTreeMap<PathList, BTreeSet<PathListId>>,
     pending: BatchBuilder,
     pending_lists: usize,
-    /// Path lists changed in place since the last flush: their routes' digests are renewed in one pass.
+    /// Path lists changed in place since the last flush.
     changed: BTreeMap<PathListId, PathList>,
     stale: bool,
     pub(super) replica: Replica,
@@ -170,6 +170,11 @@ impl FibMaster {
     pub fn flush(&mut self) {
         self.apply_changed();
         self.close_batch();
+    }
+
+    /// Makes the table's digests cheap to take, for all the cards that are to be compared.
+    pub(super) fn renew_digests(&mut self) {
+        self.table.renew_digests();
     }
 
     /// Where the table stands: the last closed batch.

@@ -244,6 +244,9 @@ impl FibFeed {
                 }
             }
         }
+        if self.cards.values().any(Card::is_to_be_compared) {
+            fib.renew_digests();
+        }
         for card in self.cards.values_mut() {
             card.progress(now, self.converged, fib, &mut self.chunks, out);
         }

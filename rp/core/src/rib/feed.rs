@@ -2,7 +2,7 @@
 
 use super::sets::SetId;
 use fabric_proto::{
-    fib::{BadBatch, Family, FibTable, PathListId, Prefix},
+    fib::{BadBatch, Family, PathListId, Prefix, RouteMap},
     time::Instant,
 };
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ pub enum FeedError {
 #[derive(Debug, Default)]
 pub(super) struct Learned {
     pub(super) sets: BTreeMap<PathListId, SetId>,
-    pub(super) routes: FibTable,
+    pub(super) routes: RouteMap,
 }
 
 impl Learned {
@@ -59,7 +59,7 @@ impl Learned {
 
     /// Its routes whose next-hop set's number is wanted.
     pub(super) fn prefixes(&self, wanted: impl Fn(u32) -> bool) -> Vec<Prefix> {
-        self.routes.routes().filter(|(_, number)| wanted(*number)).map(|(prefix, _)| prefix).collect()
+        self.routes.iter().filter(|(_, number)| wanted(*number)).map(|(prefix, _)| prefix).collect()
     }
 }
 

@@ -70,14 +70,30 @@ impl Rib {
         packed: Bytes,
         fib: &mut FibMaster,
     ) -> Result<(), FeedError> {
-        let alone = self.feeds.len() == 1;
         let batch = Batch { packed, count, ..Batch::default() };
+        let mut contested = Vec::new();
+        let learned = self.learn(feed, &batch, fib, &mut contested);
+        for prefix in contested {
+            self.select(prefix, fib);
+        }
+        learned
+    }
+
+    /// Takes routes of a feed over into the FIB, besides those of prefixes that other sources may have too.
+    fn learn(
+        &mut self,
+        feed: FeedId,
+        batch: &Batch,
+        fib: &mut FibMaster,
+        contested: &mut Vec<Prefix>,
+    ) -> Result<(), FeedError> {
+        let alone = self.feeds.len() == 1;
+        let state = self.feeds.get_mut(&feed).ok_or(FeedError::NotOpen)?;
+        if matches!(state.session, Session::Closed) {
+            return Err(FeedError::NotOpen);
+        }
         for op in batch.routes() {
             let (prefix, number) = op?;
-            let state = self.feeds.get_mut(&feed).ok_or(FeedError::NotOpen)?;
-            if matches!(state.session, Session::Closed) {
-                return Err(FeedError::NotOpen);
-            }
             let set = match number {
                 Some(number) => Some(*state.fresh.sets.get(&number).ok_or(FeedError::UnknownNextHops(number))?),
                 None => None,
@@ -90,14 +106,13 @@ impl Rib {
             if !state.stale.routes.is_empty() {
                 state.stale.routes.set(prefix, None);
             }
-            // Nearly every prefix has one source: it needs no search among the others.
-            if alone && !self.candidates.contains_key(&prefix) {
-                match set.and_then(|set| self.sets.list(set)) {
-                    Some(paths) => fib.set(prefix, paths),
-                    None => fib.withdraw(prefix),
-                }
-            } else {
-                self.select(prefix, fib);
+            if !alone || self.candidates.contains_key(&prefix) {
+                contested.push(prefix);
+                continue;
+            }
+            match set.and_then(|set| self.sets.list(set)) {
+                Some(paths) => fib.set(prefix, paths),
+                None => fib.withdraw(prefix),
             }
         }
         Ok(())
@@ -132,7 +147,7 @@ impl Rib {
         let Some(state) = self.feeds.get_mut(&feed) else { return };
         state.stale_until = None;
         let Learned { sets, routes } = std::mem::take(&mut state.stale);
-        for (prefix, _) in routes.routes() {
+        for (prefix, _) in routes.iter() {
             self.select(prefix, fib);
         }
         for set in sets.into_values() {

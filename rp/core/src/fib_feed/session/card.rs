@@ -125,6 +125,10 @@ impl Card {
         matches!(self.phase, Phase::Downloading { .. })
     }
 
+    pub(super) fn is_to_be_compared(&self) -> bool {
+        matches!(self.phase, Phase::Lists { then: AfterLists::Compare, .. })
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Confirmed { audit_at } => audit_at,
