@@ -15,19 +15,21 @@
 //! Storage that nothing leads to any more is used again, under a new *generation*. Readers compare the
 //! generation before and after a batch, and look up again what they may have read from reused storage.
 
+mod batch;
 mod store;
 mod writer;
 
 pub use writer::TrieWriter;
 
 use arc_swap::ArcSwap;
+use batch::{LANES, find_all};
 use fabric_proto::fib::{Family, PATH_LISTS_MAX, PathListId};
 use std::{
     fmt,
     marker::PhantomData,
     sync::atomic::{AtomicUsize, Ordering},
 };
-use store::{Group, Store};
+use store::Store;
 
 /// Whose addresses a trie holds.
 pub trait Shape: Send + Sync + 'static {
@@ -69,10 +71,6 @@ pub struct TrieFull {
     pub family: Family,
 }
 
-/// Addresses looked up side by side, step by step, so that their memory accesses overlap: many times the cache
-/// misses that a core can have outstanding, few enough for their state to stay in the first cache.
-const LANES: usize = 256;
-
 /// Bits that the root resolves.
 const ROOT_BITS: u32 = 16;
 
@@ -97,7 +95,7 @@ fn path_list(leaf: u32) -> Option<PathListId> {
 }
 
 /// The slot of an address in a node of `level`; the root's children have level 0.
-#[inline]
+#[inline(always)]
 fn slot(address: &u128, level: usize) -> u8 {
     let place = ROOT_BITS as usize / 8 + level;
     let bytes = bytemuck::bytes_of(address);
@@ -134,8 +132,9 @@ impl<S: Shape> Trie<S> {
         found.clear();
         found.reserve(addresses.len());
         let store = self.store.load();
+        let mut entries = [EMPTY; LANES];
         for lanes in addresses.chunks(LANES) {
-            let entries = store.steady(|store| find_all::<S>(store, lanes));
+            store.steady(|store| find_all::<S>(store, lanes, &mut entries));
             found.extend(entries[..lanes.len()].iter().map(|entry| path_list(*entry)));
         }
     }
@@ -144,43 +143,6 @@ impl<S: Shape> Trie<S> {
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
-}
-
-/// Entries of up to [`LANES`] addresses.
-///
-/// Each step is a short loop of its own, so that the processor, which looks some hundred instructions ahead, sees
-/// the next dozens of lanes' misses at once. Nothing branches on an address: which lanes go on to the next level
-/// is a list, so that a wrong guess costs once a level and not once an address.
-#[inline]
-fn find_all<S: Shape>(store: &Store, addresses: &[u128]) -> [u32; LANES] {
-    let mut entries = [EMPTY; LANES];
-    let mut lanes = [0u8; LANES];
-    let mut groups = [Group::uniform(EMPTY); LANES];
-    let mut count = 0;
-    for (lane, (address, entry)) in addresses.iter().zip(&mut entries).enumerate() {
-        *entry = store.root(*address);
-        lanes[count % LANES] = lane as u8;
-        count += (*entry >> 31) as usize;
-    }
-    for level in 0..S::LEVELS {
-        if count == 0 {
-            break;
-        }
-        for (lane, group) in lanes[..count].iter().zip(&mut groups) {
-            let lane = usize::from(*lane);
-            *group = store.group(entries[lane], slot(&addresses[lane], level));
-        }
-        let mut on = 0;
-        for at in 0..count {
-            let lane = usize::from(lanes[at]);
-            let entry = store.below(groups[at], slot(&addresses[lane], level));
-            entries[lane] = entry;
-            lanes[on] = lane as u8;
-            on += (entry >> 31) as usize;
-        }
-        count = on;
-    }
-    entries
 }
 
 impl<S> fmt::Debug for Trie<S> {

@@ -44,7 +44,16 @@ impl From<&Path> for Hop {
 /// Path lists a chunk: copied as a whole when one of them changes.
 const CHUNK: usize = 64;
 
-type Chunk = Arc<[Option<Arc<[Hop]>>; CHUNK]>;
+type Chunk = Arc<[Hops; CHUNK]>;
+
+/// The paths of one list. Nearly all lists have one path, which is read without another step to memory.
+#[derive(Clone, Debug)]
+enum Hops {
+    One(Hop),
+    /// None, or several.
+    Others(Arc<[Hop]>),
+    Unknown,
+}
 
 /// All path lists by number.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +66,11 @@ impl PathTable {
     pub fn hops(&self, id: PathListId) -> &[Hop] {
         let id = id as usize;
         match self.chunks.get(id / CHUNK) {
-            Some(Some(chunk)) => chunk[id % CHUNK].as_deref().unwrap_or_default(),
+            Some(Some(chunk)) => match &chunk[id % CHUNK] {
+                Hops::One(hop) => std::slice::from_ref(hop),
+                Hops::Others(hops) => hops,
+                Hops::Unknown => &[],
+            },
             Some(None) | None => &[],
         }
     }
@@ -75,8 +88,11 @@ impl PathTable {
         if self.chunks.len() <= at {
             self.chunks.resize(at + 1, None);
         }
-        let chunk = self.chunks[at].get_or_insert_with(|| Arc::new([const { None }; CHUNK]));
-        Arc::make_mut(chunk)[id as usize % CHUNK] = Some(paths.paths().iter().map(Hop::from).collect());
+        let chunk = self.chunks[at].get_or_insert_with(|| Arc::new([const { Hops::Unknown }; CHUNK]));
+        Arc::make_mut(chunk)[id as usize % CHUNK] = match paths.paths() {
+            [path] => Hops::One(Hop::from(path)),
+            paths => Hops::Others(paths.iter().map(Hop::from).collect()),
+        };
     }
 }
 

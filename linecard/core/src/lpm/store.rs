@@ -61,8 +61,8 @@ impl Store {
     }
 
     /// What `read` finds while no storage is used for another purpose under its hands.
-    #[inline]
-    pub(super) fn steady<T>(&self, read: impl Fn(&Self) -> T) -> T {
+    #[inline(always)]
+    pub(super) fn steady<T>(&self, mut read: impl FnMut(&Self) -> T) -> T {
         loop {
             let before = self.generation.load(Ordering::Acquire);
             let found = read(self);
@@ -75,21 +75,31 @@ impl Store {
     }
 
     /// The root's entry for an address.
-    #[inline]
+    #[inline(always)]
     pub(super) fn root(&self, address: u128) -> u32 {
         self.root.get((address >> (128 - ROOT_BITS)) as usize).map_or(EMPTY, |entry| entry.load(Ordering::Acquire))
     }
 
+    /// The word for an address's slot below the root, where it has one: else all slots hold the root's entry.
+    #[inline(always)]
+    pub(super) fn first(&self, address: u128, slot: u8) -> Group {
+        let entry = self.root(address);
+        // Without a branch: a leaf reads some word and does not use it.
+        let child = entry & CHILD != 0;
+        let group = self.group(if child { entry } else { 0 }, slot);
+        if child { group } else { Group::uniform(entry) }
+    }
+
     /// The word for a child's slot. A number from storage that is being used again may lead anywhere: the caller
     /// is in [`Store::steady`].
-    #[inline]
+    #[inline(always)]
     pub(super) fn group(&self, child: u32, slot: u8) -> Group {
         let at = (child & !CHILD) as usize * GROUPS + usize::from(slot) / GROUP;
         Group(self.groups.get(at).map_or(0, |word| word.load(Ordering::Acquire)))
     }
 
     /// What a slot of a group holds.
-    #[inline]
+    #[inline(always)]
     pub(super) fn below(&self, group: Group, slot: u8) -> u32 {
         let runs = (group.starts() & (u32::MAX >> (31 - slot % 32))).count_ones();
         // Without a branch: a uniform group reads some entry and does not use it.
