@@ -59,8 +59,8 @@ pub(crate) struct Chassis {
     operator: ControlEndpoint,
     stranger: ControlEndpoint,
     addresses: Vec<CardAddress>,
-    /// Packets that card 1 has sent to cards that are warm already.
-    to_others: Cell<u64>,
+    /// Packets that each card had received over the fabric when it was warm, by slot.
+    warm: Cell<[u64; 4]>,
 }
 
 impl Drop for Chassis {
@@ -105,7 +105,7 @@ impl Chassis {
         let (rp, operator) = (endpoint("lab/pe1/A", 4), endpoint("lab/-/operator", 5));
         let stranger = endpoint("lab/pe2/A", 6);
         let cards = addresses.iter().map(|card| spawn(&authority, dir.path(), card, &addresses)).collect();
-        Self { dir, cards, rp, operator, stranger, addresses, to_others: Cell::new(0) }
+        Self { dir, cards, rp, operator, stranger, addresses, warm: Cell::default() }
     }
 
     pub(crate) fn wire(&self, slot: u8) -> PathBuf {
@@ -242,10 +242,12 @@ impl Chassis {
         };
         soon(warming).await;
         let one = self.settled(1).await;
-        let before = self.to_others.get();
-        let all = |card: &LcStats| card.from_fabric == one.to_fabric - before && card.queued == 0;
+        let mut warm = self.warm.get();
+        let others: u64 = (0_u8..).zip(warm).filter(|(other, _)| *other != slot).map(|(_, packets)| packets).sum();
+        let all = |card: &LcStats| card.from_fabric == one.to_fabric - others && card.queued == 0;
         let card = self.until(slot, all).await;
-        self.to_others.set(before + card.from_fabric);
+        warm[usize::from(slot)] = card.from_fabric;
+        self.warm.set(warm);
         let sent = card.sent;
         while egress.received < sent {
             soon(egress.recv()).await;
