@@ -2,7 +2,8 @@
 //!
 //! Plain standard library, so that every package can take this file in. A target is one function over bytes. What
 //! makes it panic is cut down to what is needed and written out, ready to become a file in `tests/corpus/TARGET`,
-//! which every later run tries first. `FUZZ_SECONDS=600` makes a run longer, `FUZZ_SEED=7` another one.
+//! which every later run tries first. `FUZZ_SECONDS=600` makes a run longer, `FUZZ_SEED=7` another one, and `FUZZ_SAVE=1`
+//! writes the samples into the corpus, so that what today's code writes is read by tomorrow's.
 
 #![allow(unreachable_pub, reason = "tests of several packages take this file in")]
 
@@ -19,18 +20,26 @@ const CASES: u64 = 4_000;
 /// Longest input: decoders have caps of their own, which this is beyond.
 const LENGTH_MAX: usize = 1 << 16;
 
+/// Longest sample that is kept: the corpus is read by people too.
+const KEPT_MAX: usize = 4_096;
+
 /// Tries a target on its corpus, on its samples, and on samples that are damaged.
 ///
 /// # Panics
 /// When the target panics; the message holds the input, cut down.
 pub fn fuzz(target: &str, samples: &[Vec<u8>], mut run: impl FnMut(&[u8])) {
+    if std::env::var_os("FUZZ_SAVE").is_some() {
+        save(target, samples);
+    }
     let mut seeds = corpus(target);
+    let kept = seeds.len();
     seeds.extend_from_slice(samples);
     assert!(!seeds.is_empty(), "{target} has no sample");
     let mut fails = |bytes: &[u8]| panic::catch_unwind(AssertUnwindSafe(|| run(bytes))).is_err();
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let mut damage = Damage(number("FUZZ_SEED").unwrap_or(1));
     let end = number("FUZZ_SECONDS").map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let began = Instant::now();
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
     let mut tried = 0u64;
@@ -44,6 +53,7 @@ pub fn fuzz(target: &str, samples: &[Vec<u8>], mut run: impl FnMut(&[u8])) {
     }
     let crash = first.map(|bytes| cut_down(bytes, &mut fails));
     panic::set_hook(hook);
+    eprintln!("{target}: {tried} damaged samples in {:.1} s, {kept} in the corpus", began.elapsed().as_secs_f64());
     if let Some(bytes) = crash {
         let path = std::env::temp_dir().join(format!("{target}.crash"));
         let kept = fs::write(&path, &bytes).is_ok();
@@ -56,10 +66,23 @@ pub fn fuzz(target: &str, samples: &[Vec<u8>], mut run: impl FnMut(&[u8])) {
     }
 }
 
-fn corpus(target: &str) -> Vec<Vec<u8>> {
+fn folder(target: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().find(|folder| folder.join("Cargo.lock").exists());
-    let folder: PathBuf = root.unwrap_or(Path::new(".")).join("tests/corpus").join(target);
-    let mut files: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    root.unwrap_or(Path::new(".")).join("tests/corpus").join(target)
+}
+
+fn save(target: &str, samples: &[Vec<u8>]) {
+    let folder = folder(target);
+    for (number, sample) in samples.iter().enumerate().filter(|(_, sample)| sample.len() <= KEPT_MAX) {
+        let saved =
+            fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join(format!("sample-{number}")), sample));
+        assert!(saved.is_ok(), "{}: {saved:?}", folder.display());
+    }
+}
+
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let mut files: Vec<_> =
+        fs::read_dir(folder(target)).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     files.sort();
     files.iter().filter_map(|file| fs::read(file).ok()).collect()
 }

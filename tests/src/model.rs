@@ -7,7 +7,8 @@
 //! What is abstracted, and it is more than reality allows: the RPs' clocks run as far apart as they like (any timer may
 //! fire before any message arrives); clients and the bulk sync answer at once. What is less than reality: one heartbeat is on
 //! its way in each direction, and a newer one replaces it, which is how heartbeats get lost; runs of a program are
-//! numbered modulo four; terms end at a bound.
+//! numbered modulo four; terms end at a bound; an RP's connection to a line card comes up with the `Adopt` that it was
+//! made for (an end of the RP between the two loses it, as if it had never been made).
 
 mod machines;
 mod recovery;
@@ -40,6 +41,17 @@ pub struct Bound {
     pub forced: u8,
     /// Highest term.
     pub terms: u64,
+    /// Timers that fire, heartbeats among them; `None`: any number.
+    pub timers: Option<u8>,
+}
+
+/// Where every run of the model begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Begin {
+    /// Nothing runs yet.
+    Cold,
+    /// One active, a ready standby, all line cards adopted.
+    Whole,
 }
 
 /// An RP.
@@ -58,12 +70,10 @@ pub struct Unit {
 }
 
 /// A connection between an RP and a line card, and what is on its way there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct CardLink {
     /// The term in whose name it was dialled.
     term: Option<Epoch>,
-    /// `Adopt` is on its way.
-    adopt: bool,
     /// `Refused` is on its way back.
     refused: Option<Epoch>,
 }
@@ -84,10 +94,21 @@ pub struct State {
     unnoticed: [bool; 2],
     cut: bool,
     left: Bound,
-    /// Every epoch claimed so far, as a set of bits.
-    claimed: u128,
+    /// The highest epoch that each unit has claimed so far.
+    claimed: [Epoch; 2],
     /// What was violated on the way here.
     broken: Option<&'static str>,
+}
+
+impl State {
+    /// Line cards have no names: two states that differ in which is which are one.
+    fn sort_cards(&mut self) {
+        let key = |state: &Self, card: usize| (state.cards[card], state.links[0][card], state.links[1][card]);
+        if key(self, 1) < key(self, 0) {
+            self.cards.swap(0, 1);
+            self.links.iter_mut().for_each(|links| links.swap(0, 1));
+        }
+    }
 }
 
 /// One thing that happens.
@@ -115,9 +136,7 @@ pub enum Event {
     Heal,
     /// The operator forces a switchover.
     Force(usize),
-    /// An active dials a line card.
-    Dial(usize, usize),
-    /// A line card gets `Adopt`.
+    /// An active reaches a line card, which gets `Adopt`.
     Adopt(usize, usize),
     /// An RP gets `Refused`.
     Refused(usize, usize),
@@ -134,6 +153,8 @@ pub struct Chassis {
     pub bound: Bound,
     /// From one state in so many, a fair run must lead to a whole chassis.
     pub recover_every: u64,
+    /// Where every run begins.
+    pub begin: Begin,
 }
 
 const SLOTS: [RpSlot; 2] = [RpSlot::A, RpSlot::B];
@@ -141,7 +162,7 @@ const SLOTS: [RpSlot; 2] = [RpSlot::A, RpSlot::B];
 impl Chassis {
     /// A chassis whose RPs are configured for `mode`.
     pub fn new(mode: Mode, bound: Bound, recover_every: u64) -> Self {
-        Self { machines: Arc::new(Machines::new(mode)), bound, recover_every }
+        Self { machines: Arc::new(Machines::new(mode)), bound, recover_every, begin: Begin::Cold }
     }
 
     /// A unit gets an input; what it asks for is done.
@@ -179,16 +200,21 @@ impl Chassis {
                 state.units[at].disk = epoch;
             }
             Effect::Active(epoch) => {
-                let bit = 1u128 << epoch.0.min(127);
                 let again = matches!(state.units[at].cause, Cause::Takeover(taken) if taken == epoch);
-                if epoch.owner() != Some(SLOTS[at]) || (state.claimed & bit != 0 && !again) {
+                // An epoch names its owner, so only a unit's own claims could meet: each is above those before.
+                if epoch.owner() != Some(SLOTS[at]) || (epoch <= state.claimed[at] && !again) {
                     state.broken = Some("two runs claim one epoch");
                 }
-                state.claimed |= bit;
+                state.claimed[at] = epoch;
                 state.units[at].cause = Cause::Cold;
                 state.units[at].term = Some(epoch);
             }
-            Effect::Taken(epoch) => state.claimed |= 1u128 << epoch.0.min(127),
+            Effect::Taken(epoch) => {
+                if epoch.owner() != Some(SLOTS[at]) || epoch <= state.claimed[at] {
+                    state.broken = Some("two runs claim one epoch");
+                }
+                state.claimed[at] = epoch;
+            }
             Effect::Restart(cause) => {
                 self.end(state, at);
                 state.units[at].cause = cause;
@@ -245,7 +271,7 @@ impl Chassis {
                 events.push(Event::Boot(at));
                 continue;
             }
-            if self.machines.wait(unit.running).is_some() {
+            if state.left.timers != Some(0) && self.machines.wait(unit.running).is_some() {
                 events.push(Event::Timer(at));
             }
             if state.beats[at].is_some() {
@@ -260,10 +286,8 @@ impl Chassis {
                 let link = &state.links[at][card];
                 if link.refused.is_some() {
                     events.push(Event::Refused(at, card));
-                } else if link.adopt {
-                    events.push(Event::Adopt(at, card));
                 } else if unit.term.is_some() && link.term.is_none() {
-                    events.push(Event::Dial(at, card));
+                    events.push(Event::Adopt(at, card));
                 }
             }
         }
@@ -288,7 +312,10 @@ impl Chassis {
                     state.units[at].cause = Cause::Cold;
                 }
             }
-            Event::Timer(at) => self.step(&mut state, at, UnitInput::Timer),
+            Event::Timer(at) => {
+                state.left.timers = state.left.timers.map(|left| left.saturating_sub(1));
+                self.step(&mut state, at, UnitInput::Timer);
+            }
             Event::Pause(at) => {
                 state.left.pauses -= 1;
                 self.step(&mut state, at, UnitInput::Pause);
@@ -327,16 +354,11 @@ impl Chassis {
                 state.left.forced -= 1;
                 self.step(&mut state, at, UnitInput::Force);
             }
-            Event::Dial(at, card) => {
+            Event::Adopt(at, card) => {
                 let term = state.units[at].term;
-                state.links[at][card] = CardLink { term, adopt: true, refused: None };
+                state.links[at][card] = CardLink { term, refused: None };
                 if let Some(term) = term {
                     self.card(&mut state, card, CardInput::Up { rp: at as u8, term });
-                }
-            }
-            Event::Adopt(at, card) => {
-                state.links[at][card].adopt = false;
-                if let Some(term) = state.links[at][card].term {
                     self.card(&mut state, card, CardInput::Adopt { rp: at as u8, term });
                 }
             }
@@ -354,6 +376,7 @@ impl Chassis {
                 }
             }
         }
+        state.sort_cards();
         state
     }
 }
@@ -364,7 +387,7 @@ impl Model for Chassis {
 
     fn init_states(&self) -> Vec<State> {
         let unit = Unit { running: None, boot: 0, disk: Epoch::NONE, cause: Cause::Cold, term: None };
-        vec![State {
+        let cold = State {
             units: [unit; 2],
             cards: [self.machines.new_card(); CARDS],
             links: Default::default(),
@@ -374,9 +397,15 @@ impl Model for Chassis {
             unnoticed: [false; 2],
             cut: false,
             left: self.bound,
-            claimed: 0,
+            claimed: [Epoch::NONE; 2],
             broken: None,
-        }]
+        };
+        match self.begin {
+            Begin::Cold => vec![cold],
+            Begin::Whole => {
+                self.made_whole(cold).map(|whole| State { left: self.bound, ..whole }).into_iter().collect()
+            }
+        }
     }
 
     fn actions(&self, state: &State, events: &mut Vec<Event>) {

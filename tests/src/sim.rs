@@ -8,7 +8,7 @@
 //! * `clock.rs`: clocks that run apart; `disk.rs`: writes that tear, fsync that lies
 //! * `fabric.rs`: connections, streams, partitions; `cards.rs`: what the shells of the cards do
 //! * `check.rs`: what must never be; `reference.rs`: what the tables must hold, computed in the simplest way
-//! * `life.rs`: schedules of faults out of a seed; `shrink.rs`: the shortest one that still fails; `story.rs`: told to a person
+//! * `schedule.rs`: schedules of faults out of a seed; `life.rs`: lives them; `shrink.rs`: the shortest one that still fails; `story.rs`: told to a person
 
 mod cards;
 mod check;
@@ -17,12 +17,13 @@ mod disk;
 mod fabric;
 mod life;
 mod reference;
+mod schedule;
 mod shrink;
 mod story;
 
 pub use check::Violation;
 pub use fabric::Pair;
-pub use life::{Fault, Kind, Life, Outcome, Step, Tally, Wait, Who};
+pub use life::{Fault, Kind, Life, Outcome, Step, Tally, Wait, Way, Who};
 pub use shrink::shrink;
 pub use story::tell;
 

@@ -26,7 +26,7 @@ fn check(mode: Mode, bound: Bound, states: usize) {
     assert!(checker.unique_state_count() > 1_000, "the model does not move");
 }
 
-const NONE: Bound = Bound { crashes: 0, card_crashes: 0, cuts: 0, pauses: 0, forced: 0, terms: 6 };
+const NONE: Bound = Bound { crashes: 0, card_crashes: 0, cuts: 0, pauses: 0, forced: 0, terms: 6, timers: None };
 
 #[test]
 fn crashes_and_partitions_never_split_the_line_cards() {

@@ -1,7 +1,7 @@
 //! Every interleaving, up to a bound: `model --mode sso --crashes 2 --cuts 1`.
 #![allow(clippy::print_stdout, reason = "a program")]
 
-use chassis_tests::model::{Bound, Chassis};
+use chassis_tests::model::{Begin, Bound, Chassis};
 use fabric_proto::redundancy::Mode;
 use stateright::{Checker as _, Model as _, report::WriteReporter};
 use std::{process::ExitCode, time::Instant};
@@ -16,6 +16,8 @@ model: negotiation and fencing, every interleaving up to a bound
   --pauses N        times that an RP stands still (default 0)
   --forced N        forced switchovers (default 0)
   --terms N         highest term (default 6)
+  --timers N        timers that fire, heartbeats among them (default: any number)
+  --from F          cold: nothing runs yet; whole: one active, a ready standby (default cold)
   --recover N       from one state in N, a fair run must make the chassis whole; 0: from none (default 100)
   --states N        stop after so many states (default: all)
   --jobs N          threads (default: all cores)
@@ -23,7 +25,8 @@ model: negotiation and fencing, every interleaving up to a bound
 Exit code 0: every property holds; 1: one does not (a path to it is printed); 2: wrong usage.";
 
 fn main() -> ExitCode {
-    let mut bound = Bound { crashes: 1, card_crashes: 0, cuts: 1, pauses: 0, forced: 0, terms: 6 };
+    let mut bound = Bound { crashes: 1, card_crashes: 0, cuts: 1, pauses: 0, forced: 0, terms: 6, timers: None };
+    let mut begin = Begin::Cold;
     let (mut mode, mut recover, mut states) = (Mode::Sso, 100, 0);
     let mut jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut arguments = std::env::args().skip(1);
@@ -47,6 +50,9 @@ fn main() -> ExitCode {
             ("--pauses", Ok(n)) => bound.pauses = n as u8,
             ("--forced", Ok(n)) => bound.forced = n as u8,
             ("--terms", Ok(n)) => bound.terms = n.min(30),
+            ("--timers", Ok(n)) => bound.timers = Some(n.min(250) as u8),
+            ("--from", _) if value == "cold" => begin = Begin::Cold,
+            ("--from", _) if value == "whole" => begin = Begin::Whole,
             ("--recover", Ok(n)) => recover = n,
             ("--states", Ok(n)) => states = n as usize,
             ("--jobs", Ok(n)) => jobs = n.clamp(1, 64) as usize,
@@ -57,7 +63,7 @@ fn main() -> ExitCode {
         }
     }
     let began = Instant::now();
-    let chassis = Chassis::new(mode, bound, recover);
+    let chassis = Chassis { begin, ..Chassis::new(mode, bound, recover) };
     let machines = chassis.machines.clone();
     let mut builder = chassis.checker().threads(jobs);
     if states > 0 {
@@ -66,7 +72,7 @@ fn main() -> ExitCode {
     let checker = builder.spawn_bfs().join_and_report(&mut WriteReporter::new(&mut std::io::stderr()));
     let [units, cards, steps] = machines.counts();
     println!(
-        "{mode}, {bound:?}: {} states ({} generated, depth {}) in {:.1} s; {units} states of an RP, {cards} of a line card, {steps} steps of real machines{}",
+        "{mode}, {begin:?}, {bound:?}: {} states ({} generated, depth {}) in {:.1} s; {units} states of an RP, {cards} of a line card, {steps} steps of real machines{}",
         checker.unique_state_count(),
         checker.state_count(),
         checker.max_depth(),

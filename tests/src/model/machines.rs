@@ -12,16 +12,16 @@ use linecard_core::linecard::{Input as LcInput, LineCard, LineCardConfig, Output
 use rp_core::redundancy::{BootCause, Config, Input, Output, Rf};
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
 /// Every machine's clock shows this before a step: only differences matter.
 const NOON: Instant = Instant(1 << 50);
 
-/// A heartbeat interval; everything else is a small multiple, so that few distances between timers exist.
+/// A heartbeat interval; everything else is a multiple, so that few distances between timers exist.
 const BEAT: Duration = Duration::from_millis(100);
-const SWITCHOVER: Duration = Duration::from_millis(150);
+const SWITCHOVER: Duration = Duration::from_millis(200);
 
 /// Why a run begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,16 +98,20 @@ struct Seen {
 /// Every machine, message and step seen so far.
 pub struct Machines {
     mode: Mode,
-    seen: Mutex<Seen>,
+    seen: RwLock<Seen>,
 }
 
 impl Machines {
     pub(super) fn new(mode: Mode) -> Self {
-        Self { mode, seen: Mutex::new(Seen::default()) }
+        Self { mode, seen: RwLock::new(Seen::default()) }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seen(&self) -> RwLockReadGuard<'_, Seen> {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fill(&self) -> RwLockWriteGuard<'_, Seen> {
+        self.seen.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Different machines of an RP, and of a line card, seen so far; and steps taken with the real ones.
@@ -118,10 +122,10 @@ impl Machines {
 
     /// A program starts.
     pub(super) fn boot(&self, slot: RpSlot, boot: u8, disk: Epoch, cause: Cause) -> Stepped<Effect> {
-        let mut seen = self.seen();
-        if let Some(known) = seen.boot_memo.get(&(slot, boot, disk, cause)) {
+        if let Some(known) = self.seen().boot_memo.get(&(slot, boot, disk, cause)) {
             return known.clone();
         }
+        let mut seen = self.fill();
         let config = Config {
             configured: self.mode,
             last_epoch: disk,
@@ -153,10 +157,10 @@ impl Machines {
 
     /// A unit gets an input.
     pub(super) fn unit(&self, number: u32, input: UnitInput) -> Stepped<Effect> {
-        let mut seen = self.seen();
-        if let Some(known) = seen.unit_memo.get(&(number, input)) {
+        if let Some(known) = self.seen().unit_memo.get(&(number, input)) {
             return known.clone();
         }
+        let mut seen = self.fill();
         let mut rf = Rf::clone(&seen.units[number as usize]);
         let mut out = Vec::new();
         let mut now = NOON;
@@ -202,7 +206,7 @@ impl Machines {
 
     /// A line card that has just started and remembers nothing.
     pub(super) fn new_card(&self) -> u32 {
-        self.seen().card_number(Card { highest: Epoch::NONE, ruler: None, waiting: BTreeMap::new() })
+        self.fill().card_number(Card { highest: Epoch::NONE, ruler: None, waiting: BTreeMap::new() })
     }
 
     pub(super) fn card_highest(&self, number: u32) -> Epoch {
@@ -223,10 +227,10 @@ impl Machines {
 
     /// A line card gets an input; returned are the RPs that it refuses, and with what.
     pub(super) fn card(&self, number: u32, input: CardInput) -> Stepped<(u8, Epoch)> {
-        let mut seen = self.seen();
-        if let Some(known) = seen.card_memo.get(&(number, input)) {
+        if let Some(known) = self.seen().card_memo.get(&(number, input)) {
             return known.clone();
         }
+        let mut seen = self.fill();
         let (card, refused) = step_card(&seen.cards[number as usize], input);
         let result = (seen.card_number(card), Arc::from(refused));
         seen.card_memo.insert((number, input), result.clone());

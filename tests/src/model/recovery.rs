@@ -18,13 +18,19 @@ impl Chassis {
         if self.recover_every == 0 || !hasher.finish().is_multiple_of(self.recover_every) {
             return true;
         }
-        let mut state = State { cut: false, ..state.clone() };
+        self.made_whole(state.clone()).is_some()
+    }
+
+    /// Where a fair run without further faults ends, if the chassis is whole there.
+    pub(super) fn made_whole(&self, state: State) -> Option<State> {
+        let left = super::Bound { timers: None, ..state.left };
+        let mut state = State { cut: false, left, ..state };
         // How far each unit's clock lags behind the true time.
         let mut lag = [Duration::ZERO; 2];
         let mut events = Vec::new();
         for _ in 0..EVENTS {
             if self.is_whole(&state) {
-                return true;
+                return Some(state);
             }
             events.clear();
             self.ordinary(&state, &mut events);
@@ -35,12 +41,12 @@ impl Chassis {
                 continue;
             }
             let wait = |at: usize| Some((self.machines.wait(state.units[at].running)?.saturating_sub(lag[at]), at));
-            let Some((time, at)) = (0..2).filter_map(wait).min() else { return false };
+            let Some((time, at)) = (0..2).filter_map(wait).min() else { return None };
             lag[1 - at] += time;
             lag[at] = Duration::ZERO;
             state = self.happens(&state, Event::Timer(at));
         }
-        self.is_whole(&state)
+        None
     }
 
     /// Moves the clock of the unit that an event concerns up to the true time.

@@ -2,14 +2,11 @@
 
 use super::{Chassis, Pair, Random, Record, Violation, Weather, World};
 use fabric_proto::{
-    fib::{Family, Prefix},
     id::{LcSlot, RpSlot, Slot},
     redundancy::Mode,
 };
 use std::{
     any::Any,
-    fmt::Write as _,
-    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
 };
@@ -20,6 +17,9 @@ const REST: Duration = Duration::from_secs(240);
 
 /// Longest time for which a fault lasts, a crash that was prepared lies in wait.
 const FAULTS: Duration = Duration::from_secs(8);
+
+/// How long a schedule waits for a takeover: an active that is dead or cut off is replaced by then.
+const SOON: Duration = Duration::from_secs(2);
 
 /// After this long, the operator starts what is dead and nobody else will start.
 const OPERATOR: Duration = Duration::from_secs(20);
@@ -78,7 +78,7 @@ pub enum Fault {
     ReloadPeer,
     /// Another host name, and a static route added or removed.
     Configure {
-        /// Which route.
+        /// Which route: 0 to 5.
         route: u8,
         /// Whether it goes.
         remove: bool,
@@ -112,6 +112,8 @@ pub enum Wait {
     Rest,
     /// For so many milliseconds.
     For(u64),
+    /// For so many milliseconds after the next takeover, if there is one soon.
+    Takeover(u64),
 }
 
 /// One step of a schedule.
@@ -192,35 +194,6 @@ pub struct Outcome {
     pub world: World,
 }
 
-/// A configuration with `cards` line cards, each with one port and three neighbours; with IPv6 where that is wanted:
-/// its tries are deep, and making them anew at every reset is what a light life would spend its time on.
-fn config(mode: Mode, cards: u8, ipv6: bool) -> String {
-    let mut text = format!("hostname h0\nredundancy\n mode {mode}\n!\n");
-    for slot in 1..=cards {
-        let v6 = if ipv6 { format!(" ipv6 address fd00:{slot}:1::1/64\n") } else { String::new() };
-        let _ = write!(text, "interface {slot}/1\n ip address 10.{slot}.1.1 255.255.255.0\n{v6} no shutdown\n!\n");
-        for n in 10..13 {
-            let _ = writeln!(text, "arp 10.{slot}.1.{n} 0200.0{slot:x}01.00{n} arpa");
-        }
-    }
-    text
-}
-
-/// `count` routes, spread over the neighbours of `cards` line cards; some of them over two.
-fn routes(count: u32, cards: u8) -> Vec<(Prefix, Vec<IpAddr>)> {
-    let hop = |n: u32| IpAddr::from([10, (n % u32::from(cards)) as u8 + 1, 1, 10 + (n / 7 % 2) as u8]);
-    (0..count)
-        .map(|n| {
-            let prefix = Prefix::from_bits(Family::V4, u128::from(0x1400_0000 + (n << 8)) << 96, 24);
-            let mut hops = vec![hop(n)];
-            if n % 5 == 0 && hop(n + 1) != hop(n) {
-                hops.push(hop(n + 1));
-            }
-            (prefix, hops)
-        })
-        .collect()
-}
-
 impl Life {
     /// The life that a seed stands for.
     pub fn new(seed: u64, kind: Kind) -> Self {
@@ -229,64 +202,6 @@ impl Life {
             Kind::Light => Self::light(seed, &mut dice),
             Kind::Heavy => Self::heavy(seed, &mut dice),
         }
-    }
-
-    fn light(seed: u64, dice: &mut Random) -> Self {
-        let mode = match dice.below(20) {
-            0 => Mode::Hsa,
-            1 => Mode::Rpr,
-            2 | 3 => Mode::RprPlus,
-            _ => Mode::Sso,
-        };
-        let chassis = Chassis {
-            rps: 2,
-            line_cards: 2,
-            startup: config(mode, 2, false),
-            routes: routes(8, 2),
-            heartbeat: Duration::from_millis(50),
-            switchover: Duration::from_millis(150),
-            drift_ppm: [0; 3],
-            deep: false,
-        };
-        let steps = (0..200)
-            .map(|_| {
-                let wait = if dice.below(8) == 0 { Wait::For(dice.below(400)) } else { Wait::Rest };
-                Step { wait, fault: light_fault(dice) }
-            })
-            .collect();
-        let weather = Weather { delay: Duration::from_millis(1 + dice.below(4)), heartbeat_loss: 0.0 };
-        Self { seed, mode, chassis, weather, steps }
-    }
-
-    fn heavy(seed: u64, dice: &mut Random) -> Self {
-        let mode = [Mode::Sso, Mode::Sso, Mode::RprPlus, Mode::Rpr, Mode::Hsa][dice.below(5) as usize];
-        let line_cards = 2 + dice.below(7) as u8;
-        let drift = |dice: &mut Random| if dice.below(2) == 0 { 0 } else { dice.below(100_000) as i32 - 50_000 };
-        let chassis = Chassis {
-            rps: 2 + dice.below(2) as usize,
-            line_cards,
-            startup: config(mode, line_cards, true),
-            routes: routes(20 + dice.below(180) as u32, line_cards),
-            heartbeat: Duration::from_millis(50),
-            switchover: Duration::from_millis(300),
-            drift_ppm: [drift(dice), drift(dice), drift(dice)],
-            deep: true,
-        };
-        let steps = (0..4 + dice.below(16))
-            .map(|_| {
-                let wait = match dice.below(10) {
-                    0..4 => Wait::Rest,
-                    4..8 => Wait::For(dice.below(300)),
-                    _ => Wait::For(dice.below(5_000)),
-                };
-                Step { wait, fault: heavy_fault(dice, line_cards) }
-            })
-            .collect();
-        let weather = Weather {
-            delay: Duration::from_millis(1 + dice.below(12)),
-            heartbeat_loss: if dice.below(2) == 0 { 0.0 } else { 0.05 },
-        };
-        Self { seed, mode, chassis, weather, steps }
     }
 
     /// Lives it.
@@ -313,55 +228,6 @@ impl Life {
 fn words(panic: &(dyn Any + Send)) -> &str {
     let said = panic.downcast_ref::<String>().map(String::as_str);
     said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("in silence")
-}
-
-fn who(dice: &mut Random) -> Who {
-    if dice.below(3) == 0 { Who::Standby } else { Who::Active }
-}
-
-fn way(dice: &mut Random) -> Way {
-    [Way::Both, Way::Out, Way::In][dice.below(3) as usize]
-}
-
-fn light_fault(dice: &mut Random) -> Fault {
-    match dice.below(40) {
-        0..17 => Fault::Kill(Who::Active),
-        17..27 => Fault::Force,
-        27..32 => Fault::DieAfter(Who::Active, dice.below(12) as u32, false),
-        32 => Fault::DieAfter(Who::Standby, dice.below(40) as u32, false),
-        33 => Fault::Kill(Who::Standby),
-        34 | 35 => Fault::Pause(Who::Active, 160 + dice.below(400)),
-        36 => Fault::CutPeers(way(dice), 100 + dice.below(400)),
-        37 => Fault::PowerCut(Who::Active),
-        _ => Fault::Configure { route: dice.below(4) as u8, remove: dice.below(2) == 0 },
-    }
-}
-
-fn heavy_fault(dice: &mut Random, cards: u8) -> Fault {
-    let lc = World::any_lc(dice, usize::from(cards));
-    match dice.below(44) {
-        0..6 => Fault::Kill(who(dice)),
-        6..8 => Fault::PowerCut(who(dice)),
-        8..13 => Fault::DieAfter(who(dice), dice.below(80) as u32, dice.below(3) == 0),
-        13..16 => Fault::Pause(who(dice), dice.below(1_500)),
-        16..19 => Fault::CutPeers(way(dice), dice.below(2_000)),
-        19 => Fault::CutCard(who(dice), lc, way(dice), dice.below(3_000)),
-        20 => Fault::Isolate(dice.below(3_000)),
-        21..25 => Fault::Force,
-        25 => Fault::Reload,
-        26 => Fault::ReloadPeer,
-        27..32 => Fault::Configure { route: dice.below(6) as u8, remove: dice.below(3) == 0 },
-        32 => Fault::Shut(lc, dice.below(2) == 0),
-        33 => Fault::SetMode([Mode::Hsa, Mode::Rpr, Mode::RprPlus, Mode::Sso][dice.below(4) as usize]),
-        34..36 => Fault::Save,
-        36 => Fault::KillCard(lc, 10 + dice.below(2_000)),
-        37 => Fault::PauseCard(lc, dice.below(2_000)),
-        38 => Fault::SlowCard(lc, 100 + dice.below(20_000), dice.below(4_000)),
-        39 => Fault::ResetCard(lc),
-        40 => Fault::Image(who(dice), dice.below(2) == 0),
-        41 => Fault::Lie(who(dice), dice.below(2) == 0),
-        _ => Fault::Storm(1 + dice.below(60), dice.below(60) as u8, dice.below(3_000)),
-    }
 }
 
 impl Fault {
@@ -395,7 +261,11 @@ impl World {
                         self.unguard();
                     }
                 }
-                Wait::For(ms) => {
+                Wait::For(ms) | Wait::Takeover(ms) => {
+                    if let Wait::Takeover(_) = step.wait {
+                        let before = self.switchovers();
+                        self.run(SOON, |world| world.switchovers() > before)?;
+                    }
                     self.run(Duration::from_millis(ms), |_| false)?;
                     // A second fault before the first one is over: SSO promises nothing any more.
                     self.unguard();
@@ -513,8 +383,13 @@ impl World {
             Fault::Configure { route, remove } => {
                 let name = format!("hostname h{}", self.next_change());
                 let no = if remove { "no " } else { "" };
-                let route = format!("{no}ip route 203.0.{route}.0 255.255.255.0 10.1.1.10");
-                self.operator(&["configure terminal", &route, &name, "end"]);
+                // Over two neighbours that nobody else forwards to together: path lists come and go with the route.
+                let hops = match route {
+                    0..3 => [format!("10.1.1.{}", 10 + route), "10.2.1.12".to_owned()],
+                    _ => ["10.1.1.12".to_owned(), format!("10.2.1.{}", 7 + route)],
+                };
+                let route = hops.map(|hop| format!("{no}ip route 203.0.{route}.0 255.255.255.0 {hop}"));
+                self.operator(&["configure terminal", &route[0], &route[1], &name, "end"]);
             }
             Fault::Shut(lc, shut) => {
                 let interface = format!("interface {lc}/1");
