@@ -517,3 +517,6 @@ async fn accept(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
