@@ -295,7 +295,7 @@ fn withdraw(table: &mut FibTable, writer: &mut TablesWriter, prefix: Prefix) -> 
 
 /// The longest route that covers `prefix` and is shorter.
 ///
-/// The forwarding table knows it nearly always, without a search of every length: a route that covers the other
+/// The forwarding table mostly knows it, without a search of every length: a route that covers the other
 /// half of a shorter prefix, and is shorter than that half, covers this half as well.
 fn cover(table: &FibTable, tables: &Tables, prefix: Prefix) -> Option<(Prefix, PathListId)> {
     for len in (1..=prefix.len()).rev() {

@@ -1,8 +1,8 @@
 //! Many look-ups at once.
 //!
 //! The code is compiled twice on x86-64: for every processor, and for those of the last decade, which count bits
-//! and shift in one instruction each. IPv6 look-ups gain half (70 against 47 million a second, see
-//! `docs/performance.md`); to call the second one is this module's one unsafe act.
+//! and shift in one instruction each. IPv6 look-ups gain by it (`docs/performance.md` says how
+//! much); to call the second one is this module's one unsafe act.
 
 #![allow(unsafe_code, reason = "calls code that is compiled for features found at run time")]
 
