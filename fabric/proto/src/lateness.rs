@@ -68,7 +68,8 @@ impl Lateness {
 fn bucket(late: Duration) -> usize {
     let micros = u64::try_from(late.as_micros()).unwrap_or(u64::MAX).max(1);
     let octave = micros.ilog2();
-    let part = ((micros - (1 << octave)) * u64::from(SHARE)) >> octave;
+    // The latest times no clock reads would overflow 64 bits here.
+    let part = (u128::from(micros - (1 << octave)) * u128::from(SHARE)) >> octave;
     (octave as usize * SHARE as usize + part as usize).min(BUCKETS - 1)
 }
 
