@@ -41,7 +41,7 @@ impl Chassis {
                 continue;
             }
             let wait = |at: usize| Some((self.machines.wait(state.units[at].running)?.saturating_sub(lag[at]), at));
-            let Some((time, at)) = (0..2).filter_map(wait).min() else { return None };
+            let (time, at) = (0..2).filter_map(wait).min()?;
             lag[1 - at] += time;
             lag[at] = Duration::ZERO;
             state = self.happens(&state, Event::Timer(at));
