@@ -344,16 +344,19 @@ impl TrialRecord {
             skipped: generator.skipped,
             late_p99_ns: generator.late_p99_ns,
         }));
+        let mut was_whole = true;
         if let Some(fault_at) = self.fault_at_ns {
             let before =
                 |evidence: &TrafficEvidence| evidence.lost_before(fault_at.saturating_sub(evidence.schedule.start));
             let packets = self.traffic.iter().map(before).sum();
-            if packets > steady_loss_max {
+            was_whole = packets <= steady_loss_max;
+            if !was_whole {
                 self.invalid.push(Invalid::SteadyStateLoss { packets });
             }
         }
+        // Traffic that was not there before cannot come back: a load beyond what the chassis forwards says nothing.
         let flows = self.traffic.iter().map(TrafficEvidence::never_recovered).sum();
-        if flows > 0 {
+        if flows > 0 && was_whole {
             self.failures.push(Failure::NeverRecovered { flows });
         }
         if self.accounting.misdelivered > 0 {

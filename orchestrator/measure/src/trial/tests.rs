@@ -125,3 +125,11 @@ fn records_survive_json() {
     let json = serde_json::to_string(&trial).expect("it serialises");
     assert_eq!(serde_json::from_str::<TrialRecord>(&json).expect("it reads back"), trial);
 }
+
+#[test]
+fn traffic_that_was_not_there_before_the_fault_cannot_come_back() {
+    // From 0.1 s after the start to the end; the fault is at 0.4 s, and what was under way is left out.
+    let trial = judged(100..1000, 900, false);
+    assert_eq!(trial.invalid, [Invalid::SteadyStateLoss { packets: 290 }]);
+    assert_eq!(trial.failures, []);
+}
