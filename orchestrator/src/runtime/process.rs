@@ -1,10 +1,11 @@
 //! Cards as child processes on loopback addresses: no privileges, no engine.
 //!
-//! Each has a process group of its own, so that Ctrl-C reaches the orchestrator alone and it decides
+//! Each has a session of its own, so that Ctrl-C reaches the orchestrator alone and it decides
 //! what becomes of the lab. Processes are found by the labels in their environment, and held by
 //! pidfd, so that a number that the kernel gave away again is never hit.
 
 pub mod find;
+mod session;
 mod wait;
 
 use super::{Runtime, RuntimeError, Signal, Task, label, slot_label};
@@ -12,6 +13,7 @@ use crate::plan::{CardPlan, LabPlan};
 use fabric_proto::{id::CardId, time::Instant};
 use find::Found;
 use rustix::process::{Signal as Number, pidfd_send_signal};
+use session::begin_session;
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
@@ -78,8 +80,8 @@ impl ProcessRuntime {
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)
-            .process_group(0)
             .kill_on_drop(false);
+        begin_session(&mut command);
         Ok(command)
     }
 
