@@ -11,10 +11,11 @@
     reason = "a benchmark reads the clock and prints"
 )]
 
+mod table;
+
 use divan::{Bencher, counter::ItemsCount};
 use etherparse::PacketBuilder;
 use fabric_proto::{
-    deploy::TableSpec,
     fib::{Batch, BatchBuilder, Family, Path, PathList, Prefix},
     id::{Epoch, LcSlot, PortId, RpSlot},
     linecard::{Adoption, FibPart, FibUpdate, PortConfig, ToLc},
@@ -33,12 +34,8 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+use table::{BATCH, PATH_LISTS, PROBES, ROUTES, Random, hits, of_family};
 
-const PATH_LISTS: u32 = 64;
-/// Enough that no cache holds what they lead to.
-const PROBES: usize = 1 << 20;
-/// As many as the data thread forwards at once, about.
-const BATCH: usize = 256;
 const MAC: [u8; 6] = [2, 0, 0, 0, 1, 1];
 
 fn main() {
@@ -61,40 +58,6 @@ fn bytes(writer: &TablesWriter, family: Family) -> usize {
     }
 }
 
-/// SplitMix64: the same addresses in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    }
-}
-
-fn source() -> String {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/tables/bart-prefixes.txt.gz");
-    let named = std::env::var("SWACT_TABLE").ok();
-    let found = std::path::Path::new(beside).exists().then(|| beside.to_owned());
-    named.or(found).unwrap_or_else(|| route_table::INTERNET.to_owned())
-}
-
-fn routes() -> Vec<(Prefix, Option<u32>)> {
-    let spec = TableSpec {
-        source: source(),
-        seed: 1,
-        ipv4: 900_000,
-        ipv6: 160_000,
-        next_hops_v4: (0..PATH_LISTS).map(|n| n.to_be_bytes().into()).collect(),
-        next_hops_v6: (0..PATH_LISTS).map(|n| u128::from(n).to_be_bytes().into()).collect(),
-        rate: 0,
-    };
-    let table = route_table::load(&spec).unwrap_or_else(|error| panic!("{error}"));
-    table.routes().iter().map(|(prefix, next_hop)| (*prefix, Some(*next_hop))).collect()
-}
-
 fn path_lists(count: u32) -> Vec<(u32, PathList)> {
     let list = |n: u32| {
         let port = PortId { slot: LcSlot(2 + (n % 4) as u8), port: 1 };
@@ -103,8 +66,6 @@ fn path_lists(count: u32) -> Vec<(u32, PathList)> {
     };
     (0..count).map(list).collect()
 }
-
-static ROUTES: LazyLock<Vec<(Prefix, Option<u32>)>> = LazyLock::new(routes);
 
 /// The whole table, with its routes spread over `lists` path lists.
 fn full(lists: u32) -> TablesWriter {
@@ -118,23 +79,6 @@ fn full(lists: u32) -> TablesWriter {
 }
 
 static WRITER: LazyLock<TablesWriter> = LazyLock::new(|| full(PATH_LISTS));
-
-fn of_family(family: Family) -> Vec<Prefix> {
-    ROUTES.iter().map(|route| route.0).filter(|prefix| prefix.family() == family).collect()
-}
-
-/// Addresses inside random routes of a family.
-fn hits(family: Family) -> Vec<u128> {
-    let mut random = Random(2);
-    let routes = of_family(family);
-    let hit = |_| {
-        let prefix = routes[random.next() as usize % routes.len()];
-        let host = u128::from(random.next()) << 64 | u128::from(random.next());
-        let host = host.checked_shr(u32::from(prefix.len())).unwrap_or(0);
-        (prefix.bits() | host) & (u128::MAX << (128 - u32::from(family.width())))
-    };
-    (0..PROBES).map(hit).collect()
-}
 
 #[divan::bench(args = [Family::V4, Family::V6])]
 fn lookup_batch(bencher: Bencher<'_, '_>, family: Family) {

@@ -6,8 +6,7 @@ use crate::{
 };
 use fabric_proto::{
     fib::{
-        BUCKETS, BadBatch, Batch, Bucket, Family, FibTable, PATH_LISTS_MAX, PathListId, Position, Prefix, RouteOp,
-        bucket_of,
+        BUCKETS, BadBatch, Batch, Bucket, Family, FibTable, PATH_LISTS_MAX, PathListId, Position, Prefix, bucket_of,
     },
     id::LcSlot,
     linecard::{Adoption, FibPart, FibUpdate, PortConfig},
@@ -184,25 +183,26 @@ impl FibCopy {
     }
 
     fn apply_routes(&mut self, batch: &Batch) -> Result<(), UpdateError> {
-        let (mut ops, mut warm) = (batch.routes(), Warm::default());
-        loop {
-            // A download comes in an order that is none to the forwarding tables. To look the routes up side by
-            // side brings what is about to change into the caches, instead of waiting for it route by route.
-            let chunk: Vec<RouteOp> = ops.by_ref().take(AT_ONCE).collect::<Result<_, _>>()?;
-            if chunk.is_empty() {
-                return Ok(());
-            }
-            warm.look_up(self.writer.tables(), &chunk);
-            for op in chunk {
-                match op {
-                    (prefix, Some(id)) => {
-                        self.writer.set(prefix, id)?;
-                        self.table.set(prefix, Some(id));
-                    }
-                    (prefix, None) => withdraw(&mut self.table, &mut self.writer, prefix)?,
+        let mut sets = Vec::new();
+        for op in batch.routes() {
+            match op? {
+                (prefix, Some(id)) => sets.push((prefix, id)),
+                (prefix, None) => {
+                    self.set_all(&mut sets)?;
+                    withdraw(&mut self.table, &mut self.writer, prefix)?;
                 }
             }
         }
+        self.set_all(&mut sets)
+    }
+
+    /// Sets routes in both tables, and forgets them here.
+    fn set_all(&mut self, routes: &mut Vec<(Prefix, PathListId)>) -> Result<(), UpdateError> {
+        self.writer.set_all(routes)?;
+        for (prefix, id) in routes.drain(..) {
+            self.table.set(prefix, Some(id));
+        }
+        Ok(())
     }
 
     fn replace_bucket(&mut self, number: u16, batch: &Batch) -> Result<(), UpdateError> {
@@ -252,30 +252,6 @@ impl FibCopy {
     fn clear_stale(&mut self) {
         self.stale.fill(false);
         self.stale_count = 0;
-    }
-}
-
-/// Routes looked up before they are changed: what they lead to fits into a core's own cache.
-const AT_ONCE: usize = 256;
-
-/// Look-ups whose answers nobody wants.
-#[derive(Default)]
-struct Warm {
-    addresses: Vec<u128>,
-    found: Vec<Option<PathListId>>,
-}
-
-impl Warm {
-    fn look_up(&mut self, tables: &Tables, ops: &[RouteOp]) {
-        for family in Family::ALL {
-            self.addresses.clear();
-            let of_family = ops.iter().filter(|(prefix, _)| prefix.family() == family);
-            self.addresses.extend(of_family.map(|(prefix, _)| prefix.bits()));
-            match family {
-                Family::V4 => tables.v4().lookup_batch(&self.addresses, &mut self.found),
-                Family::V6 => tables.v6().lookup_batch(&self.addresses, &mut self.found),
-            }
-        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! Longest prefix match: a trie of bytes whose slots already hold the longest match (leaf pushing), with runs
 //! of equal slots kept once.
 //!
-//! The root resolves 16 bits directly, every node below it 8 more. A node is one cache line of 8 groups of
-//! 32 slots, and a group one word: a bitmap of where its runs begin and the place of the runs' entries, or, when
-//! all its slots are equal, the entry itself. An entry is nothing, a route (prefix length and path list), or the
-//! number of a child node. So a full IPv4 table takes some ten bytes a route instead of the 64 MiB of a table
-//! that is indexed by 24 bits, and most of what a look-up touches is in a core's own caches.
+//! An address's first 16 bits are the number of a node, and every node resolves 8 bits more. A node is one cache
+//! line of 8 groups of 32 slots, and a group one word: a bitmap of where its runs begin and the place of the runs'
+//! entries, or, when all its slots are equal, the entry itself. An entry is nothing, a route (prefix length and
+//! path list), or the number of a child node. So an IPv4 address whose route is no longer than /24 takes two
+//! loads, and a full table a sixth of the 64 MiB of one that is indexed by 24 bits and takes one.
 //! Bitmaps and counting are Poptrie's (Asai and Ohara, SIGCOMM 2015), shortened so that one word says it all.
 //!
 //! Look-ups never lock and never wait. One writer ([`TrieWriter`]) changes entries and words in place, each by
@@ -16,6 +16,7 @@
 //! generation before and after a batch, and look up again what they may have read from reused storage.
 
 mod batch;
+mod space;
 mod store;
 mod writer;
 
@@ -36,7 +37,7 @@ pub trait Shape: Send + Sync + 'static {
     /// The family.
     const FAMILY: Family;
     /// Nodes on the longest way down: one for each byte after the second.
-    const LEVELS: usize = (Self::FAMILY.width() as usize - ROOT_BITS as usize) / 8;
+    const LEVELS: usize = (Self::FAMILY.width() as usize - FIRST_BITS as usize) / 8;
 }
 
 /// IPv4.
@@ -71,8 +72,8 @@ pub struct TrieFull {
     pub family: Family,
 }
 
-/// Bits that the root resolves.
-const ROOT_BITS: u32 = 16;
+/// Bits that are the number of the first node.
+const FIRST_BITS: u32 = 16;
 
 /// An entry that is the number of a child; otherwise `length + 1` (8 bits) and the path list (23 bits).
 const CHILD: u32 = 1 << 31;
@@ -94,12 +95,26 @@ fn path_list(leaf: u32) -> Option<PathListId> {
     (leaf != EMPTY).then_some(leaf & ID_MASK)
 }
 
-/// The slot of an address in a node of `level`; the root's children have level 0.
+/// The number of an address's first node.
+#[inline(always)]
+fn first_node(address: u128) -> u32 {
+    (address >> (128 - FIRST_BITS)) as u32
+}
+
+/// The slot of an address in a node of `level`; the first node has level 0.
 #[inline(always)]
 fn slot(address: &u128, level: usize) -> u8 {
-    let place = ROOT_BITS as usize / 8 + level;
+    let place = FIRST_BITS as usize / 8 + level;
     let bytes = bytemuck::bytes_of(address);
     if cfg!(target_endian = "little") { bytes[size_of::<u128>() - 1 - place] } else { bytes[place] }
+}
+
+/// Whether two routes end in one group of a trie, and are not the whole of it.
+pub fn near(one: (u128, u8), other: (u128, u8)) -> bool {
+    let node = |len: u8| u32::from(len.saturating_sub(1)) / 8 * 8;
+    let group = node(one.1) + 3;
+    let inside = |len: u8| node(len) + 3 == group && u32::from(len) > group && u32::from(len) > FIRST_BITS;
+    inside(one.1) && inside(other.1) && (one.0 ^ other.0) >> (128 - group) == 0
 }
 
 impl<S: Shape> Trie<S> {
@@ -116,7 +131,7 @@ impl<S: Shape> Trie<S> {
 
     fn find(&self, address: u128) -> u32 {
         self.store.load().steady(|store| {
-            let mut entry = store.root(address);
+            let mut entry = CHILD | first_node(address);
             for level in 0..S::LEVELS {
                 if entry & CHILD == 0 {
                     break;

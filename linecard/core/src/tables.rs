@@ -1,7 +1,7 @@
 //! Everything that the data plane reads, and the one writer that changes it.
 
 use crate::{
-    lpm::{Trie, TrieFull, TrieWriter, V4, V6},
+    lpm::{Trie, TrieFull, TrieWriter, V4, V6, near},
     paths::PathTable,
 };
 use arc_swap::{ArcSwap, Guard};
@@ -166,6 +166,20 @@ impl TablesWriter {
             Family::V4 => self.v4.set(prefix.bits(), prefix.len(), id),
             Family::V6 => self.v6.set(prefix.bits(), prefix.len(), id),
         }
+    }
+
+    /// Sets routes in their order. Those of one group of the trie that follow each other, as they do in a download,
+    /// cost little more than one.
+    pub fn set_all(&mut self, routes: &[(Prefix, PathListId)]) -> Result<(), TrieFull> {
+        let key = |route: &(Prefix, PathListId)| (route.0.family(), (route.0.bits(), route.0.len()));
+        for routes in routes.chunk_by(|one, other| key(one).0 == key(other).0 && near(key(one).1, key(other).1)) {
+            let plain = routes.iter().map(|(prefix, id)| (prefix.bits(), prefix.len(), *id));
+            match routes[0].0.family() {
+                Family::V4 => self.v4.set_near(plain)?,
+                Family::V6 => self.v6.set_near(plain)?,
+            }
+        }
+        Ok(())
     }
 
     /// Withdraws a route; `cover` is the longest remaining route that covers it.

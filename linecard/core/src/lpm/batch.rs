@@ -7,8 +7,8 @@
 #![allow(unsafe_code, reason = "calls code that is compiled for features found at run time")]
 
 use super::{
-    EMPTY, Shape, slot,
-    store::{Group, Store},
+    EMPTY, Shape, first_node, slot,
+    store::{Group, View},
 };
 
 /// Addresses looked up side by side, step by step, so that their memory accesses overlap: many times the cache
@@ -17,7 +17,7 @@ pub(super) const LANES: usize = 256;
 
 /// Entries of up to [`LANES`] addresses.
 #[inline]
-pub(super) fn find_all<S: Shape>(store: &Store, addresses: &[u128], entries: &mut [u32; LANES]) {
+pub(super) fn find_all<S: Shape>(store: View<'_>, addresses: &[u128], entries: &mut [u32; LANES]) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("popcnt") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2") {
         // SAFETY: the processor has just been found to have the features that the function is compiled for.
@@ -29,7 +29,7 @@ pub(super) fn find_all<S: Shape>(store: &Store, addresses: &[u128], entries: &mu
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "popcnt,bmi1,bmi2")]
-fn find_all_bmi2<S: Shape>(store: &Store, addresses: &[u128], entries: &mut [u32; LANES]) {
+fn find_all_bmi2<S: Shape>(store: View<'_>, addresses: &[u128], entries: &mut [u32; LANES]) {
     find::<S>(store, addresses, entries);
 }
 
@@ -37,15 +37,17 @@ fn find_all_bmi2<S: Shape>(store: &Store, addresses: &[u128], entries: &mut [u32
 /// the next dozens of lanes' misses at once. Nothing branches on an address: which lanes go on to the next level
 /// is a list, so that a wrong guess costs once a level and not once an address.
 #[inline(always)]
-fn find<S: Shape>(store: &Store, addresses: &[u128], entries: &mut [u32; LANES]) {
+fn find<S: Shape>(store: View<'_>, addresses: &[u128], entries: &mut [u32; LANES]) {
     let mut groups = [Group::uniform(EMPTY); LANES];
     let mut lanes = [0u8; LANES];
     let mut count = 0;
     for (address, group) in addresses.iter().zip(&mut groups) {
-        *group = store.first(*address, slot(address, 0));
+        *group = store.group(first_node(*address), slot(address, 0));
     }
-    for (lane, ((address, group), entry)) in addresses.iter().zip(&groups).zip(entries.iter_mut()).enumerate() {
+    for ((address, group), entry) in addresses.iter().zip(&groups).zip(entries.iter_mut()) {
         *entry = store.below(*group, slot(address, 0));
+    }
+    for (lane, entry) in entries[..addresses.len()].iter().enumerate() {
         lanes[count % LANES] = lane as u8;
         count += (*entry >> 31) as usize;
     }

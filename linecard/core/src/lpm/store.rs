@@ -1,8 +1,11 @@
 //! The words and entries of one trie.
 
-use super::{CHILD, EMPTY, ROOT_BITS};
+use super::{CHILD, EMPTY};
 use bytemuck::allocation::try_zeroed_slice_box;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::{
+    hint::select_unpredictable,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+};
 
 /// Slots of a group.
 pub(super) const GROUP: usize = 32;
@@ -11,9 +14,7 @@ pub(super) const GROUPS: usize = 8;
 
 /// All that a look-up reads. The writer changes it in place; see the module's documentation for how.
 pub(super) struct Store {
-    /// An entry for every value of an address's first bits.
-    pub(super) root: Box<[AtomicU32]>,
-    /// [`Group`]s, [`GROUPS`] a node.
+    /// [`Group`]s, [`GROUPS`] a node; the nodes that are numbered by an address's first bits come first.
     pub(super) groups: Box<[AtomicU64]>,
     /// Entries of groups with more than one run.
     pub(super) entries: Box<[AtomicU32]>,
@@ -53,7 +54,6 @@ impl Store {
     /// Zeroed storage, which the system hands out page by page; `None` without memory.
     pub(super) fn new(nodes: usize, entries: usize) -> Option<Self> {
         Some(Self {
-            root: try_zeroed_slice_box(1 << ROOT_BITS).ok()?,
             groups: try_zeroed_slice_box(nodes * GROUPS).ok()?,
             entries: try_zeroed_slice_box(entries).ok()?,
             generation: AtomicU64::new(0),
@@ -62,10 +62,10 @@ impl Store {
 
     /// What `read` finds while no storage is used for another purpose under its hands.
     #[inline(always)]
-    pub(super) fn steady<T>(&self, mut read: impl FnMut(&Self) -> T) -> T {
+    pub(super) fn steady<T>(&self, mut read: impl FnMut(View<'_>) -> T) -> T {
         loop {
             let before = self.generation.load(Ordering::Acquire);
-            let found = read(self);
+            let found = read(View { groups: &self.groups, entries: &self.entries });
             // Entries and words are loaded with `Acquire` and stored with `Release`, so that whoever has read
             // anything of a later generation finds that generation here.
             if self.generation.load(Ordering::Relaxed) == before {
@@ -73,39 +73,32 @@ impl Store {
             }
         }
     }
+}
 
-    /// The root's entry for an address.
-    #[inline(always)]
-    pub(super) fn root(&self, address: u128) -> u32 {
-        self.root.get((address >> (128 - ROOT_BITS)) as usize).map_or(EMPTY, |entry| entry.load(Ordering::Acquire))
-    }
+/// A store's words and entries in the hands of one look-up, so that where they are stays in registers.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    groups: &'a [AtomicU64],
+    entries: &'a [AtomicU32],
+}
 
-    /// The word for an address's slot below the root, where it has one: else all slots hold the root's entry.
+impl View<'_> {
+    /// The word for a node's slot. A number from storage that is being used again may lead anywhere.
     #[inline(always)]
-    pub(super) fn first(&self, address: u128, slot: u8) -> Group {
-        let entry = self.root(address);
-        // Without a branch: a leaf reads some word and does not use it.
-        let child = entry & CHILD != 0;
-        let group = self.group(if child { entry } else { 0 }, slot);
-        if child { group } else { Group::uniform(entry) }
-    }
-
-    /// The word for a child's slot. A number from storage that is being used again may lead anywhere: the caller
-    /// is in [`Store::steady`].
-    #[inline(always)]
-    pub(super) fn group(&self, child: u32, slot: u8) -> Group {
-        let at = (child & !CHILD) as usize * GROUPS + usize::from(slot) / GROUP;
+    pub(super) fn group(self, node: u32, slot: u8) -> Group {
+        let at = (node & !CHILD) as usize * GROUPS + usize::from(slot) / GROUP;
         Group(self.groups.get(at).map_or(0, |word| word.load(Ordering::Acquire)))
     }
 
     /// What a slot of a group holds.
     #[inline(always)]
-    pub(super) fn below(&self, group: Group, slot: u8) -> u32 {
-        let runs = (group.starts() & (u32::MAX >> (31 - slot % 32))).count_ones();
-        // Without a branch: a uniform group reads some entry and does not use it.
+    pub(super) fn below(self, group: Group, slot: u8) -> u32 {
+        // Runs that begin at the slot or before: its bit is moved to the highest place.
+        let runs = group.starts().wrapping_shl(!u32::from(slot)).count_ones();
+        // Nobody can foretell which groups are uniform: one of them reads some entry and does not use it.
         let uniform = group.starts() == 0;
-        let place = if uniform { 0 } else { group.value().wrapping_add(runs.wrapping_sub(1)) };
+        let place = select_unpredictable(uniform, 0, group.value().wrapping_add(runs).wrapping_sub(1));
         let entry = self.entries.get(place as usize).map_or(EMPTY, |entry| entry.load(Ordering::Acquire));
-        if uniform { group.value() } else { entry }
+        select_unpredictable(uniform, group.value(), entry)
     }
 }

@@ -89,6 +89,48 @@ proptest! {
     }
 }
 
+/// Routes in the order of a download, most of them near the one before, some under others' nodes.
+fn downloaded(family: Family) -> impl Strategy<Value = Vec<(Prefix, PathListId)>> {
+    let width = u32::from(family.width());
+    let route = (0..1u128 << 14, 17..=32u8, 1..1000u32).prop_map(move |(bits, len, id)| {
+        // Three sizes of the space that they share, so that they end in the first node, below it and deep.
+        let place = [32, 26, width][bits as usize % 3];
+        (Prefix::from_bits(family, 0x0a01 << 112 | bits << (128 - place), len.min(place as u8)), id)
+    });
+    proptest::collection::vec(route, 1..200).prop_map(|mut routes| {
+        let half = routes.len() / 2;
+        routes[..half].sort_unstable();
+        routes
+    })
+}
+
+fn a_download_agrees<S: Shape>(routes: &[(Prefix, PathListId)]) -> Result<(), TestCaseError> {
+    let mut writer = crate::tables::TablesWriter::new(fabric_proto::id::LcSlot(1));
+    writer.set_all(routes).unwrap();
+    let known: BTreeMap<Prefix, PathListId> = routes.iter().copied().collect();
+    for (prefix, _) in routes {
+        let last = prefix.bits() | u128::MAX >> prefix.len() & u128::MAX << (128 - S::FAMILY.width());
+        for address in [prefix.bits(), last, last.wrapping_add(1 << (128 - S::FAMILY.width()))] {
+            prop_assert_eq!(writer.tables().lookup(S::FAMILY, address), oracle(&known, address), "{:#x}", address);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_ipv4_download_agrees_with_brute_force(routes in downloaded(Family::V4)) {
+        a_download_agrees::<V4>(&routes)?;
+    }
+
+    #[test]
+    fn an_ipv6_download_agrees_with_brute_force(routes in downloaded(Family::V6)) {
+        a_download_agrees::<V6>(&routes)?;
+    }
+}
+
 #[test]
 fn a_flapping_route_uses_no_new_memory() {
     let mut writer = TrieWriter::<V4>::default();

@@ -1,14 +1,16 @@
-//! The one writer of a trie, and the storage that it hands out.
+//! The one writer of a trie.
 
 use super::{
-    CHILD, EMPTY, ROOT_BITS, Shape, Trie, TrieFull, leaf, rank,
-    store::{GROUP, GROUPS, Group, Store},
+    CHILD, EMPTY, FIRST_BITS, Shape, Trie, TrieFull, leaf, rank,
+    space::Space,
+    store::{GROUP, GROUPS, Group},
 };
 use arc_swap::ArcSwap;
 use fabric_proto::fib::PathListId;
 use std::{
     marker::PhantomData,
     ops::Range,
+    slice,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -20,10 +22,12 @@ use std::{
 pub struct TrieWriter<S> {
     trie: Arc<Trie<S>>,
     space: Space,
+    /// Changes of one group, kept for their storage.
+    changes: Vec<Change>,
 }
 
 /// A change of all slots that a prefix covers.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Change {
     /// Left-aligned.
     bits: u128,
@@ -31,7 +35,7 @@ struct Change {
     what: What,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum What {
     /// This leaf, where no longer route stands.
     Set(u32),
@@ -40,6 +44,10 @@ enum What {
 }
 
 impl Change {
+    fn to(bits: u128, len: u8, id: PathListId) -> Self {
+        Self { bits, len: u32::from(len), what: What::Set(leaf(len, id)) }
+    }
+
     fn of(&self, old: u32) -> u32 {
         match self.what {
             What::Set(new) if rank(old) <= rank(new) => new,
@@ -56,6 +64,12 @@ impl Change {
         let first = (self.bits >> (128 - start - bits)) as usize & ((1 << bits) - 1);
         first..first + (1 << (start + bits).saturating_sub(self.len))
     }
+
+    /// The slots of a group whose node chooses by the eight bits before `end`.
+    fn part(&self, end: u32) -> Range<usize> {
+        let slots = self.slots(end - 8, 8);
+        slots.start % GROUP..slots.start % GROUP + slots.len()
+    }
 }
 
 impl<S: Shape> Default for TrieWriter<S> {
@@ -66,7 +80,7 @@ impl<S: Shape> Default for TrieWriter<S> {
             bytes: AtomicUsize::new(space.bytes()),
             shape: PhantomData,
         };
-        Self { trie: Arc::new(trie), space }
+        Self { trie: Arc::new(trie), space, changes: Vec::new() }
     }
 }
 
@@ -78,26 +92,35 @@ impl<S: Shape> TrieWriter<S> {
 
     /// Sets the route `bits/len`.
     pub fn set(&mut self, bits: u128, len: u8, id: PathListId) -> Result<(), TrieFull> {
-        self.change(Change { bits, len: u32::from(len), what: What::Set(leaf(len, id)) })
+        self.change(&[Change::to(bits, len, id)])
+    }
+
+    /// Sets routes that are near each other ([`near`](super::near)), the later of two equal ones last: their group
+    /// is written once.
+    pub fn set_near(&mut self, routes: impl IntoIterator<Item = (u128, u8, PathListId)>) -> Result<(), TrieFull> {
+        let mut changes = std::mem::take(&mut self.changes);
+        changes.clear();
+        changes.extend(routes.into_iter().map(|(bits, len, id)| Change::to(bits, len, id)));
+        let done = self.change(&changes);
+        self.changes = changes;
+        done
     }
 
     /// Withdraws the route `bits/len`; `cover` is the longest route that covers it now, if any.
     pub fn clear(&mut self, bits: u128, len: u8, cover: Option<(u8, PathListId)>) -> Result<(), TrieFull> {
         let cover = cover.map_or(EMPTY, |(len, id)| leaf(len, id));
-        self.change(Change { bits, len: u32::from(len), what: What::Clear { rank: rank(leaf(len, 0)), cover } })
+        self.change(&[Change { bits, len: u32::from(len), what: What::Clear { rank: rank(leaf(len, 0)), cover } }])
     }
 
-    fn change(&mut self, change: Change) -> Result<(), TrieFull> {
+    /// One change, or several that set routes near each other.
+    fn change(&mut self, changes: &[Change]) -> Result<(), TrieFull> {
+        let Some(first) = changes.first() else { return Ok(()) };
         let grown = self.space.reserve(S::LEVELS).ok_or(TrieFull { family: S::FAMILY })?;
         if grown {
             self.trie.store.store(Arc::clone(&self.space.store));
         }
-        for index in change.slots(0, ROOT_BITS) {
-            let old = self.space.store.root[index].load(Ordering::Relaxed);
-            let new = self.entry(old, ROOT_BITS, &change);
-            if new != old {
-                self.space.store.root[index].store(new, Ordering::Release);
-            }
+        for node in first.slots(0, FIRST_BITS) {
+            self.node(node as u32, FIRST_BITS, changes);
         }
         // Only when it changes: readers use the same cache line.
         if self.trie.bytes() != self.space.bytes() {
@@ -107,17 +130,17 @@ impl<S: Shape> TrieWriter<S> {
     }
 
     /// What takes the place of an entry, whose child, if it has one, chooses by the bits from `start` on.
-    fn entry(&mut self, old: u32, start: u32, change: &Change) -> u32 {
+    fn entry(&mut self, old: u32, start: u32, changes: &[Change]) -> u32 {
         let node = if old & CHILD != 0 {
             old & !CHILD
-        } else if change.len <= start {
-            return change.of(old);
-        } else if let What::Clear { .. } = change.what {
+        } else if changes[0].len <= start {
+            return changes[0].of(old);
+        } else if let What::Clear { .. } = changes[0].what {
             return old;
         } else {
             self.space.take_node(old)
         };
-        self.node(node, start, change);
+        self.node(node, start, changes);
         match self.space.uniform(node) {
             // Not one that only looks the same in every slot: a longer route must be found by its own length.
             Some(leaf) if rank(leaf) <= start + 1 => {
@@ -128,28 +151,24 @@ impl<S: Shape> TrieWriter<S> {
         }
     }
 
-    fn node(&mut self, node: u32, start: u32, change: &Change) {
-        let slots = change.slots(start, 8);
+    fn node(&mut self, node: u32, start: u32, changes: &[Change]) {
+        let first = node as usize * GROUPS;
+        let slots = changes[0].slots(start, 8);
         if slots.len() >= GROUP {
+            // Such a change is near no other.
             for group in slots.start / GROUP..slots.end / GROUP {
-                self.whole_group(node as usize * GROUPS + group, start + 8, change);
+                self.whole_group(first + group, start + 8, changes);
             }
         } else {
-            let first = slots.start % GROUP;
-            self.part_of_group(
-                node as usize * GROUPS + slots.start / GROUP,
-                first..first + slots.len(),
-                start + 8,
-                change,
-            );
+            self.part_of_group(first + slots.start / GROUP, start + 8, changes);
         }
     }
 
     /// Equal slots stay equal, so that the runs stay where they are.
-    fn whole_group(&mut self, at: usize, start: u32, change: &Change) {
+    fn whole_group(&mut self, at: usize, start: u32, changes: &[Change]) {
         let group = self.space.group(at);
         if group.starts() == 0 {
-            let new = self.entry(group.value(), start, change);
+            let new = self.entry(group.value(), start, changes);
             if new != group.value() {
                 self.space.store.groups[at].store(Group::uniform(new).0, Ordering::Release);
             }
@@ -161,7 +180,7 @@ impl<S: Shape> TrieWriter<S> {
         for run in 0..count {
             let place = group.value() as usize + run;
             let old = self.space.store.entries[place].load(Ordering::Relaxed);
-            let new = self.entry(old, start, change);
+            let new = self.entry(old, start, changes);
             if new != old {
                 self.space.store.entries[place].store(new, Ordering::Release);
             }
@@ -176,221 +195,31 @@ impl<S: Shape> TrieWriter<S> {
         }
     }
 
-    fn part_of_group(&mut self, at: usize, part: Range<usize>, start: u32, change: &Change) {
+    fn part_of_group(&mut self, at: usize, start: u32, changes: &[Change]) {
         let group = self.space.group(at);
+        let part = changes[0].part(start);
+        // On the way down one slot leads to all changes; at its end a single one is mostly of one slot.
+        if changes[0].len > start || (changes.len() == 1 && part.len() == 1) {
+            let old = self.space.slot(group, part.start);
+            let new = self.entry(old, start, changes);
+            if new != old {
+                let mut slots = self.space.slots(group);
+                slots[part.start] = new;
+                self.space.put(at, group, &slots);
+            }
+            return;
+        }
         let mut slots = self.space.slots(group);
         let mut changed = false;
-        for slot in &mut slots[part] {
-            let new = self.entry(*slot, start, change);
-            changed |= new != *slot;
-            *slot = new;
+        for change in changes {
+            for slot in &mut slots[change.part(start)] {
+                let new = self.entry(*slot, start, slice::from_ref(change));
+                changed |= new != *slot;
+                *slot = new;
+            }
         }
         if changed {
             self.space.put(at, group, &slots);
         }
-    }
-}
-
-/// Sizes of runs of entries: one of each is at most a third too large.
-const SIZES: [usize; 9] = [2, 3, 4, 6, 8, 12, 16, 24, GROUP];
-
-/// What retired storage was.
-#[derive(Clone, Copy, Debug)]
-enum Retired {
-    Node(u32),
-    Entries { place: u32, class: u8 },
-}
-
-/// Storage that is retired at once is used again together: a generation lasts milliseconds, a batch of look-ups
-/// microseconds. At most half a MiB waits.
-const RETIRED_MAX: usize = 8192;
-
-/// Storage at first: untouched pages cost nothing.
-const NODES_MIN: usize = 1 << 10;
-const ENTRIES_MIN: usize = 1 << 14;
-
-/// Who uses what of a [`Store`].
-struct Space {
-    store: Arc<Store>,
-    /// The store before this one, kept so that no reader is the one to free it.
-    before: Option<Arc<Store>>,
-    nodes: usize,
-    entries: usize,
-    free_nodes: Vec<u32>,
-    free_entries: [Vec<u32>; SIZES.len()],
-    retired: Vec<Retired>,
-}
-
-impl std::fmt::Debug for Space {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Space({} nodes, {} entries, {} retired)", self.nodes, self.entries, self.retired.len())
-    }
-}
-
-impl Default for Space {
-    fn default() -> Self {
-        // Without memory for an empty table there is no card: ending here is right.
-        let store = Store::new(NODES_MIN, ENTRIES_MIN).expect("there is memory for an empty forwarding table");
-        Self {
-            store: Arc::new(store),
-            before: None,
-            nodes: 0,
-            entries: 0,
-            free_nodes: Vec::new(),
-            free_entries: Default::default(),
-            retired: Vec::new(),
-        }
-    }
-}
-
-fn class_of(count: usize) -> usize {
-    SIZES.partition_point(|size| *size < count)
-}
-
-impl Space {
-    fn bytes(&self) -> usize {
-        4 * self.store.root.len() + 8 * GROUPS * self.nodes + 4 * self.entries
-    }
-
-    /// Makes sure of room for one change: a node a level, and each group on its way anew. Says whether the store
-    /// is another one now; `None` when there is no memory, and nothing has happened.
-    fn reserve(&mut self, levels: usize) -> Option<bool> {
-        let (nodes, entries) = (levels, (levels + 1) * GROUP);
-        if self.retired.len() >= RETIRED_MAX {
-            self.reuse();
-        }
-        let nodes_short = self.nodes + nodes > self.store.groups.len() / GROUPS;
-        let entries_short = self.entries + entries > self.store.entries.len();
-        if !nodes_short && !entries_short {
-            return Some(false);
-        }
-        let double = |now: usize, short| if short { now * 2 } else { now };
-        let nodes = double(self.store.groups.len() / GROUPS, nodes_short);
-        let entries = double(self.store.entries.len(), entries_short);
-        if nodes > CHILD as usize || entries > u32::MAX as usize {
-            return None;
-        }
-        let new = Store::new(nodes, entries)?;
-        copy(&self.store.root, &new.root);
-        for (old, new) in self.store.groups.iter().zip(&new.groups).take(self.nodes * GROUPS) {
-            new.store(old.load(Ordering::Relaxed), Ordering::Relaxed);
-        }
-        copy(&self.store.entries[..self.entries], &new.entries);
-        self.before = Some(std::mem::replace(&mut self.store, Arc::new(new)));
-        // Nobody reads from the new store yet.
-        self.reuse();
-        Some(true)
-    }
-
-    /// Retired storage may be used again, under a new generation.
-    fn reuse(&mut self) {
-        // The only other holders are readers that began before the store was replaced.
-        self.before.take_if(|before| Arc::strong_count(before) == 1);
-        let next = self.store.generation.load(Ordering::Relaxed) + 1;
-        self.store.generation.store(next, Ordering::Release);
-        for retired in self.retired.drain(..) {
-            match retired {
-                Retired::Node(node) => self.free_nodes.push(node),
-                Retired::Entries { place, class } => self.free_entries[usize::from(class)].push(place),
-            }
-        }
-    }
-
-    /// A node whose slots all hold `entry`, which nothing leads to yet.
-    fn take_node(&mut self, entry: u32) -> u32 {
-        let node = self.free_nodes.pop().unwrap_or_else(|| {
-            self.nodes += 1;
-            self.nodes as u32 - 1
-        });
-        for word in &self.store.groups[node as usize * GROUPS..][..GROUPS] {
-            word.store(Group::uniform(entry).0, Ordering::Release);
-        }
-        node
-    }
-
-    fn retire_node(&mut self, node: u32) {
-        self.retired.push(Retired::Node(node));
-    }
-
-    /// The leaf that all slots of a node hold, if that is so.
-    fn uniform(&self, node: u32) -> Option<u32> {
-        let first = self.group(node as usize * GROUPS);
-        let all = (1..GROUPS).all(|group| self.group(node as usize * GROUPS + group) == first);
-        (all && first.starts() == 0 && first.value() & CHILD == 0).then_some(first.value())
-    }
-
-    fn group(&self, at: usize) -> Group {
-        Group(self.store.groups[at].load(Ordering::Relaxed))
-    }
-
-    /// The entries of a group's slots.
-    fn slots(&self, group: Group) -> [u32; GROUP] {
-        if group.starts() == 0 {
-            return [group.value(); GROUP];
-        }
-        let mut slots = [EMPTY; GROUP];
-        let mut place = group.value() as usize;
-        let mut entry = EMPTY;
-        for (slot, out) in slots.iter_mut().enumerate() {
-            if group.starts() >> slot & 1 == 1 {
-                entry = self.store.entries[place].load(Ordering::Relaxed);
-                place += 1;
-            }
-            *out = entry;
-        }
-        slots
-    }
-
-    /// Gives a group other entries.
-    fn put(&mut self, at: usize, old: Group, slots: &[u32; GROUP]) {
-        let mut starts = 1u32;
-        for slot in 1..GROUP {
-            starts |= u32::from(slots[slot] != slots[slot - 1]) << slot;
-        }
-        let count = starts.count_ones() as usize;
-        let kept = old.starts() == starts;
-        let new = if count == 1 {
-            Group::uniform(slots[0])
-        } else if kept {
-            old
-        } else {
-            Group::runs(starts, self.take_entries(count))
-        };
-        if count > 1 {
-            let mut rest = starts;
-            for place in new.value() as usize.. {
-                if rest == 0 {
-                    break;
-                }
-                let slot = rest.trailing_zeros() as usize;
-                self.store.entries[place].store(slots[slot], Ordering::Release);
-                rest &= rest - 1;
-            }
-        }
-        if new != old {
-            self.store.groups[at].store(new.0, Ordering::Release);
-            if old.starts() != 0 {
-                self.retire_entries(old.value(), old.starts().count_ones() as usize);
-            }
-        }
-    }
-
-    fn take_entries(&mut self, count: usize) -> u32 {
-        let class = class_of(count);
-        self.free_entries[class].pop().unwrap_or_else(|| {
-            let place = self.entries;
-            self.entries += SIZES[class];
-            place as u32
-        })
-    }
-
-    fn retire_entries(&mut self, place: u32, count: usize) {
-        self.retired.push(Retired::Entries { place, class: class_of(count) as u8 });
-    }
-}
-
-fn copy(from: &[std::sync::atomic::AtomicU32], to: &[std::sync::atomic::AtomicU32]) {
-    for (old, new) in from.iter().zip(to) {
-        new.store(old.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
