@@ -7,12 +7,13 @@ use super::{Family, PathListId, Prefix, mix};
 pub const BUCKETS: usize = 8192;
 
 /// The bucket that a prefix belongs to.
+///
+/// Prefixes that part in their last eight bits only (rounded up to whole bytes) are in one bucket: they are in one
+/// node of a line card's trie, so that a table that comes bucket by bucket changes node after node. A bucket can
+/// come by 510 prefixes in this way, not by any number.
 pub fn bucket_of(prefix: Prefix) -> usize {
-    bucket_of_hash(hash(prefix))
-}
-
-pub(super) fn bucket_of_hash(hash: u64) -> usize {
-    (hash >> 51) as usize
+    let node = prefix.len().saturating_sub(1) / 8 * 8;
+    (hash(Prefix::from_bits(prefix.family(), prefix.bits(), node)) >> 51) as usize
 }
 
 pub(super) fn hash(prefix: Prefix) -> u64 {

@@ -2,7 +2,7 @@
 
 use super::{
     Family, PathList, PathListId, Prefix, mix,
-    routes::{BUCKETS, Bucket, RouteMap, bucket_of_hash, hash},
+    routes::{BUCKETS, Bucket, RouteMap, bucket_of, hash},
 };
 use std::collections::BTreeMap;
 
@@ -119,7 +119,7 @@ impl FibTable {
     /// Sets (`Some`) or withdraws (`None`) a route; returns what stood there.
     pub fn set(&mut self, prefix: Prefix, id: Option<PathListId>) -> Option<PathListId> {
         let hash = hash(prefix);
-        let bucket = bucket_of_hash(hash);
+        let bucket = bucket_of(prefix);
         let old = self.routes.set_in(bucket, prefix, id);
         if old == id {
             return old;
