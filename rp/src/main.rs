@@ -72,7 +72,7 @@ fn start(file: &Path) -> anyhow::Result<End> {
             legacy: line_cards(&config).filter(|card| card.legacy).filter_map(slot_of).collect(),
             timers: config.redundancy,
             startup: nvram.startup().context("NVRAM")?,
-            epoch: nvram.epoch().context("NVRAM")?,
+            last_term: nvram.term().context("NVRAM")?,
             line_cards: line_cards(&config).filter_map(slot_of).collect(),
             feeds: config.feeds.len().min(1),
             life: process::inherited(),

@@ -1,14 +1,14 @@
 //! The RP's non-volatile memory: a directory that survives restarts.
 //!
 //! `startup-config` and `startup-config.bak` are sealed by [`rp_core::nvram`]; `epoch` holds the
-//! highest epoch seen. Every file is replaced by write, fsync, rename, fsync of the directory, so
+//! highest epoch seen, and whether this unit was fenced in it. Every file is replaced by write, fsync, rename, fsync of the directory, so
 //! that whatever happens in between leaves a whole file (design rule: never half a file).
 
 use fabric_proto::{
     id::{Epoch, RpSlot},
     operator::{CrashPoint, StorageFault},
 };
-use rp_core::nvram;
+use rp_core::{nvram, redundancy::LastTerm};
 use std::{
     fs::{self, File},
     io::{self, ErrorKind, Write as _},
@@ -18,6 +18,8 @@ use std::{
 const STARTUP: &str = "startup-config";
 const BACKUP: &str = "startup-config.bak";
 const EPOCH: &str = "epoch";
+/// After the epoch, where another unit rules in it.
+const FENCED: &str = "fenced";
 /// The armed crash point: it survives the restart that leads to it.
 const CRASH_POINT: &str = "crash-point";
 /// What a fault filled the configuration's room with.
@@ -146,15 +148,18 @@ impl Nvram {
         fs::metadata(self.0.join(name)).map_or(0, |file| file.len())
     }
 
-    /// The highest epoch this RP has seen. A damaged file is none: peers and line cards know better.
-    pub(crate) fn epoch(&self) -> io::Result<Epoch> {
-        let number = read(&self.0.join(EPOCH))?.and_then(|bytes| String::from_utf8(bytes).ok()?.trim().parse().ok());
-        Ok(Epoch(number.unwrap_or(0)))
+    /// What this RP remembers of terms: one line, the epoch's number, and `fenced` where it was. A damaged file is none.
+    pub(crate) fn term(&self) -> io::Result<LastTerm> {
+        let line = read(&self.0.join(EPOCH))?.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let (number, fenced) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+        let term = |epoch| LastTerm { epoch: Epoch(epoch), fenced: fenced == FENCED };
+        Ok(number.parse().map(term).unwrap_or_default())
     }
 
-    /// Remembers an epoch.
-    pub(crate) fn save_epoch(&self, epoch: Epoch) -> io::Result<()> {
-        self.replace(EPOCH, format!("{}\n", epoch.0).as_bytes())
+    /// Remembers a term.
+    pub(crate) fn save_term(&self, term: LastTerm) -> io::Result<()> {
+        let fenced = if term.fenced { format!(" {FENCED}") } else { String::new() };
+        self.replace(EPOCH, format!("{}{fenced}\n", term.epoch.0).as_bytes())
     }
 
     /// Keeps what a run left when it crashed; the file's name says the slot. Only the newest few are kept.
@@ -227,13 +232,18 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_epoch_is_none() {
+    fn a_damaged_term_is_none() {
         let dir = tempfile::tempdir().unwrap();
         let nvram = Nvram::open(dir.path()).unwrap();
-        nvram.save_epoch(Epoch(9)).unwrap();
-        assert_eq!(nvram.epoch().unwrap(), Epoch(9));
-        fs::write(dir.path().join(EPOCH), b"\xff").unwrap();
-        assert_eq!(nvram.epoch().unwrap(), Epoch::NONE);
+        for fenced in [true, false] {
+            let term = LastTerm { epoch: Epoch(9), fenced };
+            nvram.save_term(term).unwrap();
+            assert_eq!(nvram.term().unwrap(), term);
+        }
+        for damaged in [&b"\xff"[..], b"", b"fenced", b"-1 fenced"] {
+            fs::write(dir.path().join(EPOCH), damaged).unwrap();
+            assert_eq!(nvram.term().unwrap(), LastTerm::default());
+        }
     }
 
     #[test]
@@ -243,7 +253,7 @@ mod tests {
         nvram.save_startup("hostname one\n", false).unwrap();
         nvram.fault(StorageFault::Fill).unwrap();
         assert_eq!(nvram.save_startup("hostname two\n", false).unwrap_err().kind(), ErrorKind::StorageFull);
-        nvram.save_epoch(Epoch(3)).unwrap();
+        nvram.save_term(LastTerm { epoch: Epoch(3), fenced: false }).unwrap();
         assert_eq!(nvram.startup().unwrap().as_deref(), Some("hostname one\n"));
         nvram.fault(StorageFault::Repair).unwrap();
         nvram.save_startup("hostname two\n", false).unwrap();

@@ -316,7 +316,7 @@ impl Shell {
                         self.events.push(now, EventKind::Log { line });
                     }
                 }
-                Output::SaveEpoch(epoch) => self.nvram.save_epoch(epoch)?,
+                Output::SaveTerm(term) => self.nvram.save_term(term)?,
                 Output::Event(kind) => {
                     tracing::info!(event = ?kind);
                     self.events.push(now, kind);

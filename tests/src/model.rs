@@ -20,6 +20,7 @@ use fabric_proto::{
     redundancy::Mode,
 };
 use machines::{CardInput, Cause, Effect, UnitInput};
+use rp_core::redundancy::LastTerm;
 use stateright::{Model, Property};
 use std::sync::Arc;
 
@@ -61,8 +62,8 @@ pub struct Unit {
     running: Option<u32>,
     /// Number of the run, modulo four.
     boot: u8,
-    /// Highest epoch on its disk.
-    disk: Epoch,
+    /// What its disk remembers of terms.
+    disk: LastTerm,
     /// Why the next run begins.
     cause: Cause,
     /// Its term, while it acts as active.
@@ -193,11 +194,11 @@ impl Chassis {
                     state.stream[peer].push(message);
                 }
             }
-            Effect::SaveEpoch(epoch) => {
-                if epoch < state.units[at].disk {
+            Effect::SaveTerm(term) => {
+                if term.epoch < state.units[at].disk.epoch {
                     state.broken = Some("an epoch on disk shrinks");
                 }
-                state.units[at].disk = epoch;
+                state.units[at].disk = term;
             }
             Effect::Active(epoch) => {
                 let again = matches!(state.units[at].cause, Cause::Takeover(taken) if taken == epoch);
@@ -386,7 +387,7 @@ impl Model for Chassis {
     type Action = Event;
 
     fn init_states(&self) -> Vec<State> {
-        let unit = Unit { running: None, boot: 0, disk: Epoch::NONE, cause: Cause::Cold, term: None };
+        let unit = Unit { running: None, boot: 0, disk: LastTerm::default(), cause: Cause::Cold, term: None };
         let cold = State {
             units: [unit; 2],
             cards: [self.machines.new_card(); CARDS],
@@ -438,7 +439,7 @@ impl Model for Chassis {
     }
 
     fn within_boundary(&self, state: &State) -> bool {
-        state.units.iter().all(|unit| unit.disk.term() <= self.bound.terms)
+        state.units.iter().all(|unit| unit.disk.epoch.term() <= self.bound.terms)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

@@ -32,7 +32,7 @@ mod timers;
 mod view;
 
 pub use clients::{Client, ClientId, field_clients};
-pub use config::{BootCause, Config};
+pub use config::{BootCause, Config, LastTerm};
 pub use contract::{Input, Output, Refusal, Request, TakeOver};
 pub use history::{HISTORY_MAX, History, HistoryEntry, SWITCHOVERS_MAX, What};
 pub use role::{Step, bring_up, operating_mode, valid_transition};
@@ -54,6 +54,8 @@ pub struct Rf {
     chassis_since: Instant,
     /// Highest epoch ever seen, of anybody.
     highest: Epoch,
+    /// Fenced in it ([`LastTerm::fenced`]).
+    fenced: bool,
     connected: bool,
     peer: Option<Peer>,
     visit: Option<Visit>,
@@ -79,7 +81,8 @@ impl Rf {
             history.note(now, What::ClientAdded { name: client.name.clone(), id: client.id, seq: client.seq });
         }
         Self {
-            highest: config.last_epoch,
+            highest: config.last_term.epoch,
+            fenced: config.last_term.fenced,
             config,
             role: Role::Start,
             shown: RfState::Initialization,

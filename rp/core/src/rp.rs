@@ -25,7 +25,7 @@ use crate::{
     cli::{CliSession, ConfigSyncCounts},
     config::Config,
     fib_feed::{self, BulkCursor, FibFeed, FibMaster},
-    redundancy::{self as rf, BootCause, Rf},
+    redundancy::{self as rf, BootCause, LastTerm, Rf},
     rib::{self, FeedId, Rib},
 };
 use chassis::Chassis;
@@ -34,7 +34,7 @@ use fabric_proto::{
     deploy::RedundancyTimers,
     feed::{FromFeed, ToFeed},
     fib::Family,
-    id::{Epoch, LcSlot, PortId, RpSlot, Slot},
+    id::{LcSlot, PortId, RpSlot, Slot},
     linecard::{FromLc, ToLc},
     machine::Machine,
     operator::{EventKind, RpStats},
@@ -68,8 +68,8 @@ pub struct Boot {
     pub timers: RedundancyTimers,
     /// The startup configuration in NVRAM.
     pub startup: Option<String>,
-    /// The highest epoch in NVRAM.
-    pub epoch: Epoch,
+    /// What NVRAM remembers of terms.
+    pub last_term: LastTerm,
     /// Line-card slots of the chassis.
     pub line_cards: Vec<LcSlot>,
     /// Number of route feeds.
@@ -138,8 +138,8 @@ pub enum Output {
     DropFeed,
     /// Save the startup configuration.
     SaveStartup(String),
-    /// Save the highest epoch, before anything that follows is done.
-    SaveEpoch(Epoch),
+    /// Save the term, before anything that follows is done.
+    SaveTerm(LastTerm),
     /// For the event log.
     Event(EventKind),
     /// Start the program anew. Nothing follows.
@@ -188,7 +188,7 @@ impl Rp {
         let config = startup_config(boot.startup.as_deref(), boot.profile);
         let facility = rf::Config {
             configured: config.redundancy.mode,
-            last_epoch: boot.epoch,
+            last_term: boot.last_term,
             heartbeat: Duration::from_millis(boot.timers.heartbeat_ms),
             switchover: switchover_timer(&config, &boot.timers),
             crashdump: config.redundancy.crashdump_timeout,

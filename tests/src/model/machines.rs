@@ -9,7 +9,7 @@ use fabric_proto::{
     time::Instant,
 };
 use linecard_core::linecard::{Input as LcInput, LineCard, LineCardConfig, Output as LcOutput, STALE_TIME};
-use rp_core::redundancy::{BootCause, Config, Input, Output, Rf};
+use rp_core::redundancy::{BootCause, Config, Input, LastTerm, Output, Rf};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -51,7 +51,7 @@ pub(super) enum UnitInput {
 pub(super) enum Effect {
     Beat(u32),
     Send(u32),
-    SaveEpoch(Epoch),
+    SaveTerm(LastTerm),
     Active(Epoch),
     /// A term is taken that the next run begins with.
     Taken(Epoch),
@@ -85,7 +85,7 @@ struct Seen {
     units: Vec<Arc<Rf>>,
     unit_numbers: HashMap<String, u32>,
     unit_memo: HashMap<(u32, UnitInput), Stepped<Effect>>,
-    boot_memo: HashMap<(RpSlot, u8, Epoch, Cause), Stepped<Effect>>,
+    boot_memo: HashMap<(RpSlot, u8, LastTerm, Cause), Stepped<Effect>>,
     beats: Vec<Heartbeat>,
     beat_numbers: HashMap<String, u32>,
     messages: Vec<RfMessage>,
@@ -121,14 +121,14 @@ impl Machines {
     }
 
     /// A program starts.
-    pub(super) fn boot(&self, slot: RpSlot, boot: u8, disk: Epoch, cause: Cause) -> Stepped<Effect> {
+    pub(super) fn boot(&self, slot: RpSlot, boot: u8, disk: LastTerm, cause: Cause) -> Stepped<Effect> {
         if let Some(known) = self.seen().boot_memo.get(&(slot, boot, disk, cause)) {
             return known.clone();
         }
         let mut seen = self.fill();
         let config = Config {
             configured: self.mode,
-            last_epoch: disk,
+            last_term: disk,
             heartbeat: BEAT,
             switchover: SWITCHOVER,
             client_notification: BEAT,
@@ -257,7 +257,7 @@ impl Seen {
                     Output::NotifyClient { client, event } => answers.push(Input::ClientDone { client, event }),
                     Output::StartBulkSync { .. } => answers.push(Input::CfReady),
                     Output::DrainSync => answers.push(Input::CfDrained),
-                    Output::SaveEpoch(epoch) => effects.push(Effect::SaveEpoch(epoch)),
+                    Output::SaveTerm(term) => effects.push(Effect::SaveTerm(term)),
                     Output::BecomeActive { epoch, .. } => effects.push(Effect::Active(epoch)),
                     Output::RestartSelf { next, .. } => effects.push(Effect::Restart(cause(&next))),
                     Output::ColdBoot { next, epoch, .. } => {

@@ -96,7 +96,7 @@ impl RpNode {
             legacy: Default::default(),
             timers: self.timers,
             startup: Some(startup),
-            epoch: self.disk.epoch(),
+            last_term: self.disk.term(),
             line_cards: self.line_cards.clone(),
             feeds: 1,
             life: std::mem::take(&mut self.life),
@@ -449,7 +449,7 @@ impl World {
                     node.saving = None;
                     node.saved = text;
                 }
-                RpOutput::SaveEpoch(epoch) => self.rps[slot.index()].disk.save_epoch(epoch),
+                RpOutput::SaveTerm(term) => self.rps[slot.index()].disk.save_term(term),
                 RpOutput::Event(event) => self.log(slot, event),
                 RpOutput::Restart(life) => {
                     self.rps[slot.index()].life = life;

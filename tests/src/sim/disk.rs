@@ -2,7 +2,10 @@
 
 use super::Random;
 use fabric_proto::id::Epoch;
-use rp_core::nvram::{self, Copy, Recovered, Step};
+use rp_core::{
+    nvram::{self, Copy, Recovered, Step},
+    redundancy::LastTerm,
+};
 
 /// A file: its content, and whether the content would outlive a power cut.
 #[derive(Clone, Debug)]
@@ -117,17 +120,21 @@ impl Disk {
         nvram::choose(self.primary.bytes(), self.backup.bytes())
     }
 
-    /// Replaces the epoch: written beside, synced, renamed.
-    pub(super) fn save_epoch(&mut self, epoch: Epoch) {
-        self.epoch.rename(Some(File { bytes: epoch.0.to_be_bytes().to_vec(), synced: !self.lying }));
+    /// Replaces the term: written beside, synced, renamed.
+    pub(super) fn save_term(&mut self, term: LastTerm) {
+        let bytes = [&term.epoch.0.to_be_bytes()[..], &[u8::from(term.fenced)]].concat();
+        self.epoch.rename(Some(File { bytes, synced: !self.lying }));
         if !self.lying {
             self.epoch.sync();
         }
     }
 
-    /// A damaged epoch is none.
-    pub(super) fn epoch(&self) -> Epoch {
-        let bytes = self.epoch.bytes().and_then(|bytes| bytes.try_into().ok());
-        Epoch(bytes.map_or(0, u64::from_be_bytes))
+    /// A damaged term is none.
+    pub(super) fn term(&self) -> LastTerm {
+        let term = |bytes: &[u8]| {
+            let (fenced, epoch) = bytes.split_last()?;
+            Some(LastTerm { epoch: Epoch(u64::from_be_bytes(epoch.try_into().ok()?)), fenced: *fenced == 1 })
+        };
+        self.epoch.bytes().and_then(term).unwrap_or_default()
     }
 }

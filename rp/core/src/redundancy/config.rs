@@ -25,8 +25,8 @@ pub struct Config {
     pub profile: &'static Profile,
     /// Line cards of an older kind in the chassis ([`fabric_proto::platform::Legacy`]).
     pub legacy_cards: usize,
-    /// Highest epoch in NVRAM ([`super::Output::SaveEpoch`]).
-    pub last_epoch: Epoch,
+    /// What NVRAM remembers ([`super::Output::SaveTerm`]).
+    pub last_term: LastTerm,
     /// Between heartbeats.
     pub heartbeat: Duration,
     /// Silence after which the peer is dead.
@@ -53,7 +53,7 @@ impl Config {
             configured: Mode::Sso,
             profile: &NATIVE,
             legacy_cards: 0,
-            last_epoch: Epoch::NONE,
+            last_term: LastTerm::default(),
             heartbeat: Duration::from_millis(500),
             switchover: Duration::from_secs(3),
             crashdump: Duration::ZERO,
@@ -63,6 +63,18 @@ impl Config {
             clients: field_clients(&NATIVE),
         }
     }
+}
+
+/// What a unit remembers of terms over restarts and power cuts. A store that is damaged remembers nothing: peers and
+/// line cards know better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LastTerm {
+    /// The highest epoch that this unit has seen.
+    pub epoch: Epoch,
+    /// Another unit rules in it, and this one was told so while it was active: it is not to believe itself alone
+    /// soon. It is saved together with the epoch, because a reset may come before this unit could restart by itself, and
+    /// one that knew only the epoch would claim the next one.
+    pub fenced: bool,
 }
 
 /// Why a run of the program began: the shell keeps the `next` of the output that ended the last run, gives

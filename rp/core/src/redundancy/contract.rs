@@ -1,6 +1,6 @@
 //! Inputs, outputs, refusals.
 
-use super::{BootCause, ClientId};
+use super::{BootCause, ClientId, LastTerm};
 use fabric_proto::{
     id::Epoch,
     operator::EventKind,
@@ -88,8 +88,8 @@ pub enum Output {
         /// The event.
         event: Code,
     },
-    /// Write the highest epoch to NVRAM before anything that follows.
-    SaveEpoch(Epoch),
+    /// Write the term to NVRAM before anything that follows.
+    SaveTerm(LastTerm),
     /// This RP is active from here on: adopt the line cards.
     BecomeActive {
         /// Its term.

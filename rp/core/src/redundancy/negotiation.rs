@@ -1,7 +1,7 @@
 //! From boot to a role, and out of every role by restarting.
 
 use super::{
-    BootCause, Output, Rf, Role, TakeOver, What,
+    BootCause, LastTerm, Output, Rf, Role, TakeOver, What,
     role::{Active, BringUp, Restore, Standby, operating_mode, valid_transition},
 };
 use fabric_proto::{
@@ -36,8 +36,8 @@ impl Rf {
                 return;
             }
         }
-        let wait =
-            if self.config.cause == BootCause::Fenced { self.config.fenced_wait } else { self.config.switchover };
+        let demoted = self.fenced || self.config.cause == BootCause::Fenced;
+        let wait = if demoted { self.config.fenced_wait } else { self.config.switchover };
         self.role = Role::Negotiation { until: now + wait };
         self.moved(now, out);
         self.negotiate(now, out);
@@ -72,7 +72,7 @@ impl Rf {
         out: &mut Vec<Output>,
     ) {
         // A line card must never meet a term that NVRAM does not know.
-        self.raise(epoch, out);
+        self.remember(epoch, false, out);
         let release = self.peer.as_ref().map(|peer| peer.last.release.as_str());
         let operating = operating_mode(&self.config, self.config.configured, release);
         self.history.note(now, What::Code { code: Code::GoActive, client: None, op: 0 });
@@ -96,6 +96,7 @@ impl Rf {
         let booted = operating != Mode::Hsa;
         let stage = if booted { RfState::StandbyCold } else { RfState::Disabled };
         self.history.note(now, What::Code { code: Code::GoStandby, client: None, op: 0 });
+        self.remember(self.highest, false, out);
         self.role = Role::Standby(Standby { operating, stage, ready: !booted, pending: None });
         out.push(Output::BecomeStandby { operating });
         self.moved(now, out);
@@ -167,9 +168,15 @@ impl Rf {
 
     /// Remembers the highest epoch.
     pub(super) fn raise(&mut self, epoch: Epoch, out: &mut Vec<Output>) {
-        if epoch > self.highest {
-            self.highest = epoch;
-            out.push(Output::SaveEpoch(epoch));
+        self.remember(epoch, self.fenced, out);
+    }
+
+    /// Remembers the highest epoch, and whether this unit was fenced in it.
+    pub(super) fn remember(&mut self, epoch: Epoch, fenced: bool, out: &mut Vec<Output>) {
+        if epoch > self.highest || fenced != self.fenced {
+            self.highest = self.highest.max(epoch);
+            self.fenced = fenced;
+            out.push(Output::SaveTerm(LastTerm { epoch: self.highest, fenced }));
         }
     }
 

@@ -209,12 +209,11 @@ impl Rf {
 
     /// This unit's term is over.
     pub(super) fn fenced(&mut self, now: Instant, highest: fabric_proto::id::Epoch, out: &mut Vec<Output>) {
-        self.raise(highest, out);
-        let Role::Active(active) = &self.role else { return };
-        if highest <= active.epoch || sabotage::is(Sabotage::IgnoreRefusal) {
-            return;
-        }
-        let epoch = active.epoch;
+        let epoch = match &self.role {
+            Role::Active(active) if highest > active.epoch && !sabotage::is(Sabotage::IgnoreRefusal) => active.epoch,
+            _ => return self.raise(highest, out),
+        };
+        self.remember(highest, true, out);
         self.history.note(now, What::Code { code: Code::GoStandby, client: None, op: 1 });
         out.push(Output::Event(EventKind::Fenced { epoch, highest }));
         log(out, format!("%RF-3-FENCED: term {epoch} is over, term {highest} rules"));

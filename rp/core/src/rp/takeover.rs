@@ -112,7 +112,7 @@ impl Rp {
             rf::Output::NotifyClient { client, event } => {
                 self.for_rf.push_back(rf::Input::ClientDone { client, event })
             }
-            rf::Output::SaveEpoch(epoch) => out.push(Output::SaveEpoch(epoch)),
+            rf::Output::SaveTerm(term) => out.push(Output::SaveTerm(term)),
             rf::Output::BecomeActive { epoch, reason, how } => {
                 let loads = self.boot.profile.modelled.switchover;
                 if self.boot.modelled && reason != SwitchoverReason::None && !loads.is_zero() {

@@ -27,7 +27,7 @@ fn rp(platform: &str, slot: RpSlot, startup: &str) -> Rp {
         legacy: BTreeSet::new(),
         timers: RedundancyTimers { heartbeat_ms: 50, switchover_ms: 300 },
         startup: Some(startup.to_owned()),
-        epoch: Epoch::NONE,
+        last_term: Default::default(),
         line_cards: Vec::new(),
         feeds: 0,
         life: NextLife::Cold,

@@ -166,7 +166,7 @@ impl Plan {
             legacy: Default::default(),
             timers: TIMERS,
             startup: nvram.startup()?,
-            epoch: nvram.epoch()?,
+            last_term: nvram.term()?,
             line_cards: CARDS.to_vec(),
             feeds: 0,
             life: self.seen.borrow_mut().lives.remove(&slot).unwrap_or_default(),

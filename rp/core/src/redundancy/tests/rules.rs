@@ -92,6 +92,28 @@ fn rule_1_a_line_cards_refusal_ends_a_term() {
     assert_eq!(world.actives(), [B], "the standby goes on at once");
 }
 
+/// Rule 1: a unit that was fenced, and was reset before it could restart by itself, does not claim the chassis while it
+/// cannot hear who rules it.
+#[test]
+fn rule_1_a_reset_does_not_make_a_fenced_unit_forget() {
+    let mut world = World::redundant(7, Mode::Sso);
+    world.input(B, Input::SetCrashdumpTimeout(Duration::from_secs(60)));
+    world.set_partition(true);
+    world.run(SWITCHOVER + HEARTBEAT);
+    assert_eq!(world.actives(), [B]);
+    assert_eq!(world.events(|event| matches!(event, EventKind::Fenced { .. })), 1);
+    world.power_on(A);
+    world.run(BOOT + SWITCHOVER * 4);
+    assert_eq!(world.actives(), [B], "A knows that it does not rule");
+    world.set_partition(false);
+    world.run(ms(1000));
+    world.assert_redundant();
+    // As standby it is told of every term: nothing is left of the fence.
+    world.kill(B);
+    world.run(SWITCHOVER + HEARTBEAT);
+    assert_eq!(world.actives(), [A]);
+}
+
 /// Rule 2: the stream's loss alone is not a trigger, silence is, at its deadline and not before.
 #[test]
 fn rule_2_silence_is_a_trigger_and_a_broken_stream_is_not() {

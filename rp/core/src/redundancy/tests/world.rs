@@ -34,7 +34,7 @@ pub(super) struct Unit {
     boot: u64,
     pub(super) release: String,
     pub(super) configured: Mode,
-    nvram: Epoch,
+    nvram: LastTerm,
     cause: BootCause,
     pub(super) paused: bool,
     waiting: Vec<Arrival>,
@@ -130,6 +130,8 @@ impl World {
 
     pub(super) fn power_on(&mut self, slot: RpSlot) {
         self.kill(slot);
+        // Why the last run ended is known to a program that restarts by itself, and to none after a reset.
+        self.unit_mut(slot).cause = BootCause::Cold;
         let delay = BOOT + ms(self.random(50));
         self.post(slot, delay, Arrival::Boot);
     }
@@ -268,7 +270,7 @@ impl World {
         let config = Config {
             profile,
             configured: unit.configured,
-            last_epoch: unit.nvram,
+            last_term: unit.nvram,
             heartbeat: HEARTBEAT,
             switchover: SWITCHOVER,
             crashdump: CRASHDUMP,
@@ -312,7 +314,7 @@ impl World {
                 let delay = ms(self.random(3));
                 self.post(slot, delay, Arrival::Input(Input::ClientDone { client, event }));
             }
-            Output::SaveEpoch(epoch) => self.unit_mut(slot).nvram = epoch,
+            Output::SaveTerm(term) => self.unit_mut(slot).nvram = term,
             Output::BecomeActive { epoch, .. } => {
                 let run = (slot, self.unit(slot).boot);
                 let other = self.terms.insert(epoch, run);
@@ -383,7 +385,7 @@ impl Unit {
             boot: 1,
             release: "2.0".to_owned(),
             configured: mode,
-            nvram: Epoch::NONE,
+            nvram: LastTerm::default(),
             cause: BootCause::Cold,
             paused: false,
             waiting: Vec::new(),

@@ -20,7 +20,7 @@ fn standby(platform: &str, legacy: &[u8], online: &[u8]) -> Rp {
         legacy: slots(legacy),
         timers: RedundancyTimers::default(),
         startup: None,
-        epoch: Epoch::NONE,
+        last_term: Default::default(),
         line_cards: slots(&[1, 2, 3, 4]).into_iter().collect(),
         feeds: 1,
         life: NextLife::default(),
