@@ -22,8 +22,9 @@ const RETIRED_MAX: usize = 8192;
 
 /// Nodes that are always there: one for each value of an address's first bits.
 const FIRST_NODES: usize = 1 << FIRST_BITS;
-/// Storage at first: untouched pages cost nothing.
-const NODES_MIN: usize = 2 * FIRST_NODES;
+/// Storage at first. 32 MiB of nodes are more than an allocator keeps for itself: they come from the system, zeroed, page
+/// by page as they are used, and an empty table costs nothing.
+const NODES_MIN: usize = 1 << 19;
 const ENTRIES_MIN: usize = 1 << 14;
 
 /// Who uses what of a [`Store`].
