@@ -22,6 +22,9 @@ use std::{collections::VecDeque, net::IpAddr, time::Duration};
 /// A reset of a program takes this long.
 const RESTART: Duration = Duration::from_millis(30);
 
+/// A reset takes this long at most until it is done.
+const BACKPLANE: Duration = Duration::from_millis(60);
+
 /// A chassis has to be found by checkers after this long: its operator's own session has this number.
 const OPERATOR: u64 = 1;
 
@@ -343,6 +346,8 @@ impl World {
         }
         self.trace(12, || format!("{slot} ends"));
         self.rps[slot.index()].end();
+        // Only a program that restarts by itself tells the next one why.
+        self.rps[slot.index()].life = NextLife::default();
         self.checker.rp_ended(slot);
         self.forget_ends(Slot::Rp(slot));
         if slot != RpSlot::C {
@@ -452,8 +457,8 @@ impl World {
                 RpOutput::SaveTerm(term) => self.rps[slot.index()].disk.save_term(term),
                 RpOutput::Event(event) => self.log(slot, event),
                 RpOutput::Restart(life) => {
-                    self.rps[slot.index()].life = life;
                     self.end_rp(slot, Some(RESTART));
+                    self.rps[slot.index()].life = life;
                     return;
                 }
             }
@@ -471,14 +476,20 @@ impl World {
 
     fn log(&mut self, slot: RpSlot, event: EventKind) {
         self.checker.logged(&event);
-        // The runtime plays the backplane: it obeys the wish of the active to reset a slot, not that of an older one.
+        // The runtime plays the backplane. Meanwhile the slot goes on: it may hear that it does not rule any more.
         if let EventKind::ResetSlot { slot: Slot::Rp(target), .. } = &event {
             let epoch = self.rps[slot.index()].rp.as_ref().map_or(Epoch::NONE, |rp| rp.redundancy().epoch);
-            if epoch >= self.checker.highest_claim() {
-                self.end_rp(*target, Some(RESTART));
-            }
+            let delay = Duration::from_nanos(self.random.below(BACKPLANE.as_nanos() as u64));
+            self.post(delay, Parcel::Reset(*target, epoch));
         }
         self.note(Slot::Rp(slot), event);
+    }
+
+    /// The backplane resets a slot, unless whoever wished it does not rule any more.
+    pub(super) fn reset(&mut self, target: RpSlot, wished_in: Epoch) {
+        if wished_in >= self.checker.highest_claim() {
+            self.end_rp(target, Some(RESTART));
+        }
     }
 
     pub(super) fn obey_lc(&mut self, slot: LcSlot, out: &mut Vec<LcOutput>) {

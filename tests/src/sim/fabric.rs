@@ -4,7 +4,7 @@ use super::{World, life::Undo};
 use fabric_proto::{
     checkpoint::CfMessage,
     feed::{FromFeed, ToFeed},
-    id::{LcSlot, RpSlot, Slot},
+    id::{Epoch, LcSlot, RpSlot, Slot},
     linecard::{FromLc, ToLc},
     redundancy::{Heartbeat, RfMessage},
     time::Instant,
@@ -28,6 +28,8 @@ pub(super) const UNDER_WAY_MAX: usize = 20_000;
 pub(super) enum Parcel {
     /// A program starts, unless it was started or ended otherwise since.
     Boot(Slot, u64),
+    /// A slot is reset, as an active wished in this epoch.
+    Reset(RpSlot, Epoch),
     /// A dialled connection comes up.
     Connect(Pair),
     /// The other end has gone; this one notices.
@@ -171,6 +173,7 @@ impl World {
     pub(super) fn deliver(&mut self, parcel: Parcel) {
         match parcel {
             Parcel::Boot(card, generation) => self.boot(card, generation),
+            Parcel::Reset(slot, epoch) => self.reset(slot, epoch),
             Parcel::Connect(pair) => self.connect(pair),
             Parcel::Disconnect(pair, number, end) => {
                 let known = self.unnoticed.iter().position(|waiting| *waiting == (pair, number, end));
