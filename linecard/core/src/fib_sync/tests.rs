@@ -36,3 +36,54 @@ proptest! {
         }
     }
 }
+
+fn routes(ops: &[(&str, Option<u32>)]) -> Batch {
+    let mut builder = BatchBuilder::default();
+    ops.iter().for_each(|(prefix, id)| builder.route((prefix.parse().unwrap(), *id)));
+    builder.take()
+}
+
+/// A copy with a route in each of two buckets, whose place is known.
+fn copy() -> (FibCopy, Position) {
+    let mut copy = FibCopy::new(LcSlot(1));
+    let held = routes(&[("10.0.0.0/8", Some(1)), ("192.0.2.0/24", Some(2))]);
+    copy.apply(&FibUpdate { number: 1, kind: FibPart::Part, batch: held }).unwrap();
+    let position = Position { epoch: fabric_proto::id::Epoch(4), seq: 9 };
+    copy.confirm(position);
+    (copy, position)
+}
+
+#[test]
+fn a_copy_is_complete_when_both_families_have_ended() {
+    let (mut copy, _) = copy();
+    assert!(!copy.is_complete());
+    copy.end_of_table(Family::V4);
+    assert!(!copy.is_complete());
+    copy.end_of_table(Family::V6);
+    assert!(copy.is_complete());
+    copy.adopt(Adoption::Flush);
+    assert!(!copy.is_complete());
+}
+
+#[test]
+fn a_sweep_with_nothing_stale_changes_nothing() {
+    let (mut copy, position) = copy();
+    assert!(copy.sweep().unwrap().is_none());
+    assert_eq!((copy.position(), copy.routes()), (Some(position), [2, 0]));
+}
+
+#[test]
+fn a_bucket_that_is_sent_again_is_not_stale() {
+    let (mut copy, _) = copy();
+    copy.mark_stale();
+    let content = routes(&[("10.0.0.0/8", Some(3))]);
+    let kept = bucket_of("10.0.0.0/8".parse().unwrap());
+    for bucket in 0..BUCKETS {
+        assert!(copy.is_stale());
+        let batch = if bucket == kept { content.clone() } else { Batch::default() };
+        copy.apply(&FibUpdate { number: 2, kind: FibPart::Bucket(bucket as u16), batch }).unwrap();
+    }
+    assert!(!copy.is_stale());
+    assert_eq!(copy.routes(), [1, 0]);
+    assert_eq!(copy.table().get("10.0.0.0/8".parse().unwrap()), Some(3));
+}

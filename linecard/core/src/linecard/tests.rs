@@ -121,6 +121,25 @@ fn a_new_active_keeps_the_table_and_fences_the_old_one() {
 }
 
 #[test]
+fn only_the_session_that_rules_is_obeyed() {
+    let mut machine = in_sync();
+    assert_eq!(machine.highest(), EPOCH_A);
+    let before = root(&machine);
+    step(&mut machine, at(1), Input::SessionUp { session: 2, rp: RpSlot::B });
+    let out = tell(&mut machine, 2, fib(1, FibPart::Part, batch(&[], &[(prefix("10.0.0.0/8"), None)])));
+    assert!(closes(&out, 2), "it spoke before it adopted the card");
+    assert_eq!((sent(&out), root(&machine)), (vec![], before));
+}
+
+#[test]
+fn a_session_that_adopts_again_goes_on() {
+    let mut machine = in_sync();
+    let out = tell(&mut machine, 1, ToLc::Adopt { epoch: EPOCH_A, rp: RpSlot::A, how: Adoption::Keep });
+    assert!(matches!(sent(&out)[..], [FromLc::Adopted { epoch: EPOCH_A, .. }]));
+    assert!(!closes(&out, 1));
+}
+
+#[test]
 fn a_reset_card_remembers_whom_it_obeyed() {
     let config = LineCardConfig { slot: LcSlot(3), boot: 78, highest: EPOCH_B, stale_time: STALE_TIME };
     let mut machine = LineCard::new(config);
