@@ -127,6 +127,8 @@ pub struct World {
     slow: Vec<Duration>,
     /// The RP that dies after this many more outputs, and whether its power goes too.
     fuse: Option<(RpSlot, u32, bool)>,
+    /// Resets that were wished and are not done yet.
+    resets: u32,
     /// Faults that have not ended yet.
     lasting: u32,
     /// One has ended since the chassis was last at rest.
@@ -212,6 +214,7 @@ impl World {
             held: Vec::new(),
             slow: vec![Duration::ZERO; slots.len()],
             fuse: None,
+            resets: 0,
             lasting: 0,
             disturbed: false,
             unaided: false,

@@ -481,12 +481,14 @@ impl World {
             let epoch = self.rps[slot.index()].rp.as_ref().map_or(Epoch::NONE, |rp| rp.redundancy().epoch);
             let delay = Duration::from_nanos(self.random.below(BACKPLANE.as_nanos() as u64));
             self.post(delay, Parcel::Reset(*target, epoch));
+            self.resets += 1;
         }
         self.note(Slot::Rp(slot), event);
     }
 
     /// The backplane resets a slot, unless whoever wished it does not rule any more.
     pub(super) fn reset(&mut self, target: RpSlot, wished_in: Epoch) {
+        self.resets -= 1;
         if wished_in >= self.checker.highest_claim() {
             self.end_rp(target, Some(RESTART));
         }

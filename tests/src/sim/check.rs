@@ -340,6 +340,9 @@ impl World {
     /// the standby holding what the mode has it hold.
     pub fn settled(&self) -> Result<(), Violation> {
         let wrong = |what: String| Err(Violation(what));
+        if self.resets > 0 {
+            return wrong("a slot is about to be reset".to_owned());
+        }
         let Some(active) = self.active() else {
             return wrong(format!("there is not exactly one active: {:?}", self.standing()));
         };
