@@ -1,7 +1,7 @@
 //! Cards as child processes on loopback addresses: no privileges, no engine.
 //!
-//! Each has a session of its own, so that Ctrl-C reaches the orchestrator alone and it decides
-//! what becomes of the lab. Processes are found by the labels in their environment, and held by
+//! Each has a process group of its own, so that Ctrl-C reaches the orchestrator alone and it decides
+//! what becomes of the lab; a tester, which measures, has a session of its own. Processes are found by the labels in their environment, and held by
 //! pidfd, so that a number that the kernel gave away again is never hit.
 
 pub mod find;
@@ -9,7 +9,7 @@ mod session;
 mod wait;
 
 use super::{Runtime, RuntimeError, Signal, Task, label, slot_label};
-use crate::plan::{CardPlan, LabPlan};
+use crate::plan::{CardPlan, LabPlan, Program};
 use fabric_proto::{id::CardId, time::Instant};
 use find::Found;
 use rustix::process::{Signal as Number, pidfd_send_signal};
@@ -81,7 +81,11 @@ impl ProcessRuntime {
             .stdout(out)
             .stderr(err)
             .kill_on_drop(false);
-        begin_session(&mut command);
+        if program == Program::Tester.name() {
+            begin_session(&mut command);
+        } else {
+            command.process_group(0);
+        }
         Ok(command)
     }
 

@@ -1,11 +1,11 @@
-//! A session of its own for each card.
+//! A session of its own for who measures.
 #![allow(unsafe_code, reason = "what a process does between fork and exec is unsafe to say")]
 
 use tokio::process::Command;
 
-/// Lets a command begin a session: it is its own process group, so that Ctrl-C in a terminal does not reach it, and
-/// its own group for the scheduler where that groups by session (`sched_autogroup_enabled`, `sched(7)`): a card then
-/// has its share of the processors as a container has, however busy other cards are.
+/// Lets a command begin a session: it is its own process group, and its own group for the scheduler where that groups by
+/// session (`sched_autogroup_enabled`, `sched(7)`). A tester has a share of the processors then, however many cards are
+/// busy at once. Cards stay in one group: with one each, a tester, whose threads share theirs, sends late.
 pub(super) fn begin_session(command: &mut Command) {
     let begin = || rustix::process::setsid().map(drop).map_err(Into::into);
     // SAFETY: runs in the forked child, where only what is async-signal-safe may be called: `setsid` is one system
