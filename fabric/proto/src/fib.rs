@@ -111,7 +111,7 @@ impl PathList {
                 Path::Discard => hash.bytes(&[4]),
             }
         }
-        mix(hash.0)
+        crate::random::mix(hash.0)
     }
 }
 
@@ -137,13 +137,6 @@ impl Fnv {
             IpAddr::V6(address) => self.bytes(&address.octets()),
         }
     }
-}
-
-/// A finaliser that spreads every input bit over the whole word (SplitMix64's).
-pub(crate) fn mix(mut x: u64) -> u64 {
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 /// How far a copy of the FIB has come: batch `seq` of the table that the term `epoch` began.

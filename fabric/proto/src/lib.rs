@@ -25,6 +25,7 @@ pub mod linecard;
 pub mod machine;
 pub mod operator;
 pub mod platform;
+pub mod random;
 pub mod redundancy;
 pub mod sabotage;
 pub mod time;

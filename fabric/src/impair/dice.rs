@@ -69,13 +69,9 @@ impl Dice {
         Some(start + takes - now)
     }
 
-    /// SplitMix64: small, seeded, good enough for dice. A number in [0, 1).
+    /// A number in [0, 1).
     fn uniform(&mut self) -> f64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+        (fabric_proto::random::next(&mut self.random) >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 

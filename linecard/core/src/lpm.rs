@@ -24,7 +24,7 @@ pub use writer::TrieWriter;
 
 use arc_swap::ArcSwap;
 use batch::{LANES, find_all};
-use fabric_proto::fib::{Family, PATH_LISTS_MAX, PathListId};
+use fabric_proto::fib::{Family, PATH_LISTS_MAX, PathListId, Prefix};
 use std::{
     fmt,
     marker::PhantomData,
@@ -110,11 +110,13 @@ fn slot(address: &u128, level: usize) -> u8 {
 }
 
 /// Whether two routes end in one group of a trie, and are not the whole of it.
-pub fn near(one: (u128, u8), other: (u128, u8)) -> bool {
-    let node = |len: u8| u32::from(len.saturating_sub(1)) / 8 * 8;
-    let group = node(one.1) + 3;
-    let inside = |len: u8| node(len) + 3 == group && u32::from(len) > group && u32::from(len) > FIRST_BITS;
-    inside(one.1) && inside(other.1) && (one.0 ^ other.0) >> (128 - group) == 0
+pub fn near(one: Prefix, other: Prefix) -> bool {
+    // Three bits of a node's eight choose the group. Shorter prefixes are whole first nodes.
+    let group = |prefix: Prefix| {
+        let len = prefix.node_len() + 3;
+        (prefix.len() > len && u32::from(prefix.len()) > FIRST_BITS).then(|| prefix.shortened(len))
+    };
+    group(one).is_some_and(|one| group(other) == Some(one))
 }
 
 impl<S: Shape> Trie<S> {

@@ -171,8 +171,7 @@ impl TablesWriter {
     /// Sets routes in their order. Those of one group of the trie that follow each other, as they do in a download,
     /// cost little more than one.
     pub fn set_all(&mut self, routes: &[(Prefix, PathListId)]) -> Result<(), TrieFull> {
-        let key = |route: &(Prefix, PathListId)| (route.0.family(), (route.0.bits(), route.0.len()));
-        for routes in routes.chunk_by(|one, other| key(one).0 == key(other).0 && near(key(one).1, key(other).1)) {
+        for routes in routes.chunk_by(|one, other| near(one.0, other.0)) {
             let plain = routes.iter().map(|(prefix, id)| (prefix.bits(), prefix.len(), *id));
             match routes[0].0.family() {
                 Family::V4 => self.v4.set_near(plain)?,

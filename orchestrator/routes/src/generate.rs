@@ -5,12 +5,11 @@
 //! take. Half of them continue the one drawn before (operators announce neighbouring blocks), and longer IPv6
 //! prefixes mostly lie inside a shorter one that is in the table too, so that longest match has something to decide.
 
-use crate::{
-    INTERNET, Neighbours, Origin, ROUTES_MAX, SourceFormat, Table, TableError,
-    random::{Random, mix},
-    table::covers,
+use crate::{INTERNET, Neighbours, Origin, ROUTES_MAX, SourceFormat, Table, TableError, random::Random, table::covers};
+use fabric_proto::{
+    fib::{Family, Prefix, left_aligned},
+    random::mix,
 };
-use fabric_proto::fib::{Family, Prefix, left_aligned};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Prefix length and how many of 901,899 IPv4 routes had it.

@@ -1,7 +1,10 @@
 //! The table itself: sorted routes, the longest-match oracle, destinations for flows.
 
-use crate::random::{Random, mix};
-use fabric_proto::fib::{Family, Prefix};
+use crate::random::Random;
+use fabric_proto::{
+    fib::{Family, Prefix},
+    random::mix,
+};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Where a table came from.

@@ -1,8 +1,8 @@
 //! Cards as child processes on loopback addresses: no privileges, no engine.
 //!
 //! Each has a process group of its own, so that Ctrl-C reaches the orchestrator alone and it decides
-//! what becomes of the lab; a tester, which measures, has a session of its own. Processes are found by the labels in their environment, and held by
-//! pidfd, so that a number that the kernel gave away again is never hit.
+//! what becomes of the lab; a tester, which measures, has a session of its own. Processes are found by the
+//! labels in their environment, and held by pidfd, so that a number that the kernel gave away again is never hit.
 
 pub mod find;
 mod session;

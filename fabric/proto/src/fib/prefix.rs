@@ -112,6 +112,16 @@ impl Prefix {
         self.len
     }
 
+    /// The first `len` bits of it.
+    pub fn shortened(self, len: u8) -> Self {
+        Self::from_bits(self.family, self.bits, len.min(self.len))
+    }
+
+    /// Bits before the last eight, rounded up to whole bytes: those that lead to its node in a trie of bytes.
+    pub fn node_len(self) -> u8 {
+        self.len.saturating_sub(1) / 8 * 8
+    }
+
     /// The network address.
     pub fn address(self) -> IpAddr {
         address_of(self.family, self.bits)

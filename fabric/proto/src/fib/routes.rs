@@ -1,6 +1,7 @@
 //! Routes in buckets: what every copy of a table on the control side is made of.
 
-use super::{Family, PathListId, Prefix, mix};
+use super::{Family, PathListId, Prefix};
+use crate::random::mix;
 
 /// Buckets over both families. At one million routes a bucket holds about 130, and all digests
 /// together are 64 KiB: small enough to compare whole, fine enough to resend little.
@@ -12,8 +13,7 @@ pub const BUCKETS: usize = 8192;
 /// node of a line card's trie, so that a table that comes bucket by bucket changes node after node. A bucket can
 /// come by 510 prefixes in this way, not by any number.
 pub fn bucket_of(prefix: Prefix) -> usize {
-    let node = prefix.len().saturating_sub(1) / 8 * 8;
-    (hash(Prefix::from_bits(prefix.family(), prefix.bits(), node)) >> 51) as usize
+    (hash(prefix.shortened(prefix.node_len())) >> 51) as usize
 }
 
 pub(super) fn hash(prefix: Prefix) -> u64 {

@@ -1,9 +1,10 @@
 //! A whole FIB with digests: the control side's copy on every card.
 
 use super::{
-    Family, PathList, PathListId, Prefix, mix,
+    Family, PathList, PathListId, Prefix,
     routes::{BUCKETS, Bucket, RouteMap, bucket_of, hash},
 };
+use crate::random::mix;
 use std::collections::BTreeMap;
 
 /// A whole FIB: path lists and bucketed routes, with digests that are kept as it changes.
