@@ -11,18 +11,30 @@ mod prefix;
 mod routes;
 mod table;
 
-pub use batch::{BadBatch, Batch, BatchBuilder, RouteOp};
+pub use batch::{BadBatch, Batch, BatchBuilder, ListUpdate, RouteOp};
 pub use prefix::{Family, Prefix, PrefixError, left_aligned};
 pub use routes::{BUCKETS, Bucket, RouteMap, bucket_of};
 pub use table::FibTable;
 
-use crate::id::{LcSlot, PortId};
+use crate::id::{Epoch, LcSlot, PortId};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// Number of a path list, chosen by the RP that made it, carried to its standby and its line cards.
-/// Below 2²³, so that a table entry has room for it.
+/// Below 2²³, so that a table entry has room for it. Numbers are given out again: [`Birth`] tells which list is meant.
 pub type PathListId = u32;
+
+/// Which path list a number stands for: no two lists of a chassis ever have the same.
+///
+/// A line card may hold routes that the active has withdrawn long ago: those of an earlier term, or of before it lost
+/// its session. Their list's number may stand for another list by now, and they must not follow it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Birth {
+    /// The term that made the list.
+    pub epoch: Epoch,
+    /// Lists that the term had made before.
+    pub index: u64,
+}
 
 /// Most path-list numbers; the limit is the line card's table entry (23 bits).
 pub const PATH_LISTS_MAX: usize = 1 << 23;
@@ -143,7 +155,7 @@ impl Fnv {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
     /// The term whose active numbered the batches.
-    pub epoch: crate::id::Epoch,
+    pub epoch: Epoch,
     /// Batches applied since the term began; the first has number 1.
     pub seq: u64,
 }

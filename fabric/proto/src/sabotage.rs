@@ -34,7 +34,7 @@ pub enum Sabotage {
     ForgetUpdate,
     /// Half a startup configuration is taken for a whole one.
     TrustTornFile,
-    /// Path-list numbers of two terms collide.
+    /// A path-list number that is given out again passes for the list that had it before.
     ReuseNumbers,
 }
 

@@ -16,7 +16,7 @@ mod table;
 use divan::{Bencher, counter::ItemsCount};
 use etherparse::PacketBuilder;
 use fabric_proto::{
-    fib::{Batch, BatchBuilder, Family, Path, PathList, Prefix},
+    fib::{Batch, BatchBuilder, Birth, Family, Path, PathList, Prefix},
     id::{Epoch, LcSlot, PortId, RpSlot},
     linecard::{Adoption, FibPart, FibUpdate, PortConfig, ToLc},
     machine::Machine,
@@ -71,7 +71,7 @@ fn path_lists(count: u32) -> Vec<(u32, PathList)> {
 fn full(lists: u32) -> TablesWriter {
     let mut writer = TablesWriter::new(LcSlot(1));
     writer.set_ports(&[PortConfig { port: 1, enabled: true, mac: MAC, mtu: 1500 }]);
-    writer.set_paths(&path_lists(lists));
+    writer.set_paths(&path_lists(lists), 0);
     for (n, (prefix, _)) in ROUTES.iter().enumerate() {
         writer.set(*prefix, (Random(n as u64).next() % u64::from(lists)) as u32).unwrap();
     }
@@ -189,7 +189,7 @@ fn pipeline(bencher: Bencher<'_, '_>, lists: u32) {
 fn download() -> Vec<Batch> {
     let mut builder = BatchBuilder::default();
     for (id, list) in path_lists(PATH_LISTS) {
-        builder.paths(id, list);
+        builder.paths(id, Birth { epoch: Epoch(4), index: id.into() }, list);
     }
     let mut batches = Vec::new();
     for route in ROUTES.iter() {

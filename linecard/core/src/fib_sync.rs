@@ -1,12 +1,14 @@
 //! The card's copy of the FIB: control table, forwarding tables, position and staleness, kept in step.
 
 use crate::{
+    lists::Lists,
     lpm::TrieFull,
     tables::{Tables, TablesWriter},
 };
 use fabric_proto::{
     fib::{
-        BUCKETS, BadBatch, Batch, Bucket, Family, FibTable, PATH_LISTS_MAX, PathListId, Position, Prefix, bucket_of,
+        BUCKETS, BadBatch, Batch, Bucket, Family, FibTable, ListUpdate, PATH_LISTS_MAX, PathList, PathListId, Position,
+        Prefix, RouteOp, bucket_of,
     },
     id::LcSlot,
     linecard::{Adoption, FibPart, FibUpdate, PortConfig},
@@ -14,10 +16,11 @@ use fabric_proto::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-/// A copy of the active's FIB.
+/// A copy of the active's FIB. Its path lists go by the card's own index, not by the active's number.
 #[derive(Debug)]
 pub struct FibCopy {
     table: FibTable,
+    lists: Lists,
     writer: TablesWriter,
     /// A flag a bucket: marking a million routes stale costs [`BUCKETS`] stores.
     stale: Vec<bool>,
@@ -38,6 +41,9 @@ pub enum UpdateError {
     /// A path list that no table entry could hold.
     #[error("path list {0} is too large a number; the limit is {PATH_LISTS_MAX}")]
     PathList(PathListId),
+    /// A bucket's route by a path list that the active has not named since it adopted the card.
+    #[error("{0} was sent before its path list")]
+    Unnamed(Prefix),
     /// A bucket that does not exist.
     #[error("bucket {0} does not exist; there are {BUCKETS}")]
     Bucket(u16),
@@ -59,6 +65,7 @@ impl FibCopy {
     pub fn new(slot: LcSlot) -> Self {
         Self {
             table: FibTable::default(),
+            lists: Lists::default(),
             writer: TablesWriter::new(slot),
             stale: vec![false; BUCKETS],
             stale_count: 0,
@@ -115,9 +122,11 @@ impl FibCopy {
 
     /// What an adoption does to the table; the new forwarding tables, when there are new ones.
     pub fn adopt(&mut self, how: Adoption) -> Option<Arc<Tables>> {
+        self.lists.unname_all();
         match how {
             Adoption::Keep => {
                 self.mark_stale();
+                self.lists.all().for_each(|list| self.drop_unused(list));
                 None
             }
             Adoption::Flush => Some(self.flush()),
@@ -148,10 +157,13 @@ impl FibCopy {
             _ => {}
         }
         self.position = None;
-        for bucket in (0..BUCKETS).filter(|bucket| self.stale[*bucket]) {
+        for bucket in 0..BUCKETS {
+            if !self.stale[bucket] {
+                continue;
+            }
             let gone: Vec<Prefix> = self.table.bucket(bucket).routes().map(|(prefix, _)| prefix).collect();
             for prefix in gone {
-                withdraw(&mut self.table, &mut self.writer, prefix)?;
+                self.withdraw(prefix)?;
             }
         }
         self.clear_stale();
@@ -163,44 +175,92 @@ impl FibCopy {
     pub fn apply(&mut self, update: &FibUpdate) -> Result<(), UpdateError> {
         let before = self.position.take();
         let batch = &update.batch;
-        if let Some((id, _)) = batch.paths.iter().find(|(id, _)| *id as usize >= PATH_LISTS_MAX) {
-            return Err(UpdateError::PathList(*id));
-        }
-        self.writer.set_paths(&batch.paths);
-        self.table.set_path_lists(batch.paths.iter().cloned());
+        let lists = batch.paths.iter().map(|list| self.name(list)).collect::<Result<Vec<_>, _>>()?;
+        self.writer.set_paths(&lists, self.lists.reused());
+        self.table.set_path_lists(lists);
         match update.kind {
-            FibPart::Part => self.apply_routes(batch)?,
+            FibPart::Part => {
+                self.apply_routes(batch)?;
+            }
             FibPart::Bucket(bucket) => self.replace_bucket(bucket, batch)?,
             FibPart::Log(position) => {
-                self.apply_routes(batch)?;
-                self.position = before.filter(|before| follows(*before, position)).map(|_| position);
+                let whole = self.apply_routes(batch)?;
+                self.position = before.filter(|before| whole && follows(*before, position)).map(|_| position);
             }
         }
-        for id in &batch.forget {
-            self.table.remove_paths(*id);
+        for number in &batch.forget {
+            if let Some(list) = self.lists.unname(*number) {
+                self.drop_unused(list);
+            }
         }
         Ok(())
     }
 
-    fn apply_routes(&mut self, batch: &Batch) -> Result<(), UpdateError> {
-        let mut sets = Vec::new();
+    /// The list that a number means from here on, by the card's own index.
+    fn name(&mut self, update: &ListUpdate) -> Result<(PathListId, PathList), UpdateError> {
+        let too_many = UpdateError::PathList(update.id);
+        if update.id as usize >= PATH_LISTS_MAX {
+            return Err(too_many);
+        }
+        let before = self.lists.index(update.id);
+        let list = self.lists.name(update.id, update.birth).ok_or(too_many)?;
+        if let Some(before) = before {
+            self.drop_unused(before);
+        }
+        Ok((list, update.paths.clone()))
+    }
+
+    /// A list goes when no route uses it and the active has no number for it.
+    fn drop_unused(&mut self, list: PathListId) {
+        if !self.lists.is_named(list) && self.table.users(list) == 0 {
+            self.table.remove_paths(list);
+            self.lists.remove(list);
+        }
+    }
+
+    /// Applies routes in their order; whether that was all of them. What goes by a list that the active has yet to name
+    /// is left as it was: the lists are under way, and then a comparison or a download, which brings it.
+    fn apply_routes(&mut self, batch: &Batch) -> Result<bool, UpdateError> {
+        let (mut sets, mut whole) = (Vec::new(), true);
         for op in batch.routes() {
-            match op? {
-                (prefix, Some(id)) => sets.push((prefix, id)),
-                (prefix, None) => {
+            match self.meaning(op?) {
+                Ok((prefix, Some(list))) => sets.push((prefix, list)),
+                Ok((prefix, None)) => {
                     self.set_all(&mut sets)?;
-                    withdraw(&mut self.table, &mut self.writer, prefix)?;
+                    self.withdraw(prefix)?;
                 }
+                Err(UpdateError::Unnamed(_)) => whole = false,
+                Err(error) => return Err(error),
             }
         }
-        self.set_all(&mut sets)
+        self.set_all(&mut sets)?;
+        Ok(whole)
+    }
+
+    /// A route operation by the card's own index.
+    fn meaning(&self, (prefix, number): RouteOp) -> Result<RouteOp, UpdateError> {
+        match number {
+            Some(number) => Ok((prefix, Some(self.lists.index(number).ok_or(UpdateError::Unnamed(prefix))?))),
+            None => Ok((prefix, None)),
+        }
     }
 
     /// Sets routes in both tables, and forgets them here.
     fn set_all(&mut self, routes: &mut Vec<(Prefix, PathListId)>) -> Result<(), UpdateError> {
         self.writer.set_all(routes)?;
-        for (prefix, id) in routes.drain(..) {
-            self.table.set(prefix, Some(id));
+        for (prefix, list) in routes.drain(..) {
+            if let Some(before) = self.table.set(prefix, Some(list)) {
+                self.drop_unused(before);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a route out of both tables: what it hid comes up again.
+    fn withdraw(&mut self, prefix: Prefix) -> Result<(), TrieFull> {
+        if let Some(list) = self.table.set(prefix, None) {
+            self.writer.clear(prefix, cover(&self.table, self.writer.tables(), prefix))?;
+            self.drop_unused(list);
         }
         Ok(())
     }
@@ -212,28 +272,27 @@ impl FibCopy {
         }
         let mut content = BTreeMap::new();
         for op in batch.routes() {
-            let (prefix, id) = op?;
+            let (prefix, list) = self.meaning(op?)?;
             if bucket_of(prefix) != bucket {
                 return Err(UpdateError::Misplaced { prefix, bucket: number });
             }
-            content.insert(prefix, id);
+            content.insert(prefix, list);
         }
         let changed = |held: &Bucket| -> Vec<Prefix> {
             held.routes().map(|(prefix, _)| prefix).filter(|prefix| !content.contains_key(prefix)).collect()
         };
         let gone = changed(self.table.bucket(bucket));
-        for (prefix, id) in &content {
-            match id {
-                Some(id) if self.table.get(*prefix) == Some(*id) => {}
-                Some(id) => {
-                    self.writer.set(*prefix, *id)?;
-                    self.table.set(*prefix, Some(*id));
-                }
-                None => withdraw(&mut self.table, &mut self.writer, *prefix)?,
+        let mut sets = Vec::new();
+        for (prefix, list) in content {
+            match list {
+                Some(list) if self.table.get(prefix) == Some(list) => {}
+                Some(list) => sets.push((prefix, list)),
+                None => self.withdraw(prefix)?,
             }
         }
+        self.set_all(&mut sets)?;
         for prefix in gone {
-            withdraw(&mut self.table, &mut self.writer, prefix)?;
+            self.withdraw(prefix)?;
         }
         if std::mem::replace(&mut self.stale[bucket], false) {
             self.stale_count -= 1;
@@ -241,12 +300,19 @@ impl FibCopy {
         Ok(())
     }
 
+    /// Forgets all routes, and the lists that the active has not named.
     fn flush(&mut self) -> Arc<Tables> {
-        self.table = FibTable::default();
+        let lists = std::mem::take(&mut self.table);
+        self.lists.all().for_each(|list| self.drop_unused(list));
+        let named = |(list, paths): (PathListId, &PathList)| self.lists.is_named(list).then(|| (list, paths.clone()));
+        let named: Vec<_> = lists.all_paths().filter_map(named).collect();
         self.clear_stale();
         self.position = None;
         self.complete = [false; 2];
-        self.writer.flush().clone()
+        self.writer.flush();
+        self.writer.set_paths(&named, self.lists.reused());
+        self.table.set_path_lists(named);
+        Arc::clone(self.writer.tables())
     }
 
     fn clear_stale(&mut self) {
@@ -259,14 +325,6 @@ impl FibCopy {
 /// begins a log of its own, and only a comparison can say where it joins.
 fn follows(before: Position, after: Position) -> bool {
     before.epoch == after.epoch && before.seq + 1 == after.seq
-}
-
-/// Takes a route out of both tables: what it hid comes up again.
-fn withdraw(table: &mut FibTable, writer: &mut TablesWriter, prefix: Prefix) -> Result<(), TrieFull> {
-    if table.set(prefix, None).is_some() {
-        writer.clear(prefix, cover(table, writer.tables(), prefix))?;
-    }
-    Ok(())
 }
 
 /// The longest route that covers `prefix` and is shorter.

@@ -9,6 +9,7 @@
 pub mod counters;
 pub mod fib_sync;
 pub mod linecard;
+mod lists;
 pub mod lpm;
 pub mod packet;
 pub mod paths;

@@ -59,6 +59,7 @@ enum Hops {
 #[derive(Clone, Debug, Default)]
 pub struct PathTable {
     chunks: Vec<Option<Chunk>>,
+    reused: u64,
 }
 
 impl PathTable {
@@ -80,6 +81,15 @@ impl PathTable {
         let hops = self.hops(id);
         let at = (u64::from(flow) * hops.len() as u64) >> 32;
         hops.get(at as usize).copied()
+    }
+
+    /// How often an index had been given to another list.
+    pub(crate) fn reused(&self) -> u64 {
+        self.reused
+    }
+
+    pub(crate) fn set_reused(&mut self, reused: u64) {
+        self.reused = reused;
     }
 
     /// Sets a list.

@@ -44,8 +44,8 @@ pub fn forward(frame: &mut [u8], ingress: u8, tables: &Tables) -> Verdict {
         Ok(packet) => packet,
         Err(cause) => return Verdict::Drop(cause),
     };
-    let route = tables.lookup(packet.family, packet.destination);
-    finish(frame, &packet, route, &tables.paths(), &ports, tables.slot().0)
+    let (route, paths) = tables.resolve(|| tables.lookup(packet.family, packet.destination));
+    finish(frame, &packet, route, &paths, &ports, tables.slot().0)
 }
 
 /// Room that [`forward_batch`] works in, kept from batch to batch so that none is allocated.
@@ -83,9 +83,10 @@ pub fn forward_batch(
         }
         scratch.packets.push(packet);
     }
-    tables.v4().lookup_batch(&scratch.v4, &mut scratch.routes_v4);
-    tables.v6().lookup_batch(&scratch.v6, &mut scratch.routes_v6);
-    let paths = tables.paths();
+    let ((), paths) = tables.resolve(|| {
+        tables.v4().lookup_batch(&scratch.v4, &mut scratch.routes_v4);
+        tables.v6().lookup_batch(&scratch.v6, &mut scratch.routes_v6);
+    });
     let (mut v4, mut v6) = (scratch.routes_v4.iter(), scratch.routes_v6.iter());
     verdicts.clear();
     verdicts.extend(frames.iter().zip(&scratch.packets).map(|(range, packet)| match packet {

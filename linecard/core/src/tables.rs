@@ -57,10 +57,25 @@ impl Tables {
         Some((Prefix::from_bits(family, address, len), id))
     }
 
-    /// Path lists as they are now. To be taken *after* the look-ups that it serves: the writer
-    /// publishes a path list before the first route that uses it.
+    /// Path lists as they are now. What was looked up before is to be read in them through [`Tables::resolve`].
     pub fn paths(&self) -> Guard<Arc<PathTable>> {
         self.paths.load()
+    }
+
+    /// Looks up routes, and the path lists to read them in.
+    ///
+    /// The writer publishes a path list before the first route that uses it, so path lists are taken after the
+    /// look-ups. It takes away the last route of a list before it gives its index to another one; where it did that
+    /// meanwhile, an index may mean the wrong list, and the look-ups are done again.
+    pub fn resolve<R>(&self, mut look_up: impl FnMut() -> R) -> (R, Guard<Arc<PathTable>>) {
+        loop {
+            let before = self.paths.load().reused();
+            let routes = look_up();
+            let paths = self.paths.load();
+            if paths.reused() == before {
+                return (routes, paths);
+            }
+        }
     }
 
     /// Ports as they are configured now.
@@ -145,15 +160,16 @@ impl TablesWriter {
         self.tables.ports.store(Arc::new(Ports::new(configs)));
     }
 
-    /// Sets path lists, all of them in one step.
+    /// Sets path lists, all of them in one step. `reused` counts how often an index has been given to another list,
+    /// these included.
     ///
-    /// There is no way to forget one: a packet that found its route a moment ago may still need
-    /// it, and the active uses its number again.
-    pub fn set_paths(&mut self, lists: &[(PathListId, PathList)]) {
+    /// There is no way to forget one: a packet that found its route a moment ago may still need it.
+    pub fn set_paths(&mut self, lists: &[(PathListId, PathList)], reused: u64) {
         if lists.is_empty() {
             return;
         }
         let mut paths = PathTable::clone(&self.tables.paths.load());
+        paths.set_reused(reused);
         for (id, list) in lists {
             paths.set(*id, list);
         }

@@ -1,6 +1,6 @@
 //! Batches of route changes: compact bytes that are encoded once and sent to every line card and to the standby.
 
-use super::{Family, PathList, PathListId, Prefix};
+use super::{Birth, Family, PathList, PathListId, Prefix};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -8,13 +8,25 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     /// Path lists to set.
-    pub paths: Vec<(PathListId, PathList)>,
+    pub paths: Vec<ListUpdate>,
     /// Packed route operations: read with [`Batch::routes`].
     pub packed: Bytes,
     /// How many operations `packed` holds.
     pub count: u32,
     /// Path lists that nothing uses any more.
     pub forget: Vec<PathListId>,
+}
+
+/// A path list to set. A number that is known by the same birth has changed in place, with all its routes; by another
+/// birth, it stands for another list from here on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListUpdate {
+    /// Its number.
+    pub id: PathListId,
+    /// Which list that is.
+    pub birth: Birth,
+    /// What it holds.
+    pub paths: PathList,
 }
 
 /// One route operation: `Some` sets the route's path list, `None` withdraws it.
@@ -34,7 +46,7 @@ pub struct BadBatch {
 /// the path list for a withdrawal. Flags: 0x40 IPv6, 0x80 withdrawal.
 #[derive(Debug, Default)]
 pub struct BatchBuilder {
-    paths: Vec<(PathListId, PathList)>,
+    paths: Vec<ListUpdate>,
     packed: Vec<u8>,
     count: u32,
     forget: Vec<PathListId>,
@@ -45,8 +57,8 @@ const WITHDRAW: u8 = 0x80;
 
 impl BatchBuilder {
     /// Adds a path list.
-    pub fn paths(&mut self, id: PathListId, paths: PathList) {
-        self.paths.push((id, paths));
+    pub fn paths(&mut self, id: PathListId, birth: Birth, paths: PathList) {
+        self.paths.push(ListUpdate { id, birth, paths });
     }
 
     /// Adds a route operation: flags, length, the prefix's significant bytes, the path list.

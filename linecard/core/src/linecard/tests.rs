@@ -1,5 +1,7 @@
 use super::*;
-use fabric_proto::fib::{BUCKETS, Batch, BatchBuilder, Family, FibTable, Path, PathList, Prefix, bucket_of};
+use fabric_proto::fib::{
+    BUCKETS, Batch, BatchBuilder, Birth, Family, FibTable, ListUpdate, Path, PathList, Prefix, bucket_of,
+};
 use fabric_proto::linecard::FibPart;
 use proptest::prelude::*;
 
@@ -47,19 +49,28 @@ fn prefix(text: &str) -> Prefix {
     text.parse().unwrap()
 }
 
-fn lists(ids: &[u32]) -> Vec<(u32, PathList)> {
-    ids.iter().map(|id| (*id, PathList::new(vec![Path::Unresolved { next_hop: id.to_be_bytes().into() }]))).collect()
+fn list(n: u32) -> PathList {
+    PathList::new(vec![Path::Unresolved { next_hop: n.to_be_bytes().into() }])
+}
+
+/// Lists that A made.
+fn lists(ids: &[u32]) -> Vec<ListUpdate> {
+    let birth = |id: u32| Birth { epoch: EPOCH_A, index: id.into() };
+    ids.iter().map(|id| ListUpdate { id: *id, birth: birth(*id), paths: list(*id) }).collect()
 }
 
 fn batch(paths: &[u32], routes: &[(Prefix, Option<u32>)]) -> Batch {
     let mut builder = BatchBuilder::default();
-    for (id, list) in lists(paths) {
-        builder.paths(id, list);
-    }
     for route in routes {
         builder.route(*route);
     }
-    builder.take()
+    Batch { paths: lists(paths), ..builder.take() }
+}
+
+/// What a packet to 10.1.2.3 goes by.
+fn forwarded(machine: &LineCard) -> Option<PathList> {
+    let index = machine.tables().lookup(Family::V4, 0x0a01_0203 << 96)?;
+    machine.fib().table().paths(index).cloned()
 }
 
 fn fib(number: u64, kind: FibPart, batch: Batch) -> ToLc {
@@ -100,7 +111,7 @@ fn a_new_active_keeps_the_table_and_fences_the_old_one() {
     assert_eq!(sent(&out), [adopted, FromLc::Refused { highest: EPOCH_B }]);
     assert!(closes(&out, 1));
     assert!(machine.fib().is_stale());
-    assert_eq!(machine.tables().lookup(Family::V4, 0x0a01_0203 << 96), Some(1), "goes on forwarding");
+    assert_eq!(forwarded(&machine), Some(list(1)), "goes on forwarding");
     let fenced =
         |output: &Output| matches!(output, Output::Event(EventKind::Fenced { epoch: EPOCH_A, highest: EPOCH_B }));
     assert!(out.iter().any(fenced));
@@ -177,7 +188,7 @@ fn flush_publishes_empty_tables_and_leaves_the_old_ones_whole() {
     let old = machine.tables().clone();
     let out = adopt(&mut machine, 2, EPOCH_B, Adoption::Flush);
     let Some(Output::Publish(new)) = out.first() else { panic!("{out:?}") };
-    assert_eq!(old.lookup(Family::V4, 0x0a01_0203 << 96), Some(1));
+    assert!(old.lookup(Family::V4, 0x0a01_0203 << 96).is_some());
     assert_eq!(new.lookup(Family::V4, 0x0a01_0203 << 96), None);
     assert_eq!(machine.fib().routes(), [0, 0]);
     assert_eq!(machine.deadline(), None, "an empty table has nothing stale");
@@ -210,8 +221,53 @@ fn a_bucket_replaces_what_the_card_held_in_it() {
     assert_eq!(machine.fib().table().get(held), None);
     assert_eq!(machine.tables().lookup(Family::V4, 0x0a01_0203 << 96), None);
     assert!(machine.fib().is_stale(), "other buckets are");
-    tell(&mut machine, 2, fib(2, FibPart::Bucket(bucket), batch(&[], &[(held, Some(2))])));
-    assert_eq!(machine.tables().lookup(Family::V4, 0x0a01_0203 << 96), Some(2));
+    tell(&mut machine, 2, fib(2, FibPart::Bucket(bucket), batch(&[2], &[(held, Some(2))])));
+    assert_eq!(forwarded(&machine), Some(list(2)));
+}
+
+/// B has freed a number of A's and given it to another list; the card still has A's route by it.
+#[test]
+fn what_is_stale_does_not_follow_a_number_that_is_given_out_again() {
+    let mut machine = in_sync();
+    adopt(&mut machine, 2, EPOCH_B, Adoption::Keep);
+    let again = ListUpdate { id: 1, birth: Birth { epoch: EPOCH_B, index: 0 }, paths: list(7) };
+    let moved = Batch { paths: vec![again], ..batch(&[], &[(prefix("10.2.0.0/16"), Some(1))]) };
+    tell(&mut machine, 2, fib(1, FibPart::Part, moved));
+    assert_eq!(forwarded(&machine), Some(list(1)), "as A had it");
+    let held = prefix("10.0.0.0/8");
+    let bucket = fib(2, FibPart::Bucket(bucket_of(held) as u16), batch(&[], &[(held, Some(1))]));
+    tell(&mut machine, 2, bucket);
+    assert_eq!(forwarded(&machine), Some(list(7)), "as B has it");
+    let held: Vec<_> = machine.fib().table().all_paths().map(|(_, paths)| paths.clone()).collect();
+    assert!(!held.contains(&list(1)), "no route uses it: {held:?}");
+}
+
+/// The same list under another number, and changed in place: its routes follow.
+#[test]
+fn a_list_is_known_by_its_birth() {
+    let mut machine = in_sync();
+    adopt(&mut machine, 2, EPOCH_B, Adoption::Keep);
+    let renamed = ListUpdate { id: 5, paths: list(8), ..lists(&[1])[0].clone() };
+    tell(&mut machine, 2, fib(1, FibPart::Part, Batch { paths: vec![renamed], ..Batch::default() }));
+    assert_eq!(forwarded(&machine), Some(list(8)));
+    assert_eq!(machine.fib().table().all_paths().count(), 2);
+}
+
+/// A route by a list that B has not named yet: its number may mean anything.
+#[test]
+fn a_route_before_its_list_is_left_for_the_comparison() {
+    let mut machine = in_sync();
+    adopt(&mut machine, 2, EPOCH_B, Adoption::Keep);
+    let log = |seq, batch| fib(seq, FibPart::Log(Position { epoch: EPOCH_B, seq }), batch);
+    let out = tell(&mut machine, 2, log(1, batch(&[], &[(prefix("10.0.0.0/8"), Some(2))])));
+    assert_eq!(sent(&out), [FromLc::Ack { number: 1 }]);
+    assert_eq!((forwarded(&machine), machine.fib().position()), (Some(list(1)), None));
+    // Once everything is vouched for, a batch that lacks something leaves the place unknown.
+    let position = Position { epoch: EPOCH_B, seq: 1 };
+    let root = root(&machine);
+    tell(&mut machine, 2, ToLc::Converged { position, root });
+    tell(&mut machine, 2, log(2, batch(&[], &[(prefix("10.0.0.0/8"), Some(2))])));
+    assert_eq!(machine.fib().position(), None);
 }
 
 #[test]
@@ -223,6 +279,7 @@ fn damaged_updates_end_the_session_and_not_the_card() {
         fib(1, FibPart::Part, Batch { paths: lists(&[u32::MAX]), ..Batch::default() }),
         fib(1, FibPart::Bucket(BUCKETS as u16), Batch::default()),
         fib(1, FibPart::Bucket(wrong), batch(&[], &[(misplaced, Some(1))])),
+        fib(1, FibPart::Bucket(bucket_of(misplaced) as u16), batch(&[], &[(misplaced, Some(3))])),
     ];
     for message in damaged {
         let mut machine = in_sync();
@@ -242,7 +299,7 @@ fn what_nobody_vouches_for_goes_when_the_timer_ends() {
     // A new active refreshes one bucket and then says nothing more.
     let kept = prefix("2001:db8::/32");
     adopt(&mut machine, 2, EPOCH_B, Adoption::Keep);
-    tell(&mut machine, 2, fib(1, FibPart::Bucket(bucket_of(kept) as u16), batch(&[], &[(kept, Some(2))])));
+    tell(&mut machine, 2, fib(1, FibPart::Bucket(bucket_of(kept) as u16), batch(&[2], &[(kept, Some(2))])));
     let deadline = machine.deadline().unwrap();
     let mut out = Vec::new();
     machine.step(deadline, None, &mut out);
@@ -303,8 +360,8 @@ proptest! {
         let mut machine = machine();
         adopt(&mut machine, 1, EPOCH_A, Adoption::Flush);
         tell(&mut machine, 1, fib(1, FibPart::Part, batch(&[1, 2, 3], &[])));
-        for (id, list) in lists(&[1, 2, 3]) {
-            active.set_paths(id, list);
+        for id in 1..=3 {
+            active.set_paths(id, list(id));
         }
         for ((prefix, id), heard) in ops {
             active.set(prefix, id);
@@ -328,8 +385,9 @@ proptest! {
         }
         prop_assert!(!machine.fib().is_stale());
         for (prefix, _) in active.routes() {
-            let want = active.lookup(prefix.address()).map(|(_, id)| id);
-            prop_assert_eq!(machine.tables().lookup(prefix.family(), prefix.bits()), want);
+            let want = active.lookup(prefix.address()).and_then(|(_, id)| active.paths(id));
+            let got = machine.tables().lookup(prefix.family(), prefix.bits());
+            prop_assert_eq!(got.and_then(|index| machine.fib().table().paths(index)), want);
         }
     }
 }

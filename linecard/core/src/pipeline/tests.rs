@@ -1,10 +1,10 @@
 use super::*;
-use crate::tables::TablesWriter;
+use crate::{fib_sync::FibCopy, tables::TablesWriter};
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket};
 use fabric_proto::{
-    fib::{Path, PathList},
+    fib::{BatchBuilder, Birth, Path, PathList},
     id::{LcSlot, PortId},
-    linecard::PortConfig,
+    linecard::{FibPart, FibUpdate, PortConfig},
 };
 use proptest::prelude::*;
 
@@ -35,7 +35,7 @@ fn writer() -> TablesWriter {
         (6, PathList::new(vec![Path::Discard])),
         (7, PathList::new(vec![Path::Unresolved { next_hop: [192, 0, 2, 77].into() }])),
     ];
-    writer.set_paths(&lists);
+    writer.set_paths(&lists, 0);
     for (prefix, list) in [
         ("10.0.0.0/8", 1),
         ("10.2.0.0/16", 2),
@@ -159,10 +159,44 @@ fn a_batch_keeps_its_order() {
 fn one_changed_path_list_moves_every_prefix_that_uses_it() {
     let mut writer = writer();
     let tables = writer.tables().clone();
-    writer.set_paths(&[(1, path(5, 6))]);
+    writer.set_paths(&[(1, path(5, 6))], 0);
     for frame in [v4([10, 0, 0, 1], 64, 20), v4([10, 200, 0, 1], 64, 20), v6("2001:db8::5", 64, 20)] {
         assert_eq!(both(&frame, 1, &tables).0, Verdict::Fabric { slot: 5, port: 6 });
     }
+}
+
+/// While a packet is between its look-up and its path, its route goes, and another list gets the index.
+#[test]
+fn a_packet_does_not_follow_an_index_that_is_given_out_again() {
+    let mut copy = FibCopy::new(LcSlot(1));
+    let mut number = 0;
+    let mut turn = |copy: &mut FibCopy, route: &str, slot| {
+        let mut goes = BatchBuilder::default();
+        let held: Vec<_> = copy.table().routes().map(|(prefix, _)| (prefix, None)).collect();
+        held.into_iter().for_each(|route| goes.route(route));
+        goes.forget(1);
+        let mut comes = BatchBuilder::default();
+        number += 1;
+        comes.paths(1, Birth { index: number, ..Birth::default() }, path(slot, 1));
+        comes.route((route.parse().unwrap(), Some(1)));
+        for batch in [goes.take(), comes.take()] {
+            copy.apply(&FibUpdate { number, kind: FibPart::Part, batch }).unwrap();
+        }
+    };
+    turn(&mut copy, "10.2.0.0/16", 2);
+    let (tables, mut found) = (copy.tables().clone(), Vec::new());
+    let (route, paths) = tables.resolve(|| {
+        let route = tables.lookup(Family::V4, 0x0a02_0001 << 96);
+        found.push(route);
+        if found.len() == 1 {
+            turn(&mut copy, "10.3.0.0/16", 3);
+        }
+        route
+    });
+    assert_eq!((route, found.len()), (None, 2));
+    let other = tables.lookup(Family::V4, 0x0a03_0001 << 96);
+    assert_eq!(other, found[0], "the index of the list that went");
+    assert!(matches!(paths.choose(other.unwrap(), 0), Some(Hop::Port { slot: 3, .. })));
 }
 
 #[test]

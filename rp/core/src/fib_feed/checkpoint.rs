@@ -96,7 +96,7 @@ impl FibMaster {
         }
         let (part, next) = match cursor {
             BulkCursor::Lists(from) => {
-                let (part, next) = chunk::lists(&self.table, from);
+                let (part, next) = chunk::lists(self, from);
                 (part, Some(next.map_or(BulkCursor::Buckets(0), BulkCursor::Lists)))
             }
             BulkCursor::Buckets(from) => {
@@ -183,15 +183,13 @@ impl FibMaster {
     }
 
     fn apply_batch(&mut self, batch: &Batch) -> Result<(), CheckpointError> {
-        for (id, _) in &batch.paths {
-            if *id as usize >= PATH_LISTS_MAX {
-                return Err(CheckpointError::PathList(*id));
+        for list in &batch.paths {
+            if list.id as usize >= PATH_LISTS_MAX {
+                return Err(CheckpointError::PathList(list.id));
             }
-            if self.lists.state(*id) == ListState::Free {
-                self.lists.put(*id, ListState::Owned);
-            }
+            self.lists.own(list.id, list.birth);
         }
-        self.table.set_path_lists(batch.paths.iter().cloned());
+        self.table.set_path_lists(batch.paths.iter().map(|list| (list.id, list.paths.clone())));
         for op in batch.routes() {
             let (prefix, id) = op?;
             if let Some(id) = id
@@ -205,7 +203,7 @@ impl FibMaster {
             if self.table.users(*id) > 0 {
                 return Err(CheckpointError::PathList(*id));
             }
-            self.lists.put(*id, ListState::Free);
+            self.lists.set_state(*id, ListState::Free);
             self.table.remove_paths(*id);
         }
         Ok(())

@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// The path lists from number `from` on, as many as a batch takes, and the number to go on from.
-pub(super) fn lists(table: &FibTable, from: PathListId) -> (Batch, Option<PathListId>) {
+pub(super) fn lists(fib: &FibMaster, from: PathListId) -> (Batch, Option<PathListId>) {
     let mut builder = BatchBuilder::default();
-    let mut rest = table.paths_from(from);
+    let mut rest = fib.table.paths_from(from);
     for (id, paths) in rest.by_ref().take(BATCH_LISTS_MAX) {
-        builder.paths(id, paths.clone());
+        builder.paths(id, fib.lists.birth(id), paths.clone());
     }
     (builder.take(), rest.next().map(|(id, _)| id))
 }

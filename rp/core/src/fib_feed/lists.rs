@@ -1,8 +1,8 @@
-//! Numbers of path lists: who owns them.
+//! Numbers of path lists: what each stands for, and who owns it.
 
 use super::master::ListsFull;
 use fabric_proto::{
-    fib::{PATH_LISTS_MAX, PathListId},
+    fib::{Birth, PATH_LISTS_MAX, PathListId},
     id::Epoch,
     sabotage::{self, Sabotage},
 };
@@ -23,79 +23,84 @@ pub(super) enum ListState {
     Orphan,
 }
 
-/// All numbers in use, and those free for this term.
+/// All numbers in use, and those free. A number that is given out again stands for a list of another [`Birth`].
 #[derive(Debug, Default)]
 pub(super) struct Lists {
-    states: Vec<ListState>,
+    known: Vec<(ListState, Birth)>,
     free: BTreeSet<PathListId>,
     leaving: Vec<PathListId>,
-    parity: u32,
+    /// Of the list that is made next.
+    next: Birth,
 }
 
 impl Lists {
-    /// Begins a term: from here on, only numbers of the owner's parity are given out.
-    ///
-    /// A line card may know a path list that the old active made at its very end and that never
-    /// reached this RP. With numbers of their own, two RPs cannot give one number two meanings.
+    /// Begins a term: lists are born in it from here on.
     pub(super) fn begin_term(&mut self, epoch: Epoch) {
-        self.parity = if sabotage::is(Sabotage::ReuseNumbers) { 0 } else { (epoch.0 & 1) as u32 };
+        self.next = Birth { epoch, index: 0 };
         self.close_batch();
-        let parity = self.parity;
-        let free = |(id, state): (usize, &ListState)| {
-            (*state == ListState::Free && id as u32 & 1 == parity).then_some(id as PathListId)
-        };
-        self.free = self.states.iter().enumerate().filter_map(free).collect();
+        let free = |(id, (state, _)): (usize, &(ListState, _))| (*state == ListState::Free).then_some(id as PathListId);
+        self.free = self.known.iter().enumerate().filter_map(free).collect();
     }
 
-    /// Gives out a number.
-    pub(super) fn allocate(&mut self) -> Result<PathListId, ListsFull> {
+    /// Gives out a number, for a new list.
+    pub(super) fn allocate(&mut self) -> Result<(PathListId, Birth), ListsFull> {
         let id = match self.free.pop_first() {
             Some(id) => id,
-            None => {
-                let end = self.states.len() as PathListId;
-                let id = if end & 1 == self.parity { end } else { end + 1 };
-                if id as usize >= PATH_LISTS_MAX {
-                    return Err(ListsFull);
-                }
-                id
-            }
+            None if self.known.len() < PATH_LISTS_MAX => self.known.len() as PathListId,
+            None => return Err(ListsFull),
         };
-        self.put(id, ListState::Owned);
-        Ok(id)
+        let birth = match sabotage::is(Sabotage::ReuseNumbers) {
+            false => self.next,
+            true => Birth { epoch: Epoch::NONE, index: u64::from(id) },
+        };
+        self.next.index += 1;
+        self.own(id, birth);
+        Ok((id, birth))
     }
 
     pub(super) fn state(&self, id: PathListId) -> ListState {
-        self.states.get(id as usize).copied().unwrap_or_default()
+        self.known.get(id as usize).map_or(ListState::Free, |(state, _)| *state)
     }
 
-    pub(super) fn put(&mut self, id: PathListId, state: ListState) {
+    /// Which list a number stands for, or stood for last.
+    pub(super) fn birth(&self, id: PathListId) -> Birth {
+        self.known.get(id as usize).map_or(Birth::default(), |(_, birth)| *birth)
+    }
+
+    /// The number stands for the list of this birth, which the RIB holds.
+    pub(super) fn own(&mut self, id: PathListId, birth: Birth) {
         let at = id as usize;
-        if at >= self.states.len() {
-            self.states.resize(at + 1, ListState::Free);
+        if at >= self.known.len() {
+            self.known.resize(at + 1, Default::default());
         }
-        self.states[at] = state;
+        self.known[at] = (ListState::Owned, birth);
+    }
+
+    /// Changes the state of a number that was given out.
+    pub(super) fn set_state(&mut self, id: PathListId, state: ListState) {
+        if let Some(known) = self.known.get_mut(id as usize) {
+            known.0 = state;
+        }
     }
 
     /// The number leaves with the batch that is being gathered.
     pub(super) fn leave(&mut self, id: PathListId) {
-        self.put(id, ListState::Leaving);
+        self.set_state(id, ListState::Leaving);
         self.leaving.push(id);
     }
 
     /// The batch is closed: the numbers that left with it may be given out again.
     pub(super) fn close_batch(&mut self) {
         for id in std::mem::take(&mut self.leaving) {
-            self.put(id, ListState::Free);
-            if id & 1 == self.parity {
-                self.free.insert(id);
-            }
+            self.set_state(id, ListState::Free);
+            self.free.insert(id);
         }
     }
 
     /// Turns every list into an orphan and returns their numbers.
     pub(super) fn orphan_all(&mut self) -> Vec<PathListId> {
         let mut orphans = Vec::new();
-        for (id, state) in self.states.iter_mut().enumerate() {
+        for (id, (state, _)) in self.known.iter_mut().enumerate() {
             match *state {
                 ListState::Owned | ListState::Orphan => {
                     *state = ListState::Orphan;

@@ -61,6 +61,6 @@ impl Log {
 
 /// Bytes that a batch holds, about.
 pub(super) fn size(batch: &Batch) -> usize {
-    let paths: usize = batch.paths.iter().map(|(_, list)| 32 + list.paths().len() * 48).sum();
+    let paths: usize = batch.paths.iter().map(|list| 48 + list.paths.paths().len() * 48).sum();
     size_of::<Batch>() + batch.packed.len() + paths + batch.forget.len() * 4
 }

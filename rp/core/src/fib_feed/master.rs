@@ -87,12 +87,12 @@ impl FibMaster {
     /// A path list of this content, owned by the caller until [`FibMaster::release`].
     pub fn acquire(&mut self, paths: PathList) -> Result<PathListId, ListsFull> {
         if let Some(id) = self.take_orphan(&paths) {
-            self.lists.put(id, ListState::Owned);
+            self.lists.set_state(id, ListState::Owned);
             return Ok(id);
         }
-        let id = self.lists.allocate()?;
+        let (id, birth) = self.lists.allocate()?;
         self.table.set_paths(id, paths.clone());
-        self.pending.paths(id, paths);
+        self.pending.paths(id, birth, paths);
         self.pending_lists += 1;
         self.flush_if_full();
         Ok(id)
@@ -116,7 +116,7 @@ impl FibMaster {
         if self.changed.contains_key(&id) {
             self.apply_changed();
         }
-        self.lists.put(id, ListState::Orphan);
+        self.lists.set_state(id, ListState::Orphan);
         if let Some(paths) = self.table.paths(id) {
             self.orphans.entry(paths.clone()).or_default().insert(id);
         }
@@ -255,7 +255,7 @@ impl FibMaster {
         }
         let changed = std::mem::take(&mut self.changed);
         for (id, paths) in &changed {
-            self.pending.paths(*id, paths.clone());
+            self.pending.paths(*id, self.lists.birth(*id), paths.clone());
             self.pending_lists += 1;
             if self.pending_lists >= BATCH_LISTS_MAX {
                 self.close_batch();

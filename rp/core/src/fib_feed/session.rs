@@ -188,7 +188,8 @@ pub struct SessionStatus {
 ///                                     Confirmed
 /// ```
 ///
-/// The log runs beside all of it: a card is always sent every batch before anything else.
+/// The log runs beside all of it: a card is always sent every batch before anything else. A card for which the log has
+/// forgotten a batch is adopted once more.
 #[derive(Debug)]
 pub struct FibFeed {
     rp: RpSlot,
@@ -278,8 +279,7 @@ impl FibFeed {
     fn connected(&mut self, slot: LcSlot, how: Adoption, epoch: Epoch, out: &mut Vec<Output>) {
         // A term empties a card once; a lost connection is no reason to stop forwarding.
         let how = if self.known.contains(&slot) { Adoption::Keep } else { how };
-        self.cards.insert(slot, Card::new(slot, how));
-        out.push(Output::Send { slot, message: ToLc::Adopt { epoch, rp: self.rp, how } });
+        self.cards.insert(slot, Card::adopt(slot, self.rp, how, epoch, out));
         if let Some(ports) = self.ports.get(&slot) {
             out.push(Output::Send { slot, message: ToLc::Ports(ports.clone()) });
         }

@@ -7,7 +7,7 @@ use crate::fib_feed::{
 };
 use fabric_proto::{
     fib::{BUCKETS, Batch, Family, PathListId, Position},
-    id::{Epoch, LcSlot},
+    id::{Epoch, LcSlot, RpSlot},
     linecard::{Adoption, FibPart, FibUpdate, FromLc, ToLc},
     sabotage::{self, Sabotage},
     time::Instant,
@@ -25,6 +25,8 @@ const AUDIT_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Card {
     slot: LcSlot,
+    /// The RP that adopts it.
+    rp: RpSlot,
     how: Adoption,
     phase: Phase,
     /// Last batch of the log that was sent.
@@ -33,8 +35,6 @@ pub(super) struct Card {
     acked: u64,
     /// Comparisons that failed since the last confirmation.
     rounds: u32,
-    /// Answers to come that belong to a comparison that was given up.
-    void_answers: u32,
     routes: u64,
     buckets: u32,
     /// [`Output::InSync`] was pushed since the adoption or the last repair.
@@ -94,17 +94,18 @@ impl Iterator for Repair {
 }
 
 impl Card {
-    /// A card to which `Adopt` was just sent.
-    pub(super) fn new(slot: LcSlot, how: Adoption) -> Self {
+    /// Adopts a card whose connection has just come up.
+    pub(super) fn adopt(slot: LcSlot, rp: RpSlot, how: Adoption, epoch: Epoch, out: &mut Vec<Output>) -> Self {
+        out.push(Output::Send { slot, message: ToLc::Adopt { epoch, rp, how } });
         Self {
             slot,
+            rp,
             how,
             phase: Phase::Adopting,
             log: 0,
             sent: 0,
             acked: 0,
             rounds: 0,
-            void_answers: 0,
             routes: 0,
             buckets: 0,
             reported: false,
@@ -171,7 +172,6 @@ impl Card {
             FromLc::Refused { highest } => out.push(Output::Fenced { highest }),
             FromLc::Ack { number } if (self.acked..=self.sent).contains(&number) => self.acked = number,
             FromLc::Ack { .. } => self.reset(ResetReason::Misbehaved, out),
-            FromLc::Digests(_) | FromLc::InSync { .. } if self.void_answers > 0 => self.void_answers -= 1,
             FromLc::Digests(digests) => self.digests(digests, out),
             FromLc::InSync { .. } => self.in_sync(now, out),
             FromLc::PortState { port, up } => out.push(Output::PortState { slot: self.slot, port, up }),
@@ -279,9 +279,9 @@ impl Card {
                     self.reset(ResetReason::Irreconcilable, out);
                 }
             }
-            Phase::Resetting => {}
-            Phase::Adopting
-            | Phase::Lists { .. }
+            // It was asked before it fell behind.
+            Phase::Adopting | Phase::Resetting => {}
+            Phase::Lists { .. }
             | Phase::Downloading { .. }
             | Phase::Repairing(_)
             | Phase::Following
@@ -301,9 +301,9 @@ impl Card {
                     out.push(Output::Confirmed { slot: self.slot });
                 }
             }
-            Phase::Resetting => {}
-            Phase::Adopting
-            | Phase::Lists { .. }
+            // It was asked before it fell behind.
+            Phase::Adopting | Phase::Resetting => {}
+            Phase::Lists { .. }
             | Phase::Downloading { .. }
             | Phase::Comparing { .. }
             | Phase::Repairing(_)
@@ -332,7 +332,7 @@ impl Card {
     fn send_log(&mut self, now: Instant, fib: &FibMaster, out: &mut Vec<Output>) {
         let position = Position { seq: self.log + 1, ..fib.position() };
         let Some(batch) = fib.batch(position.seq) else {
-            return self.fell_behind(fib);
+            return self.fell_behind(position.epoch, out);
         };
         self.log = position.seq;
         self.send(FibPart::Log(position), Batch::clone(batch), out);
@@ -341,19 +341,18 @@ impl Card {
         }
     }
 
-    /// The log has forgotten what the card needs next: its table is compared instead.
-    fn fell_behind(&mut self, fib: &FibMaster) {
-        if matches!(self.phase, Phase::Comparing { .. } | Phase::Confirming { .. }) {
-            self.void_answers += 1;
-        }
-        self.log = fib.position().seq;
+    /// The log has forgotten what the card needs next, so what it holds is old: it is adopted once more.
+    fn fell_behind(&mut self, epoch: Epoch, out: &mut Vec<Output>) {
+        self.how = Adoption::Keep;
         self.confirmed = false;
         self.reported = false;
-        self.phase = Phase::Lists { from: 0, then: AfterLists::Compare };
+        self.phase = Phase::Adopting;
+        let message = ToLc::Adopt { epoch, rp: self.rp, how: self.how };
+        out.push(Output::Send { slot: self.slot, message });
     }
 
     fn send_lists(&mut self, from: PathListId, then: AfterLists, fib: &FibMaster, out: &mut Vec<Output>) {
-        let (batch, next) = chunk::lists(fib.table(), from);
+        let (batch, next) = chunk::lists(fib, from);
         self.send_part(FibPart::Part, batch, out);
         self.phase = match (next, then) {
             (Some(from), then) => Phase::Lists { from, then },

@@ -2,12 +2,15 @@
 
 use crate::fib_feed::FibMaster;
 use fabric_proto::{
-    fib::{Family, FibTable, Path, PathList, PathListId, Prefix, bucket_of},
+    fib::{Birth, Family, FibTable, Path, PathList, PathListId, Prefix, bucket_of},
     id::Epoch,
     linecard::{Adoption, FibPart, FromLc, ToLc},
 };
 use proptest::prelude::*;
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 pub(super) fn prefix(n: u32) -> Prefix {
     Prefix::from_bits(Family::V4, u128::from(n << 8) << 96, 24)
@@ -84,11 +87,38 @@ impl Owner {
     }
 }
 
-/// A line card.
+/// A line card: a list has a number of the card's own, which is never another list's.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ModelCard {
     pub(super) table: FibTable,
     highest: Epoch,
+    /// Numbers that the active has named since it adopted the card.
+    named: BTreeMap<PathListId, PathListId>,
+    births: Vec<Birth>,
+}
+
+/// Everything that actives' tables ever held: which list a route went by, and what a list held.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    routes: BTreeSet<(Prefix, Birth)>,
+    lists: BTreeSet<(Birth, PathList)>,
+}
+
+impl Held {
+    pub(super) fn note(&mut self, fib: &FibMaster) {
+        self.routes.extend(fib.table().routes().map(|(prefix, id)| (prefix, fib.lists.birth(id))));
+        self.lists.extend(fib.table().all_paths().map(|(id, paths)| (fib.lists.birth(id), paths.clone())));
+    }
+
+    /// No route of the card mixes two tables: an active had it by this list, and an active's list held this.
+    pub(super) fn check(&self, card: &ModelCard) {
+        for (prefix, id) in card.table.routes() {
+            let birth = card.births[id as usize];
+            let paths = card.table.paths(id).expect("a list for every route").clone();
+            assert!(self.routes.contains(&(prefix, birth)), "{prefix} by {birth:?}");
+            assert!(self.lists.contains(&(birth, paths)), "{birth:?}");
+        }
+    }
 }
 
 impl ModelCard {
@@ -97,6 +127,7 @@ impl ModelCard {
             ToLc::Adopt { epoch, .. } if epoch < self.highest => vec![FromLc::Refused { highest: self.highest }],
             ToLc::Adopt { epoch, how, .. } => {
                 self.highest = epoch;
+                self.named.clear();
                 if how == Adoption::Flush {
                     self.table = FibTable::default();
                 }
@@ -105,7 +136,15 @@ impl ModelCard {
             }
             ToLc::Fib(update) => {
                 let mut routes = update.batch.routes().map(|op| op.expect("whole")).collect::<Vec<_>>();
-                self.table.set_path_lists(update.batch.paths.clone());
+                for list in update.batch.paths {
+                    let known = self.births.iter().position(|birth| *birth == list.birth);
+                    let own = known.unwrap_or_else(|| {
+                        self.births.push(list.birth);
+                        self.births.len() - 1
+                    }) as PathListId;
+                    self.named.insert(list.id, own);
+                    self.table.set_paths(own, list.paths);
+                }
                 if let FibPart::Bucket(index) = update.kind {
                     let stay: Vec<Prefix> = routes.iter().map(|(prefix, _)| *prefix).collect();
                     assert!(stay.iter().all(|prefix| bucket_of(*prefix) == usize::from(index)));
@@ -117,11 +156,15 @@ impl ModelCard {
                     );
                 }
                 for (prefix, id) in routes {
-                    assert!(id.is_none_or(|id| self.table.paths(id).is_some()), "{prefix} before its list {id:?}");
-                    self.table.set(prefix, id);
+                    let own = id.map(|id| self.named.get(&id).copied());
+                    if own != Some(None) {
+                        self.table.set(prefix, own.flatten());
+                    } else {
+                        assert!(matches!(update.kind, FibPart::Log(_)), "{prefix} before its list {id:?}");
+                    }
                 }
                 for id in update.batch.forget {
-                    self.table.remove_paths(id);
+                    self.named.remove(&id);
                 }
                 vec![FromLc::Ack { number: update.number }]
             }

@@ -1,6 +1,6 @@
 //! Sessions with line cards.
 
-use super::model::{Change, ModelCard, Owner, assert_equal, change, content, prefix};
+use super::model::{Change, Held, ModelCard, Owner, assert_equal, change, content, prefix};
 use crate::fib_feed::{FibFeed, FibMaster, Input, Output, WINDOW, log::Log};
 use fabric_proto::{
     id::{Epoch, LcSlot, RpSlot},
@@ -193,7 +193,7 @@ proptest! {
     fn line_cards_end_up_with_the_table(steps in proptest::collection::vec(step(), 1..200), log in 300..4000usize) {
         let mut chassis = Chassis::new(2);
         chassis.fib.log = Log::of(log);
-        let (mut owner, mut standby) = (Owner::default(), None);
+        let (mut owner, mut standby, mut held) = (Owner::default(), None, Held::default());
         for step in steps {
             match step {
                 Step::Checkpoint => match &mut standby {
@@ -225,6 +225,8 @@ proptest! {
                     prop_assert!(chassis.feed.deadline().is_none_or(|next| next > deadline));
                 },
             }
+            held.note(&chassis.fib);
+            chassis.links.values().for_each(|link| held.check(&link.card));
         }
         chassis.finish();
     }
@@ -311,6 +313,25 @@ fn a_download_waits_for_answers_and_marks_its_end() {
     assert!(link.down.iter().all(|m| matches!(m, ToLc::Fib(update) if update.kind == FibPart::Part)));
     chassis.finish();
     assert_eq!(chassis.in_sync(), [(0, 200_000)]);
+}
+
+/// The log is too short for a card that does not answer: what the card holds is old, and it is adopted once more.
+#[test]
+fn a_card_that_fell_behind_is_adopted_once_more() {
+    let mut chassis = Chassis::new(1);
+    chassis.fib.log = Log::of(300);
+    let mut lists: Vec<u32> = (0..16).map(|n| chassis.fib.acquire(content(n)).unwrap()).collect();
+    chassis.finish();
+    chassis.said.clear();
+    for n in 0..2 * WINDOW as u32 {
+        let id = chassis.fib.acquire(content(100 + n)).unwrap();
+        chassis.fib.set(prefix(n), id);
+        chassis.fib.release(std::mem::replace(&mut lists[n as usize % 16], id));
+        chassis.step(Some(Input::TableChanged));
+    }
+    chassis.finish();
+    let adopted = Output::Adopted { slot: LcSlot(1), how: Adoption::Keep };
+    assert_eq!(chassis.said.iter().filter(|said| **said == adopted).count(), 1, "{:?}", chassis.said);
 }
 
 #[test]
