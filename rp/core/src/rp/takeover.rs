@@ -175,6 +175,8 @@ impl Rp {
                 Adoption::Flush
             }
         };
+        // A change of mode may have reached the configuration and not the facility, which goes by the old active's word.
+        self.for_rf.push_back(rf::Input::SetMode(self.config.redundancy.mode));
         // Who is online shows when the cards answer.
         self.chassis = Chassis::default();
         self.fib.begin_term(epoch);
@@ -229,7 +231,6 @@ impl Rp {
 
     fn read_startup(&mut self) {
         self.config = startup_config(self.startup.as_deref(), self.boot.profile);
-        self.for_rf.push_back(rf::Input::SetMode(self.config.redundancy.mode));
         self.set_facility_timers();
         self.fib = FibMaster::default();
     }

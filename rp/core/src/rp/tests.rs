@@ -290,3 +290,21 @@ fn debugging_goes_into_the_event_stream() {
     let kept = pair.line(A, 1, "show redundancy debug-log").text;
     assert_eq!(kept.lines().count(), lines.len());
 }
+
+/// The standby has the command's record when the active dies, and has not heard of the mode otherwise.
+#[test]
+fn a_unit_that_takes_over_runs_in_the_mode_of_its_configuration() {
+    let mut pair = Pair::new(STARTUP);
+    let mut out = Vec::new();
+    for line in ["configure terminal", "redundancy", "mode rpr"] {
+        assert!(!pair.rps[A].line(pair.now, 1, line, &mut out).failed, "{line}");
+    }
+    out.retain(|output| matches!(output, Output::Checkpoint(_)));
+    pair.send(A, out);
+    pair.cut = true;
+    pair.deliver(A, Vec::new());
+    assert_eq!(pair.rps[B].stats().configured, "sso");
+    assert!(pair.run(60 * SECOND, |pair| pair.rps[B].stats().active));
+    let stats = pair.rps[B].stats();
+    assert_eq!((stats.configured.as_str(), stats.operating.as_str()), ("rpr", "rpr"));
+}
