@@ -12,7 +12,7 @@ use fabric_proto::{
     checkpoint::{CfClientId, CfMessage},
     codec::{Message, decode, encode},
     feed::{FromFeed, ToFeed},
-    fib::{Batch, BatchBuilder, Birth, Family, FibTable, Path, PathList, Position, port_mac},
+    fib::{Batch, BatchBuilder, Birth, Family, FibTable, ListUpdate, Path, PathList, Position, port_mac},
     id::{Epoch, LcSlot, PortId, RpSlot},
     linecard::{Adoption, FibPart, FibUpdate, FromLc, PortConfig, ToLc},
     machine::Machine as _,
@@ -46,7 +46,8 @@ fn heartbeat() -> Heartbeat {
 fn batch() -> Batch {
     let mut builder = BatchBuilder::default();
     let paths = vec![Path::Receive, Path::Unresolved { next_hop: "fd00::1".parse().unwrap() }];
-    builder.paths(300, Birth { epoch: Epoch(4), index: 7 }, PathList::new(paths));
+    let birth = Birth { epoch: Epoch(4), index: 7 };
+    builder.paths(ListUpdate { id: 300, birth, paths: PathList::new(paths) });
     for (prefix, list) in [("10.0.0.0/8", Some(300)), ("2001:db8::/32", Some(2)), ("192.0.2.0/24", None)] {
         builder.route((prefix.parse().unwrap(), list));
     }
@@ -246,7 +247,7 @@ fn packets() {
     let port = PortId { slot: LcSlot(2), port: 1 };
     let path = Path::Port { port, next_hop: "10.2.1.10".parse().unwrap(), dst_mac: [4; 6], src_mac: port_mac(port) };
     let mut builder = BatchBuilder::default();
-    builder.paths(1, Birth::default(), PathList::new(vec![path]));
+    builder.paths(ListUpdate { id: 1, birth: Birth::default(), paths: PathList::new(vec![path]) });
     builder.route(("0.0.0.0/0".parse().unwrap(), Some(1)));
     builder.route(("::/0".parse().unwrap(), Some(1)));
     copy.apply(&FibUpdate { number: 1, kind: FibPart::Part, batch: builder.take() }).unwrap();

@@ -3,8 +3,8 @@
 //!
 //! A path list is shared by every prefix that uses the same set of paths, so that a change of next
 //! hop costs one object. Routes live in [`BUCKETS`] buckets; each bucket's digest depends only on
-//! what its routes *mean* (prefix and paths), not on order or on path-list numbers, so two cards
-//! can tell what differs without sending the table.
+//! what its routes *mean* (prefix, which path list, its paths), not on order or on path-list numbers,
+//! so two cards can tell what differs without sending the table.
 
 mod batch;
 mod prefix;

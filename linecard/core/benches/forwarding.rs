@@ -16,7 +16,7 @@ mod table;
 use divan::{Bencher, counter::ItemsCount};
 use etherparse::PacketBuilder;
 use fabric_proto::{
-    fib::{Batch, BatchBuilder, Birth, Family, Path, PathList, Prefix},
+    fib::{Batch, BatchBuilder, Birth, Family, ListUpdate, Path, PathList, Prefix},
     id::{Epoch, LcSlot, PortId, RpSlot},
     linecard::{Adoption, FibPart, FibUpdate, PortConfig, ToLc},
     machine::Machine,
@@ -58,11 +58,12 @@ fn bytes(writer: &TablesWriter, family: Family) -> usize {
     }
 }
 
-fn path_lists(count: u32) -> Vec<(u32, PathList)> {
+fn path_lists(count: u32) -> Vec<ListUpdate> {
     let list = |n: u32| {
         let port = PortId { slot: LcSlot(2 + (n % 4) as u8), port: 1 };
         let path = Path::Port { port, next_hop: n.to_be_bytes().into(), dst_mac: [4; 6], src_mac: [5; 6] };
-        (n, PathList::new(vec![path]))
+        let birth = Birth { epoch: Epoch(4), index: n.into() };
+        ListUpdate { id: n, birth, paths: PathList::new(vec![path]) }
     };
     (0..count).map(list).collect()
 }
@@ -188,8 +189,8 @@ fn pipeline(bencher: Bencher<'_, '_>, lists: u32) {
 
 fn download() -> Vec<Batch> {
     let mut builder = BatchBuilder::default();
-    for (id, list) in path_lists(PATH_LISTS) {
-        builder.paths(id, Birth { epoch: Epoch(4), index: id.into() }, list);
+    for list in path_lists(PATH_LISTS) {
+        builder.paths(list);
     }
     let mut batches = Vec::new();
     for route in ROUTES.iter() {

@@ -7,8 +7,8 @@ use crate::{
 };
 use fabric_proto::{
     fib::{
-        BUCKETS, BadBatch, Batch, Bucket, Family, FibTable, ListUpdate, PATH_LISTS_MAX, PathList, PathListId, Position,
-        Prefix, RouteOp, bucket_of,
+        BUCKETS, BadBatch, Batch, Bucket, Family, FibTable, ListUpdate, PATH_LISTS_MAX, PathListId, Position, Prefix,
+        RouteOp, bucket_of,
     },
     id::LcSlot,
     linecard::{Adoption, FibPart, FibUpdate, PortConfig},
@@ -176,8 +176,7 @@ impl FibCopy {
         let before = self.position.take();
         let batch = &update.batch;
         let lists = batch.paths.iter().map(|list| self.name(list)).collect::<Result<Vec<_>, _>>()?;
-        self.writer.set_paths(&lists, self.lists.reused());
-        self.table.set_path_lists(lists);
+        self.set_lists(lists);
         match update.kind {
             FibPart::Part => {
                 self.apply_routes(batch)?;
@@ -197,17 +196,23 @@ impl FibCopy {
     }
 
     /// The list that a number means from here on, by the card's own index.
-    fn name(&mut self, update: &ListUpdate) -> Result<(PathListId, PathList), UpdateError> {
-        let too_many = UpdateError::PathList(update.id);
-        if update.id as usize >= PATH_LISTS_MAX {
+    fn name(&mut self, list: &ListUpdate) -> Result<ListUpdate, UpdateError> {
+        let too_many = UpdateError::PathList(list.id);
+        if list.id as usize >= PATH_LISTS_MAX {
             return Err(too_many);
         }
-        let before = self.lists.index(update.id);
-        let list = self.lists.name(update.id, update.birth).ok_or(too_many)?;
+        let before = self.lists.index(list.id);
+        let index = self.lists.name(list.id, list.birth).ok_or(too_many)?;
         if let Some(before) = before {
             self.drop_unused(before);
         }
-        Ok((list, update.paths.clone()))
+        Ok(ListUpdate { id: index, ..list.clone() })
+    }
+
+    /// Sets lists, by the card's own index, in both tables.
+    fn set_lists(&mut self, lists: Vec<ListUpdate>) {
+        self.writer.set_paths(&lists, self.lists.reused());
+        lists.into_iter().for_each(|list| self.table.set_paths(list));
     }
 
     /// A list goes when no route uses it and the active has no number for it.
@@ -302,16 +307,14 @@ impl FibCopy {
 
     /// Forgets all routes, and the lists that the active has not named.
     fn flush(&mut self) -> Arc<Tables> {
-        let lists = std::mem::take(&mut self.table);
+        let before = std::mem::take(&mut self.table);
         self.lists.all().for_each(|list| self.drop_unused(list));
-        let named = |(list, paths): (PathListId, &PathList)| self.lists.is_named(list).then(|| (list, paths.clone()));
-        let named: Vec<_> = lists.all_paths().filter_map(named).collect();
+        let named = before.lists_from(0).filter(|list| self.lists.is_named(list.id)).collect();
         self.clear_stale();
         self.position = None;
         self.complete = [false; 2];
         self.writer.flush();
-        self.writer.set_paths(&named, self.lists.reused());
-        self.table.set_path_lists(named);
+        self.set_lists(named);
         Arc::clone(self.writer.tables())
     }
 

@@ -6,7 +6,7 @@ use crate::{
 };
 use arc_swap::{ArcSwap, Guard};
 use fabric_proto::{
-    fib::{Family, Mac, PathList, PathListId, Prefix},
+    fib::{Family, ListUpdate, Mac, PathListId, Prefix},
     id::LcSlot,
     linecard::PortConfig,
 };
@@ -164,14 +164,14 @@ impl TablesWriter {
     /// these included.
     ///
     /// There is no way to forget one: a packet that found its route a moment ago may still need it.
-    pub fn set_paths(&mut self, lists: &[(PathListId, PathList)], reused: u64) {
+    pub fn set_paths(&mut self, lists: &[ListUpdate], reused: u64) {
         if lists.is_empty() {
             return;
         }
         let mut paths = PathTable::clone(&self.tables.paths.load());
         paths.set_reused(reused);
-        for (id, list) in lists {
-            paths.set(*id, list);
+        for list in lists {
+            paths.set(list.id, &list.paths);
         }
         self.tables.paths.store(Arc::new(paths));
     }

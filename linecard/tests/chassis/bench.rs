@@ -8,7 +8,7 @@ use fabric::{
 use fabric_proto::{
     codec::Class,
     deploy::{CardAddress, CardConfig, RedundancyTimers, TlsFiles, WireEnd},
-    fib::{BatchBuilder, Birth, Path as FibPath, PathList, Prefix},
+    fib::{BatchBuilder, Birth, ListUpdate, Path as FibPath, PathList, Prefix},
     id::{CardId, Epoch, LcSlot, PortId, RpSlot, Slot},
     linecard::{Adoption, FibPart, FibUpdate, FromLc, PortConfig, ToLc},
     operator::{CardStats, Event, EventKind, LcStats, Reply, Request},
@@ -353,7 +353,8 @@ impl Session {
         };
         let mut batch = BatchBuilder::default();
         for (id, path) in (1..).zip([path(2, 1), FibPath::Discard, path(2, 9), path(3, 1)]) {
-            batch.paths(id, Birth { epoch: Epoch(4), index: id.into() }, PathList::new(vec![path]));
+            let birth = Birth { epoch: Epoch(4), index: id.into() };
+            batch.paths(ListUpdate { id, birth, paths: PathList::new(vec![path]) });
         }
         for (prefix, list) in [("10.2.0.0/16", 1), ("10.3.0.0/16", 2), ("10.4.0.0/16", 4), ("10.9.0.0/16", 3)] {
             batch.route((prefix.parse::<Prefix>().unwrap(), Some(list)));

@@ -57,8 +57,8 @@ const WITHDRAW: u8 = 0x80;
 
 impl BatchBuilder {
     /// Adds a path list.
-    pub fn paths(&mut self, id: PathListId, birth: Birth, paths: PathList) {
-        self.paths.push(ListUpdate { id, birth, paths });
+    pub fn paths(&mut self, list: ListUpdate) {
+        self.paths.push(list);
     }
 
     /// Adds a route operation: flags, length, the prefix's significant bytes, the path list.

@@ -1,7 +1,7 @@
 //! A whole FIB with digests: the control side's copy on every card.
 
 use super::{
-    Family, PathList, PathListId, Prefix,
+    Birth, Family, ListUpdate, PathList, PathListId, Prefix,
     routes::{BUCKETS, Bucket, RouteMap, bucket_of, hash},
 };
 use crate::random::mix;
@@ -10,10 +10,11 @@ use std::collections::BTreeMap;
 /// A whole FIB: path lists and bucketed routes, with digests that are kept as it changes.
 ///
 /// A route's digest is its prefix's hash times its path list's factor. Sums of them need no order and can be undone,
-/// and where a list changes, the sum of all its routes changes by one multiplication, however many they are.
+/// and where a list changes, the sum of all its routes changes by one multiplication, however many they are. Lists
+/// that hold the same differ by birth: one of them may change, and routes that are by the wrong one would follow it.
 #[derive(Clone, Debug, Default)]
 pub struct FibTable {
-    lists: BTreeMap<PathListId, PathList>,
+    lists: BTreeMap<PathListId, (Birth, PathList)>,
     uses: Uses,
     routes: RouteMap,
     /// Sum of all routes' digests: comparing two tables must cost nothing, however large they are.
@@ -26,7 +27,7 @@ pub struct FibTable {
 /// then, and the digests say so.
 #[derive(Clone, Copy, Debug)]
 struct Use {
-    /// Stands for the list's content: odd, so that no two hashes are mapped to one.
+    /// Stands for the list and its content: odd, so that no two hashes are mapped to one.
     factor: u64,
     /// Sum of the hashes of its routes' prefixes.
     sum: u64,
@@ -42,6 +43,10 @@ impl Default for Use {
 /// The factor of a list with this digest; 0 stands for a list that is not there.
 fn factor(digest: u64) -> u64 {
     mix(digest ^ 0x2545_f491_4f6c_dd1d) | 1
+}
+
+fn digest(birth: Birth, paths: &PathList) -> u64 {
+    mix(mix(paths.digest() ^ birth.epoch.0).wrapping_add(birth.index))
 }
 
 /// [`Use`] by path list. Every change of a route asks for one, so that a search would show: numbers lie close
@@ -69,18 +74,11 @@ impl Uses {
 }
 
 impl FibTable {
-    /// Sets a path list; see [`FibTable::set_path_lists`].
-    pub fn set_paths(&mut self, id: PathListId, paths: PathList) {
-        self.set_path_lists([(id, paths)]);
-    }
-
-    /// Sets path lists. Changing one that routes use changes all those routes at once, at a cost that does not
+    /// Sets a path list. Changing one that routes use changes all those routes at once, at a cost that does not
     /// depend on how many they are.
-    pub fn set_path_lists(&mut self, lists: impl IntoIterator<Item = (PathListId, PathList)>) {
-        for (id, paths) in lists {
-            self.set_factor(id, factor(paths.digest()));
-            self.lists.insert(id, paths);
-        }
+    pub fn set_paths(&mut self, ListUpdate { id, birth, paths }: ListUpdate) {
+        self.set_factor(id, factor(digest(birth, &paths)));
+        self.lists.insert(id, (birth, paths));
     }
 
     /// Forgets a path list. Where routes still use it, they mean nothing from here on.
@@ -99,7 +97,12 @@ impl FibTable {
 
     /// A path list.
     pub fn paths(&self, id: PathListId) -> Option<&PathList> {
-        self.lists.get(&id)
+        self.lists.get(&id).map(|(_, paths)| paths)
+    }
+
+    /// Which list a number stands for.
+    pub fn birth(&self, id: PathListId) -> Option<Birth> {
+        self.lists.get(&id).map(|(birth, _)| *birth)
     }
 
     /// Number of routes that use a path list.
@@ -109,12 +112,12 @@ impl FibTable {
 
     /// All path lists, by number.
     pub fn all_paths(&self) -> impl ExactSizeIterator<Item = (PathListId, &PathList)> + '_ {
-        self.lists.iter().map(|(id, list)| (*id, list))
+        self.lists.iter().map(|(id, (_, paths))| (*id, paths))
     }
 
-    /// The path lists from number `from` on.
-    pub fn paths_from(&self, from: PathListId) -> impl Iterator<Item = (PathListId, &PathList)> + '_ {
-        self.lists.range(from..).map(|(id, list)| (*id, list))
+    /// The path lists from number `from` on, as updates that make them.
+    pub fn lists_from(&self, from: PathListId) -> impl Iterator<Item = ListUpdate> + '_ {
+        self.lists.range(from..).map(|(id, (birth, paths))| ListUpdate { id: *id, birth: *birth, paths: paths.clone() })
     }
 
     /// Sets (`Some`) or withdraws (`None`) a route; returns what stood there.

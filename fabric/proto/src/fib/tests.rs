@@ -13,6 +13,10 @@ fn discard_or_receive(n: u32) -> PathList {
     PathList::new(vec![Path::Unresolved { next_hop: IpAddr::from(n.to_be_bytes()) }])
 }
 
+fn list(id: PathListId, index: u32, paths: PathList) -> ListUpdate {
+    ListUpdate { id, birth: Birth { epoch: Epoch(4), index: index.into() }, paths }
+}
+
 proptest! {
     #[test]
     fn prefixes_survive_text(prefix in prefix()) {
@@ -47,8 +51,8 @@ proptest! {
         let mut content = BTreeMap::new();
         let (mut one, mut other) = (FibTable::default(), FibTable::default());
         for n in 0..5 {
-            one.set_paths(n, discard_or_receive(n));
-            other.set_paths(n + renumber, discard_or_receive(n));
+            one.set_paths(list(n, n, discard_or_receive(n)));
+            other.set_paths(list(n + renumber, n, discard_or_receive(n)));
         }
         for (prefix, id) in &ops {
             one.set(*prefix, *id);
@@ -63,13 +67,13 @@ proptest! {
         prop_assert_eq!(one.root_digest(), other.root_digest());
         prop_assert_eq!(one.digests(), other.digests());
         // Changed in place on the one, there from the beginning in a table made anew.
-        one.set_paths(2, discard_or_receive(7));
+        one.set_paths(list(2, 2, discard_or_receive(7)));
         one.remove_paths(3);
         let mut anew = FibTable::default();
         for n in [0, 1, 4] {
-            anew.set_paths(n, discard_or_receive(n));
+            anew.set_paths(list(n, n, discard_or_receive(n)));
         }
-        anew.set_paths(2, discard_or_receive(7));
+        anew.set_paths(list(2, 2, discard_or_receive(7)));
         for (prefix, id) in &content {
             anew.set(*prefix, Some(*id));
         }
@@ -79,8 +83,8 @@ proptest! {
         prop_assert_eq!(one.digests(), anew.digests());
         let touched = content.values().any(|id| [2, 3].contains(id));
         prop_assert_eq!(one.root_digest() != other.root_digest(), touched);
-        one.set_paths(2, discard_or_receive(2));
-        one.set_paths(3, discard_or_receive(3));
+        one.set_paths(list(2, 2, discard_or_receive(2)));
+        one.set_paths(list(3, 3, discard_or_receive(3)));
         prop_assert_eq!(one.root_digest(), other.root_digest());
         prop_assert_eq!(one.digests(), other.digests());
         prop_assert_eq!(one.len(Family::V4) + one.len(Family::V6), content.len());
@@ -94,28 +98,41 @@ proptest! {
 #[test]
 fn a_changed_path_list_changes_the_digests_of_its_routes() {
     let mut table = FibTable::default();
-    table.set_paths(1, discard_or_receive(1));
+    table.set_paths(list(1, 1, discard_or_receive(1)));
     table.set("10.0.0.0/8".parse().unwrap(), Some(1));
     let before = table.root_digest();
-    table.set_paths(1, discard_or_receive(2));
+    table.set_paths(list(1, 1, discard_or_receive(2)));
     assert_ne!(table.root_digest(), before);
-    table.set_paths(1, discard_or_receive(1));
+    table.set_paths(list(1, 1, discard_or_receive(1)));
     assert_eq!(table.root_digest(), before);
+}
+
+/// They mean the same until one of them changes.
+#[test]
+fn lists_that_hold_the_same_are_told_apart() {
+    let tables = [1, 2].map(|used| {
+        let mut table = FibTable::default();
+        [1, 2].into_iter().for_each(|n| table.set_paths(list(n, n, discard_or_receive(7))));
+        table.set("10.0.0.0/8".parse().unwrap(), Some(used));
+        table
+    });
+    assert_ne!(tables[0].root_digest(), tables[1].root_digest());
+    assert_ne!(tables[0].digests(), tables[1].digests());
 }
 
 #[test]
 fn routes_of_a_path_list_that_is_not_there_mean_nothing() {
     let (mut one, mut other) = (FibTable::default(), FibTable::default());
     for table in [&mut one, &mut other] {
-        table.set_paths(1, discard_or_receive(1));
+        table.set_paths(list(1, 1, discard_or_receive(1)));
         table.set("10.0.0.0/8".parse().unwrap(), Some(1));
     }
     let before = one.root_digest();
     one.remove_paths(1);
     assert_eq!((one.users(1), one.paths(1)), (1, None));
     assert_ne!(one.root_digest(), before);
-    one.set_paths(1, discard_or_receive(2));
-    other.set_paths(1, discard_or_receive(2));
+    one.set_paths(list(1, 1, discard_or_receive(2)));
+    other.set_paths(list(1, 1, discard_or_receive(2)));
     assert_eq!(one.root_digest(), other.root_digest());
     one.set("10.0.0.0/8".parse().unwrap(), None);
     assert_eq!(one.root_digest(), FibTable::default().root_digest());

@@ -1,5 +1,5 @@
 use super::*;
-use fabric_proto::fib::{BatchBuilder, Birth, Path};
+use fabric_proto::fib::{BatchBuilder, Birth, Path, PathList};
 use proptest::prelude::*;
 
 /// Prefixes that nest in and lie beside each other, with every length.
@@ -23,7 +23,7 @@ proptest! {
     ) {
         let mut copy = FibCopy::new(LcSlot(1));
         let mut builder = BatchBuilder::default();
-        (0..50).for_each(|id| builder.paths(id, Birth { index: id.into(), ..Birth::default() }, PathList::default()));
+        (0..50).for_each(|id| builder.paths(list(id)));
         ops.iter().for_each(|op| builder.route(*op));
         again.iter().for_each(|at| builder.route((ops[at.index(ops.len())].0, None)));
         copy.apply(&FibUpdate { number: 1, kind: FibPart::Part, batch: builder.take() }).unwrap();
@@ -38,14 +38,15 @@ proptest! {
     }
 }
 
-fn list(n: u32) -> PathList {
-    PathList::new(vec![Path::Unresolved { next_hop: n.to_be_bytes().into() }])
+fn list(id: u32) -> ListUpdate {
+    let paths = PathList::new(vec![Path::Unresolved { next_hop: id.to_be_bytes().into() }]);
+    ListUpdate { id, birth: Birth { index: id.into(), ..Birth::default() }, paths }
 }
 
 fn routes(ops: &[(&str, Option<u32>)]) -> Batch {
     let mut builder = BatchBuilder::default();
     for id in ops.iter().filter_map(|(_, id)| *id) {
-        builder.paths(id, Birth { index: id.into(), ..Birth::default() }, list(id));
+        builder.paths(list(id));
     }
     ops.iter().for_each(|(prefix, id)| builder.route((prefix.parse().unwrap(), *id)));
     builder.take()
@@ -94,5 +95,5 @@ fn a_bucket_that_is_sent_again_is_not_stale() {
     assert!(!copy.is_stale());
     assert_eq!(copy.routes(), [1, 0]);
     let held = copy.table().get("10.0.0.0/8".parse().unwrap()).and_then(|id| copy.table().paths(id));
-    assert_eq!(held, Some(&list(3)));
+    assert_eq!(held, Some(&list(3).paths));
 }

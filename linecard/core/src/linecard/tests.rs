@@ -360,9 +360,7 @@ proptest! {
         let mut machine = machine();
         adopt(&mut machine, 1, EPOCH_A, Adoption::Flush);
         tell(&mut machine, 1, fib(1, FibPart::Part, batch(&[1, 2, 3], &[])));
-        for id in 1..=3 {
-            active.set_paths(id, list(id));
-        }
+        lists(&[1, 2, 3]).into_iter().for_each(|list| active.set_paths(list));
         for ((prefix, id), heard) in ops {
             active.set(prefix, id);
             if heard {

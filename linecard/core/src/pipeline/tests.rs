@@ -2,7 +2,7 @@ use super::*;
 use crate::{fib_sync::FibCopy, tables::TablesWriter};
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket};
 use fabric_proto::{
-    fib::{BatchBuilder, Birth, Path, PathList},
+    fib::{BatchBuilder, Birth, ListUpdate, Path, PathList},
     id::{LcSlot, PortId},
     linecard::{FibPart, FibUpdate, PortConfig},
 };
@@ -21,6 +21,10 @@ fn path(slot: u8, port: u8) -> PathList {
     }])
 }
 
+fn list(id: u32, paths: PathList) -> ListUpdate {
+    ListUpdate { id, birth: Birth { index: id.into(), ..Birth::default() }, paths }
+}
+
 /// Card 1 with ports 1 (up), 2 (up, small MTU) and 3 (shut down).
 fn writer() -> TablesWriter {
     let mut writer = TablesWriter::new(LcSlot(1));
@@ -35,7 +39,7 @@ fn writer() -> TablesWriter {
         (6, PathList::new(vec![Path::Discard])),
         (7, PathList::new(vec![Path::Unresolved { next_hop: [192, 0, 2, 77].into() }])),
     ];
-    writer.set_paths(&lists, 0);
+    writer.set_paths(&lists.map(|(id, paths)| list(id, paths)), 0);
     for (prefix, list) in [
         ("10.0.0.0/8", 1),
         ("10.2.0.0/16", 2),
@@ -159,7 +163,7 @@ fn a_batch_keeps_its_order() {
 fn one_changed_path_list_moves_every_prefix_that_uses_it() {
     let mut writer = writer();
     let tables = writer.tables().clone();
-    writer.set_paths(&[(1, path(5, 6))], 0);
+    writer.set_paths(&[list(1, path(5, 6))], 0);
     for frame in [v4([10, 0, 0, 1], 64, 20), v4([10, 200, 0, 1], 64, 20), v6("2001:db8::5", 64, 20)] {
         assert_eq!(both(&frame, 1, &tables).0, Verdict::Fabric { slot: 5, port: 6 });
     }
@@ -177,7 +181,7 @@ fn a_packet_does_not_follow_an_index_that_is_given_out_again() {
         goes.forget(1);
         let mut comes = BatchBuilder::default();
         number += 1;
-        comes.paths(1, Birth { index: number, ..Birth::default() }, path(slot, 1));
+        comes.paths(ListUpdate { id: 1, birth: Birth { index: number, ..Birth::default() }, paths: path(slot, 1) });
         comes.route((route.parse().unwrap(), Some(1)));
         for batch in [goes.take(), comes.take()] {
             copy.apply(&FibUpdate { number, kind: FibPart::Part, batch }).unwrap();

@@ -96,7 +96,7 @@ impl FibMaster {
         }
         let (part, next) = match cursor {
             BulkCursor::Lists(from) => {
-                let (part, next) = chunk::lists(self, from);
+                let (part, next) = chunk::lists(&self.table, from);
                 (part, Some(next.map_or(BulkCursor::Buckets(0), BulkCursor::Lists)))
             }
             BulkCursor::Buckets(from) => {
@@ -187,9 +187,9 @@ impl FibMaster {
             if list.id as usize >= PATH_LISTS_MAX {
                 return Err(CheckpointError::PathList(list.id));
             }
-            self.lists.own(list.id, list.birth);
+            self.lists.set_state(list.id, ListState::Owned);
+            self.table.set_paths(list.clone());
         }
-        self.table.set_path_lists(batch.paths.iter().map(|list| (list.id, list.paths.clone())));
         for op in batch.routes() {
             let (prefix, id) = op?;
             if let Some(id) = id

@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// The path lists from number `from` on, as many as a batch takes, and the number to go on from.
-pub(super) fn lists(fib: &FibMaster, from: PathListId) -> (Batch, Option<PathListId>) {
+pub(super) fn lists(table: &FibTable, from: PathListId) -> (Batch, Option<PathListId>) {
     let mut builder = BatchBuilder::default();
-    let mut rest = fib.table.paths_from(from);
-    for (id, paths) in rest.by_ref().take(BATCH_LISTS_MAX) {
-        builder.paths(id, fib.lists.birth(id), paths.clone());
+    let mut rest = table.lists_from(from);
+    for list in rest.by_ref().take(BATCH_LISTS_MAX) {
+        builder.paths(list);
     }
-    (builder.take(), rest.next().map(|(id, _)| id))
+    (builder.take(), rest.next().map(|list| list.id))
 }
 
 /// Whole buckets from `from` on, as many as a batch takes, and the bucket to go on from.

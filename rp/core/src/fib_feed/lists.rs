@@ -1,4 +1,4 @@
-//! Numbers of path lists: what each stands for, and who owns it.
+//! Numbers of path lists: who owns them.
 
 use super::master::ListsFull;
 use fabric_proto::{
@@ -26,7 +26,7 @@ pub(super) enum ListState {
 /// All numbers in use, and those free. A number that is given out again stands for a list of another [`Birth`].
 #[derive(Debug, Default)]
 pub(super) struct Lists {
-    known: Vec<(ListState, Birth)>,
+    states: Vec<ListState>,
     free: BTreeSet<PathListId>,
     leaving: Vec<PathListId>,
     /// Of the list that is made next.
@@ -38,15 +38,15 @@ impl Lists {
     pub(super) fn begin_term(&mut self, epoch: Epoch) {
         self.next = Birth { epoch, index: 0 };
         self.close_batch();
-        let free = |(id, (state, _)): (usize, &(ListState, _))| (*state == ListState::Free).then_some(id as PathListId);
-        self.free = self.known.iter().enumerate().filter_map(free).collect();
+        let free = |(id, state): (usize, &ListState)| (*state == ListState::Free).then_some(id as PathListId);
+        self.free = self.states.iter().enumerate().filter_map(free).collect();
     }
 
     /// Gives out a number, for a new list.
     pub(super) fn allocate(&mut self) -> Result<(PathListId, Birth), ListsFull> {
         let id = match self.free.pop_first() {
             Some(id) => id,
-            None if self.known.len() < PATH_LISTS_MAX => self.known.len() as PathListId,
+            None if self.states.len() < PATH_LISTS_MAX => self.states.len() as PathListId,
             None => return Err(ListsFull),
         };
         let birth = match sabotage::is(Sabotage::ReuseNumbers) {
@@ -54,33 +54,20 @@ impl Lists {
             true => Birth { epoch: Epoch::NONE, index: u64::from(id) },
         };
         self.next.index += 1;
-        self.own(id, birth);
+        self.set_state(id, ListState::Owned);
         Ok((id, birth))
     }
 
     pub(super) fn state(&self, id: PathListId) -> ListState {
-        self.known.get(id as usize).map_or(ListState::Free, |(state, _)| *state)
+        self.states.get(id as usize).copied().unwrap_or_default()
     }
 
-    /// Which list a number stands for, or stood for last.
-    pub(super) fn birth(&self, id: PathListId) -> Birth {
-        self.known.get(id as usize).map_or(Birth::default(), |(_, birth)| *birth)
-    }
-
-    /// The number stands for the list of this birth, which the RIB holds.
-    pub(super) fn own(&mut self, id: PathListId, birth: Birth) {
-        let at = id as usize;
-        if at >= self.known.len() {
-            self.known.resize(at + 1, Default::default());
-        }
-        self.known[at] = (ListState::Owned, birth);
-    }
-
-    /// Changes the state of a number that was given out.
     pub(super) fn set_state(&mut self, id: PathListId, state: ListState) {
-        if let Some(known) = self.known.get_mut(id as usize) {
-            known.0 = state;
+        let at = id as usize;
+        if at >= self.states.len() {
+            self.states.resize(at + 1, ListState::Free);
         }
+        self.states[at] = state;
     }
 
     /// The number leaves with the batch that is being gathered.
@@ -100,7 +87,7 @@ impl Lists {
     /// Turns every list into an orphan and returns their numbers.
     pub(super) fn orphan_all(&mut self) -> Vec<PathListId> {
         let mut orphans = Vec::new();
-        for (id, (state, _)) in self.known.iter_mut().enumerate() {
+        for (id, state) in self.states.iter_mut().enumerate() {
             match *state {
                 ListState::Owned | ListState::Orphan => {
                     *state = ListState::Orphan;

@@ -6,7 +6,7 @@ use super::{
     log::Log,
 };
 use fabric_proto::{
-    fib::{Batch, BatchBuilder, FibTable, PathList, PathListId, Position, Prefix},
+    fib::{Batch, BatchBuilder, FibTable, ListUpdate, PathList, PathListId, Position, Prefix},
     id::Epoch,
 };
 use std::{
@@ -91,8 +91,9 @@ impl FibMaster {
             return Ok(id);
         }
         let (id, birth) = self.lists.allocate()?;
-        self.table.set_paths(id, paths.clone());
-        self.pending.paths(id, birth, paths);
+        let list = ListUpdate { id, birth, paths };
+        self.table.set_paths(list.clone());
+        self.pending.paths(list);
         self.pending_lists += 1;
         self.flush_if_full();
         Ok(id)
@@ -224,13 +225,16 @@ impl FibMaster {
         self.lists.close_batch();
     }
 
+    /// Where several lists hold the same, the one with the fewest routes: neighbors are learned before the sets of them
+    /// that many routes use, and every route that gets another list than it had costs line cards something.
     fn take_orphan(&mut self, paths: &PathList) -> Option<PathListId> {
         let ids = self.orphans.get_mut(paths)?;
-        let id = ids.pop_first();
+        let id = ids.iter().copied().min_by_key(|id| self.table.users(*id))?;
+        ids.remove(&id);
         if ids.is_empty() {
             self.orphans.remove(paths);
         }
-        id
+        Some(id)
     }
 
     fn forget(&mut self, id: PathListId) {
@@ -253,14 +257,15 @@ impl FibMaster {
         if self.changed.is_empty() {
             return;
         }
-        let changed = std::mem::take(&mut self.changed);
-        for (id, paths) in &changed {
-            self.pending.paths(*id, self.lists.birth(*id), paths.clone());
+        for (id, paths) in std::mem::take(&mut self.changed) {
+            let Some(birth) = self.table.birth(id) else { continue };
+            let list = ListUpdate { id, birth, paths };
+            self.table.set_paths(list.clone());
+            self.pending.paths(list);
             self.pending_lists += 1;
             if self.pending_lists >= BATCH_LISTS_MAX {
                 self.close_batch();
             }
         }
-        self.table.set_path_lists(changed);
     }
 }

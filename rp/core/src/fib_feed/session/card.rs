@@ -17,8 +17,8 @@ use std::{ops::Range, time::Duration};
 /// Comparisons that may fail before all of the table is sent again.
 const ROUNDS_MAX: u32 = 3;
 
-/// Time after a change until a confirmed card's table is compared again. Numbers of path lists are not
-/// in the digests, so two tables that mean the same can drift apart when a list changes; this finds it.
+/// Time after a change until a confirmed card's table is compared again: a card that had no room for a route
+/// goes on without it, and says so by its digest only.
 const AUDIT_AFTER: Duration = Duration::from_secs(1);
 
 /// One line card's session.
@@ -352,7 +352,7 @@ impl Card {
     }
 
     fn send_lists(&mut self, from: PathListId, then: AfterLists, fib: &FibMaster, out: &mut Vec<Output>) {
-        let (batch, next) = chunk::lists(fib, from);
+        let (batch, next) = chunk::lists(fib.table(), from);
         self.send_part(FibPart::Part, batch, out);
         self.phase = match (next, then) {
             (Some(from), then) => Phase::Lists { from, then },

@@ -2,7 +2,7 @@
 
 use crate::fib_feed::FibMaster;
 use fabric_proto::{
-    fib::{Birth, Family, FibTable, Path, PathList, PathListId, Prefix, bucket_of},
+    fib::{Birth, Family, FibTable, ListUpdate, Path, PathList, PathListId, Prefix, bucket_of},
     id::Epoch,
     linecard::{Adoption, FibPart, FromLc, ToLc},
 };
@@ -29,7 +29,7 @@ pub(super) fn meaning(table: &FibTable) -> BTreeMap<Prefix, PathList> {
 pub(super) fn assert_equal(ours: &FibTable, theirs: &FibTable) {
     assert_eq!(meaning(ours), meaning(theirs));
     let mut anew = FibTable::default();
-    ours.all_paths().for_each(|(id, paths)| anew.set_paths(id, paths.clone()));
+    ours.lists_from(0).for_each(|list| anew.set_paths(list));
     ours.routes().for_each(|(prefix, id)| {
         anew.set(prefix, Some(id));
     });
@@ -106,14 +106,16 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn note(&mut self, fib: &FibMaster) {
-        self.routes.extend(fib.table().routes().map(|(prefix, id)| (prefix, fib.lists.birth(id))));
-        self.lists.extend(fib.table().all_paths().map(|(id, paths)| (fib.lists.birth(id), paths.clone())));
+        let table = fib.table();
+        self.routes
+            .extend(table.routes().map(|(prefix, id)| (prefix, table.birth(id).expect("a list for every route"))));
+        self.lists.extend(table.lists_from(0).map(|list| (list.birth, list.paths)));
     }
 
     /// No route of the card mixes two tables: an active had it by this list, and an active's list held this.
     pub(super) fn check(&self, card: &ModelCard) {
         for (prefix, id) in card.table.routes() {
-            let birth = card.births[id as usize];
+            let birth = card.table.birth(id).expect("a list for every route");
             let paths = card.table.paths(id).expect("a list for every route").clone();
             assert!(self.routes.contains(&(prefix, birth)), "{prefix} by {birth:?}");
             assert!(self.lists.contains(&(birth, paths)), "{birth:?}");
@@ -143,7 +145,7 @@ impl ModelCard {
                         self.births.len() - 1
                     }) as PathListId;
                     self.named.insert(list.id, own);
-                    self.table.set_paths(own, list.paths);
+                    self.table.set_paths(ListUpdate { id: own, ..list });
                 }
                 if let FibPart::Bucket(index) = update.kind {
                     let stay: Vec<Prefix> = routes.iter().map(|(prefix, _)| *prefix).collect();

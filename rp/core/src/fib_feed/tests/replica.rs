@@ -171,7 +171,7 @@ fn a_number_that_is_given_out_again_has_another_birth() {
     let mut births = BTreeSet::new();
     let mut make = |fib: &mut FibMaster, n| {
         let id = fib.acquire(content(n)).unwrap();
-        assert!(births.insert(fib.lists.birth(id)), "list {n}");
+        assert!(births.insert(fib.table().birth(id).unwrap()), "list {n}");
         id
     };
     let first = make(&mut fib, 0);

@@ -315,6 +315,34 @@ fn a_download_waits_for_answers_and_marks_its_end() {
     assert_eq!(chassis.in_sync(), [(0, 200_000)]);
 }
 
+/// A neighbor, and a set of neighbors of which one only is left, hold the same; the new active finds them again in the
+/// other order. When the set changes, the neighbor's route must not follow.
+#[test]
+fn lists_that_hold_the_same_do_not_change_places() {
+    let (mut chassis, lists) = converged(1, 16);
+    chassis.fib.change(lists[2], content(1));
+    chassis.settle();
+    let standby = copy(&mut chassis.fib);
+    chassis.switch_over(standby);
+    let set = chassis.fib.acquire(content(1)).unwrap();
+    let neighbor = chassis.fib.acquire(content(1)).unwrap();
+    for n in 0..16 {
+        match n {
+            1 => chassis.fib.set(prefix(n), neighbor),
+            2 => chassis.fib.set(prefix(n), set),
+            n => {
+                let list = chassis.fib.acquire(content(n)).unwrap();
+                chassis.fib.set(prefix(n), list);
+            }
+        }
+    }
+    assert_eq!([set, neighbor], [lists[1], lists[2]], "in the other order");
+    chassis.finish();
+    chassis.fib.change(set, content(99));
+    chassis.settle();
+    assert_equal(chassis.fib.table(), &chassis.links[&LcSlot(1)].card.table);
+}
+
 /// The log is too short for a card that does not answer: what the card holds is old, and it is adopted once more.
 #[test]
 fn a_card_that_fell_behind_is_adopted_once_more() {
