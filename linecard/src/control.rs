@@ -7,7 +7,7 @@ mod operator;
 mod peers;
 
 use crate::{
-    data::{Command, DataEvent, DataHandle, card::TablesCell},
+    data::{Command, DataEvent, DataHandle, TablesCell},
     life::{EVENTS_KEPT, NextLife},
 };
 use fabric::{
@@ -69,10 +69,10 @@ pub(crate) enum Wake {
 }
 
 /// What becomes of the process.
-pub(crate) type End = fabric::card::End<Box<NextLife>>;
+pub type End = fabric::card::End<Box<NextLife>>;
 
 /// The line card and everything it holds on to.
-pub(crate) struct Control {
+pub struct Control {
     config: CardConfig,
     release: String,
     boot: u64,
@@ -87,8 +87,10 @@ pub(crate) struct Control {
 }
 
 impl Control {
+    /// Puts the parts of a card together: `boot` is the instant at which it began, `tables` is what the data thread
+    /// behind `data` forwards by, `life` what the card's last run left.
     #[allow(clippy::too_many_arguments, reason = "the parts of a card, put together once")]
-    pub(crate) fn new(
+    pub fn new(
         config: CardConfig,
         release: String,
         boot: u64,
@@ -115,7 +117,7 @@ impl Control {
     }
 
     /// Runs the card until it ends.
-    pub(crate) async fn run(mut self) -> anyhow::Result<End> {
+    pub async fn run(mut self) -> anyhow::Result<End> {
         let (wakes, mut inbox) = mpsc::channel(WAKES);
         tokio::spawn(peers::accept(self.endpoint.clone(), self.config.id.clone(), wakes.clone(), self.events.clone()));
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

@@ -6,14 +6,17 @@
 //! [`DataEvent`]. Work is done a batch at a time: what one read brings is forwarded, then writers
 //! take their turn. An idle card sleeps in the kernel.
 
-pub(crate) mod card;
+mod card;
 mod fault;
 mod link;
 mod pump;
 mod queue;
 mod wire;
 
-use card::{Card, Outlet, TablesCell};
+pub use card::TablesCell;
+pub use fault::Dropped;
+
+use card::{Card, Outlet};
 use fabric::{
     FabricError,
     data::{DataConnection, DataEndpoint},
@@ -27,7 +30,6 @@ use fabric_proto::{
     platform::{Forwarding, NATIVE, Profile},
     time::Instant,
 };
-use fault::Dropped;
 use linecard_core::counters::Counters;
 use link::{Peer, Reach};
 use std::{collections::BTreeMap, io, net::SocketAddr, rc::Rc, thread, time::Duration};
@@ -39,7 +41,7 @@ use tokio::{
 use wire::Want;
 
 /// What the control thread tells the data thread.
-pub(crate) enum Command {
+pub enum Command {
     /// Ports that are to be up; all others are shut down.
     Ports(Vec<u8>),
     /// Report the counters and the packets held.
@@ -52,7 +54,7 @@ pub(crate) enum Command {
 
 /// What the data thread tells the control thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DataEvent {
+pub enum DataEvent {
     /// A wire came up or went down.
     Port {
         /// Its port.
@@ -65,17 +67,17 @@ pub(crate) enum DataEvent {
 }
 
 /// The control thread's side.
-pub(crate) struct DataHandle {
+pub struct DataHandle {
     /// To the data thread.
-    pub(crate) commands: mpsc::Sender<Command>,
+    pub commands: mpsc::Sender<Command>,
     /// From the data thread.
-    pub(crate) events: mpsc::Receiver<DataEvent>,
+    pub events: mpsc::Receiver<DataEvent>,
     /// Impairment of cells.
-    pub(crate) impair: ImpairTable,
+    pub impair: ImpairTable,
 }
 
 /// What the data thread is made with.
-pub(crate) struct DataConfig {
+pub struct DataConfig {
     identity: Identity,
     address: SocketAddr,
     wires: Vec<WireEnd>,
@@ -87,7 +89,7 @@ pub(crate) struct DataConfig {
 
 /// Why there is no data thread.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DataError {
+pub enum DataError {
     /// The configuration names no data endpoint.
     #[error("configuration: a line card needs a `data` address")]
     NoAddress,
@@ -107,7 +109,7 @@ const DRAIN_ALL: Duration = Duration::from_millis(1500);
 
 impl DataConfig {
     /// Takes what the data thread needs out of the card's configuration.
-    pub(crate) fn new(
+    pub fn new(
         card: &CardConfig,
         identity: Identity,
         tables: TablesCell,
@@ -134,7 +136,7 @@ impl DataConfig {
     }
 
     /// Starts the thread; returns when its endpoint is bound.
-    pub(crate) async fn spawn(self) -> Result<DataHandle, DataError> {
+    pub async fn spawn(self) -> Result<DataHandle, DataError> {
         let (commands, inbox) = mpsc::channel(CHANNEL);
         let (outbox, events) = mpsc::channel(CHANNEL);
         let (ready, bound) = oneshot::channel();

@@ -10,15 +10,15 @@ pub(crate) const EVENTS_KEPT: usize = 256;
 
 /// What survives a reset of the card.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct NextLife {
+pub struct NextLife {
     /// Packet counters.
-    pub(crate) counters: Counters,
+    pub counters: Counters,
     /// The highest epoch seen: the card stays fenced against older ones.
-    pub(crate) highest: Epoch,
+    pub highest: Epoch,
     /// Resets since the card was started.
-    pub(crate) resets: u32,
+    pub resets: u32,
     /// The newest events, which their readers may not have seen yet.
-    pub(crate) events: Vec<Event>,
+    pub events: Vec<Event>,
 }
 
 #[cfg(test)]

@@ -1,23 +1,17 @@
-//! Line card of the swact chassis.
-//!
-//! `linecard --config card.json`. Two threads: the main thread runs the control side ([`control`]: the machine
-//! [`linecard_core::linecard::LineCard`] over sockets), the data thread forwards ([`data`]). They share the
-//! forwarding tables, which the one writes and the other reads, and a pair of channels.
-
-mod control;
-mod data;
-mod life;
+//! Line card of the swact chassis: `linecard --config card.json`.
 
 use arc_swap::ArcSwap;
 use clap::Parser;
-use control::{Control, End};
-use data::{DataConfig, DataError};
 use fabric::{
     card::{self, BadFile, FileKind, process},
     control::ControlEndpoint,
     tls::Identity,
 };
-use life::NextLife;
+use linecard::{
+    control::{Control, End},
+    data::{DataConfig, DataError},
+    life::NextLife,
+};
 use linecard_core::linecard::{LineCard, LineCardConfig, STALE_TIME};
 use std::{
     path::{Path, PathBuf},

@@ -28,7 +28,7 @@ use std::{
 use tokio::sync::Notify;
 
 /// The forwarding tables in force: replaced whole by the control thread, read once a batch.
-pub(crate) type TablesCell = Arc<ArcSwap<Tables>>;
+pub type TablesCell = Arc<ArcSwap<Tables>>;
 
 /// The data thread's shared state. Its tasks take turns: no borrow outlives a step without `await`.
 pub(crate) struct Card {

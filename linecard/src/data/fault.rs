@@ -14,15 +14,15 @@ pub(crate) struct Dropping {
 
 /// An order that was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Dropped {
+pub struct Dropped {
     /// When it began.
-    pub(crate) began: Instant,
+    pub began: Instant,
     /// When it ended: packets read at or after it passed.
-    pub(crate) ended: Instant,
+    pub ended: Instant,
     /// Every so many-th packet.
-    pub(crate) every: u32,
+    pub every: u32,
     /// Packets dropped.
-    pub(crate) packets: u64,
+    pub packets: u64,
 }
 
 impl Dropping {

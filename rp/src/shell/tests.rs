@@ -1,13 +1,16 @@
 //! The shell over real QUIC endpoints on a simulated network: what connections, streams and queues add to the machine.
 //!
 //! Time and packets are turmoil's, so that a partition, a crash and a thousand heartbeats cost milliseconds; TLS and QUIC
-//! are real. `chassis.rs` keeps the books: who claimed which epoch, what line cards forward.
+//! are real, and so are the shells of RPs and line cards; `data.rs` stands for the packets' side of a line card. `seen.rs`
+//! keeps the books: who ruled in which epoch, what line cards forward by.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod chassis;
+mod data;
+mod seen;
 mod socket;
 
-use chassis::Chassis;
+use chassis::{Chassis, SLOTS};
 use fabric_proto::id::{LcSlot, RpSlot, Slot};
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -27,14 +30,13 @@ fn the_standby_takes_over_from_an_active_that_is_killed_again_and_again() {
         for _ in 0..3 {
             let active = chassis.whole();
             let before = chassis.term();
-            chassis.kill(active);
+            chassis.kill(Slot::Rp(active));
             // Silence, a heartbeat, a handshake with each line card that may have to be repeated.
             chassis.until(Duration::from_secs(2), "line cards follow the standby", |seen| {
-                let heir = Some(other(active));
-                seen.cards.values().all(|card| Some(card.epoch) > before && card.epoch.owner() == heir)
+                seen.all_follow(before, Some(other(active)))
             });
             chassis.pass(Duration::from_millis(500));
-            chassis.start(active);
+            chassis.start(Slot::Rp(active));
         }
         chassis.whole();
     }
@@ -49,7 +51,7 @@ fn a_partition_between_the_rps_ends_with_one_active() {
         let peers = [RpSlot::A, RpSlot::B].map(Slot::Rp);
         chassis.partition(peers[0], peers[1]);
         chassis.until(Duration::from_secs(3), "the line cards refuse the old active", |seen| {
-            seen.cards.values().all(|card| Some(card.epoch) > before && card.epoch.owner() == Some(other(active)))
+            seen.all_follow(before, Some(other(active)))
         });
         chassis.until(Duration::from_secs(3), "the old active ends itself", |seen| seen.restarts > 0);
         chassis.pass(Duration::from_secs(1));
@@ -64,17 +66,96 @@ fn what_was_held_back_comes_too_late_to_matter() {
         let mut chassis = Chassis::new(seed);
         let active = Slot::Rp(chassis.whole());
         let before = chassis.term();
-        let others = [Slot::Rp(RpSlot::A), Slot::Rp(RpSlot::B), Slot::Lc(LcSlot(1)), Slot::Lc(LcSlot(2))];
-        for slot in others.into_iter().filter(|slot| *slot != active) {
+        for slot in SLOTS.into_iter().filter(|slot| *slot != active) {
             chassis.hold(active, slot);
         }
-        chassis.until(Duration::from_secs(3), "the standby takes over", |seen| {
-            seen.cards.values().all(|card| Some(card.epoch) > before)
-        });
-        for slot in others.into_iter().filter(|slot| *slot != active) {
+        chassis.until(Duration::from_secs(3), "the standby takes over", |seen| seen.all_follow(before, None));
+        for slot in SLOTS.into_iter().filter(|slot| *slot != active) {
             chassis.release(active, slot);
         }
         chassis.whole();
         assert!(chassis.term() > before);
+    }
+}
+
+#[test]
+fn a_line_card_that_dies_comes_back_and_is_filled() {
+    for seed in seeds() {
+        let mut chassis = Chassis::new(seed);
+        let active = chassis.whole();
+        let before = chassis.term();
+        chassis.kill(Slot::Lc(LcSlot(1)));
+        chassis.pass(Duration::from_millis(500));
+        chassis.start(Slot::Lc(LcSlot(1)));
+        assert_eq!((chassis.whole(), chassis.term()), (active, before), "no reason for a switchover");
+    }
+}
+
+/// A line card that the active cannot reach goes on forwarding, follows whoever takes over meanwhile, and is adopted
+/// once more.
+#[test]
+fn a_line_card_that_was_cut_off_is_adopted_again() {
+    for seed in seeds() {
+        let mut chassis = Chassis::new(seed);
+        let active = chassis.whole();
+        let before = chassis.term();
+        let cut_off = Slot::Lc(LcSlot(2));
+        for rp in [active, other(active)] {
+            chassis.partition(Slot::Rp(rp), cut_off);
+        }
+        chassis.pass(Duration::from_secs(1));
+        chassis.kill(Slot::Rp(active));
+        chassis.pass(Duration::from_secs(2));
+        for rp in [active, other(active)] {
+            chassis.repair(Slot::Rp(rp), cut_off);
+        }
+        chassis.start(Slot::Rp(active));
+        chassis.until(Duration::from_secs(3), "both line cards follow the standby", |seen| {
+            seen.all_follow(before, Some(other(active)))
+        });
+        assert_eq!(chassis.whole(), other(active));
+    }
+}
+
+/// Cut off from everything, the old active learns nothing; when it is back, nobody obeys it.
+#[test]
+fn an_active_that_was_cut_off_from_everything_is_fenced() {
+    for seed in seeds() {
+        let mut chassis = Chassis::new(seed);
+        let active = chassis.whole();
+        let before = chassis.term();
+        let others = SLOTS.into_iter().filter(|slot| *slot != Slot::Rp(active));
+        for slot in others.clone() {
+            chassis.partition(Slot::Rp(active), slot);
+        }
+        chassis.until(Duration::from_secs(3), "line cards follow the standby", |seen| {
+            seen.all_follow(before, Some(other(active)))
+        });
+        let term = chassis.term();
+        // Until the old active has lost its connections, and calls again.
+        chassis.pass(Duration::from_secs(5));
+        for slot in others {
+            chassis.repair(Slot::Rp(active), slot);
+        }
+        assert_eq!((chassis.whole(), chassis.term()), (other(active), term));
+    }
+}
+
+#[test]
+fn a_change_that_was_acknowledged_survives_the_active() {
+    for seed in seeds() {
+        let mut chassis = Chassis::new(seed);
+        for n in 0..3 {
+            let active = chassis.whole();
+            let before = chassis.term();
+            chassis.configure(format!("ip route 198.51.{n}.0 255.255.255.0 10.1.1.10"));
+            chassis.kill(Slot::Rp(active));
+            chassis.until(Duration::from_secs(2), "line cards follow the standby", |seen| {
+                seen.all_follow(before, Some(other(active)))
+            });
+            chassis.start(Slot::Rp(active));
+            chassis.whole();
+            assert!(chassis.seen().all_forward([198, 51, n, 9].into()), "seed {seed}: route {n} is lost");
+        }
     }
 }

@@ -1,88 +1,67 @@
-//! A chassis on a simulated network: the real shell of two RPs, the real machine of two line cards, an operator.
+//! A chassis on a simulated network: the real shells of two RPs and two line cards, an operator.
 
-use super::socket::{BUFFER, Socket};
+use super::{
+    data,
+    seen::Seen,
+    socket::{BUFFER, Socket},
+};
 use crate::{
     nvram::Nvram,
     shell::{End, Shell},
 };
+use arc_swap::ArcSwap;
 use fabric::{
     clock,
-    control::{ControlEndpoint, Receiver, Sender},
+    control::ControlEndpoint,
     tls::{Authority, Identity},
 };
 use fabric_proto::{
     codec::Class,
     deploy::{CardAddress, CardConfig, INITIAL_CONFIG, RedundancyTimers, TlsFiles},
-    fib::Family,
-    id::{CardId, Epoch, LcSlot, RpSlot, Slot, Unit},
-    linecard::{FromLc, ToLc},
-    machine::Machine as _,
-    operator::{Reply, Request, RpStats},
+    id::{CardId, Epoch, LcSlot, RpSlot, Slot},
+    operator::{Reply, Request},
     platform::NATIVE,
     time::Instant,
 };
-use linecard_core::linecard::{Input, LineCard, LineCardConfig, Output, STALE_TIME};
-use rp_core::rp::{Boot, NextLife, Rp};
+use linecard::control::{Control, End as LineCardEnd};
+use linecard_core::linecard::{LineCard, LineCardConfig, STALE_TIME};
+use rp_core::rp::{Boot, Rp};
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 use tempfile::TempDir;
-use tokio::sync::mpsc;
 
-const RPS: [RpSlot; 2] = [RpSlot::A, RpSlot::B];
-const CARDS: [LcSlot; 2] = [LcSlot(1), LcSlot(2)];
+pub(super) const RPS: [RpSlot; 2] = [RpSlot::A, RpSlot::B];
+pub(super) const CARDS: [LcSlot; 2] = [LcSlot(1), LcSlot(2)];
+/// Every card of the chassis.
+pub(super) const SLOTS: [Slot; 4] = [Slot::Rp(RPS[0]), Slot::Rp(RPS[1]), Slot::Lc(CARDS[0]), Slot::Lc(CARDS[1])];
 const TIMERS: RedundancyTimers = RedundancyTimers { heartbeat_ms: 50, switchover_ms: 300 };
 const CONFIG: &str = "hostname pe1\nredundancy\n mode sso\n!\n\
     interface 1/1\n ip address 10.1.1.1 255.255.255.0\n no shutdown\n!\n\
     interface 2/1\n ip address 10.2.1.1 255.255.255.0\n no shutdown\n!\n\
     arp 10.1.1.10 0200.0101.0010 arpa\nip route 203.0.113.0 255.255.255.0 10.1.1.10\n";
 
-/// A destination that is forwarded from the first download on.
-const DESTINATION: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
-
-/// What was seen of the cards.
-#[derive(Default)]
-pub(super) struct Seen {
-    /// What each RP says of itself, and when it said so last, in simulated time.
-    pub(super) rps: BTreeMap<RpSlot, (Duration, RpStats)>,
-    pub(super) cards: BTreeMap<LcSlot, Card>,
-    /// Who claimed an epoch before a line card.
-    pub(super) claims: BTreeMap<Epoch, RpSlot>,
-    /// Promises broken.
-    pub(super) broken: Vec<String>,
-    lives: BTreeMap<RpSlot, NextLife>,
-    /// Runs of RPs that ended by themselves.
-    pub(super) restarts: u32,
-}
-
-/// A line card after its last step.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Card {
-    pub(super) epoch: Epoch,
-    /// Its table is the active's, and nothing of it is stale.
-    pub(super) in_sync: bool,
-    /// It forwards to [`DESTINATION`].
-    pub(super) forwards: bool,
-}
-
 /// Where everything is.
 struct Plan {
     dir: TempDir,
     identities: BTreeMap<CardId, Identity>,
     seen: RefCell<Seen>,
+    /// Lines of configuration that the operator has yet to bring in.
+    orders: RefCell<VecDeque<String>>,
 }
 
 /// The chassis, and the network that it is on.
 pub(super) struct Chassis {
     sim: turmoil::Sim<'static>,
     plan: Rc<Plan>,
-    /// RPs that a fault ended.
-    down: Vec<RpSlot>,
+    /// Cards that a fault ended.
+    down: Vec<Slot>,
 }
 
 pub(super) fn at(slot: Slot) -> IpAddr {
@@ -110,8 +89,7 @@ impl Plan {
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::new("sim").unwrap();
         authority.save(dir.path()).unwrap();
-        let slots = RPS.map(Slot::Rp).into_iter().chain(CARDS.map(Slot::Lc));
-        let all = slots.map(id).chain([operator_id()]);
+        let all = SLOTS.into_iter().map(id).chain([operator_id()]);
         let identities = all.map(|id| {
             let files = files(dir.path(), &id);
             authority.issue(&id).unwrap().save(&files.cert, &files.key).unwrap();
@@ -123,24 +101,23 @@ impl Plan {
             std::fs::create_dir(&nvram).unwrap();
             std::fs::write(nvram.join(INITIAL_CONFIG), CONFIG).unwrap();
         }
-        Self { dir, identities, seen: RefCell::default() }
+        Self { dir, identities, seen: RefCell::default(), orders: RefCell::default() }
     }
 
     async fn endpoint(&self, id: &CardId, address: SocketAddr) -> ControlEndpoint {
         let socket = Socket::bind(address.port()).await.unwrap();
-        ControlEndpoint::over(&self.identities[id], address, std::sync::Arc::new(socket), BUFFER).unwrap()
+        ControlEndpoint::over(&self.identities[id], address, Arc::new(socket), BUFFER).unwrap()
     }
 
-    fn config(&self, rp: RpSlot) -> CardConfig {
-        let slots = RPS.map(Slot::Rp).into_iter().chain(CARDS.map(Slot::Lc));
-        let cards = slots.filter(|slot| *slot != Slot::Rp(rp));
+    fn config(&self, own: Slot) -> CardConfig {
+        let cards = SLOTS.into_iter().filter(|slot| *slot != own);
         CardConfig {
-            id: id(Slot::Rp(rp)),
-            control: control(Slot::Rp(rp)),
+            id: id(own),
+            control: control(own),
             data: None,
-            tls: files(self.dir.path(), &id(Slot::Rp(rp))),
+            tls: files(self.dir.path(), &id(own)),
             image: "none".into(),
-            nvram: self.dir.path().join(rp.to_string()),
+            nvram: self.dir.path().join(own.to_string()),
             cards: cards.map(|slot| CardAddress { slot, control: control(slot), data: None, legacy: false }).collect(),
             redundancy: TIMERS,
             wires: Vec::new(),
@@ -153,7 +130,7 @@ impl Plan {
 
     /// One run of an RP's program.
     async fn route_processor(&self, slot: RpSlot) -> anyhow::Result<()> {
-        let config = self.config(slot);
+        let config = self.config(Slot::Rp(slot));
         let endpoint = self.endpoint(&config.id, config.control).await;
         let nvram = Nvram::open(&config.nvram)?;
         let now = clock::now();
@@ -183,166 +160,78 @@ impl Plan {
     }
 
     /// One run of a line card's program: its control side.
-    async fn line_card(&self, slot: LcSlot) {
-        let endpoint = self.endpoint(&id(Slot::Lc(slot)), control(Slot::Lc(slot))).await;
-        let (inputs, mut inbox) = mpsc::unbounded_channel();
-        tokio::spawn(accept(endpoint, inputs));
-        let config = LineCardConfig { slot, boot: 1, highest: Epoch::NONE, stale_time: STALE_TIME };
-        let mut card = LineCard::new(config);
-        let mut sessions = BTreeMap::new();
-        let mut out = Vec::new();
-        loop {
-            let now = clock::now();
-            let wait = async {
-                match card.deadline() {
-                    Some(deadline) => tokio::time::sleep(deadline.since(now)).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let input = tokio::select! {
-                Some((input, sender)) = inbox.recv() => {
-                    if let (Input::SessionUp { session, .. }, Some(sender)) = (&input, sender) {
-                        let (queue, outgoing) = mpsc::unbounded_channel();
-                        tokio::spawn(write(sender, outgoing));
-                        sessions.insert(*session, queue);
-                    }
-                    Some(input)
-                }
-                () = wait => None,
-            };
-            if let Some(Input::Message { message: ToLc::Adopt { epoch, rp, .. }, .. }) = &input {
-                self.seen.borrow_mut().claimed(*epoch, *rp);
-            }
-            card.step(clock::now(), input, &mut out);
-            let mut in_sync = None;
-            for output in out.drain(..) {
-                match output {
-                    Output::Send { session, message } => {
-                        in_sync = match &message {
-                            FromLc::InSync { .. } => Some(true),
-                            FromLc::Adopted { .. } | FromLc::Digests(_) => Some(false),
-                            _ => in_sync,
-                        };
-                        // A session whose reader has gone is noticed by its end.
-                        let _ = sessions.get(&session).map(|queue: &mpsc::UnboundedSender<_>| queue.send(message));
-                    }
-                    Output::CloseSession { session } => {
-                        sessions.remove(&session);
-                    }
-                    Output::Reset { reason } => self.seen.borrow_mut().broken.push(format!("{slot} resets: {reason}")),
-                    Output::Publish(_) | Output::PortsChanged(_) | Output::Event(_) => {}
-                }
-            }
-            self.seen.borrow_mut().stepped(slot, &card, in_sync);
+    async fn line_card(&self, slot: LcSlot) -> anyhow::Result<()> {
+        let config = self.config(Slot::Lc(slot));
+        let endpoint = self.endpoint(&config.id, config.control).await;
+        let life = self.seen.borrow_mut().line_card_lives.remove(&slot).unwrap_or_default();
+        let boot = clock::now().0;
+        let machine = LineCard::new(LineCardConfig { slot, boot, highest: life.highest, stale_time: STALE_TIME });
+        let tables = Arc::new(ArcSwap::new(Arc::clone(machine.tables())));
+        self.seen.borrow_mut().begins(slot, Arc::clone(&tables));
+        let control = Control::new(config, "1.0".to_owned(), boot, machine, tables, data::side(), endpoint, life);
+        let end = control.run().await?;
+        if let LineCardEnd::Restart(life) = end {
+            self.seen.borrow_mut().line_card_lives.insert(slot, *life);
         }
+        Ok(())
     }
 
-    /// Asks every RP how it stands, again and again.
+    /// Asks every card how it stands, and the active to change its configuration.
     async fn operator(&self) {
         let own = SocketAddr::new(Ipv4Addr::new(192, 168, 1, 1).into(), 7000);
-        let endpoint = self.endpoint(&operator_id(), own).await;
+        let endpoint = &self.endpoint(&operator_id(), own).await;
+        let [a, b, one, two] = SLOTS.map(|slot| self.watch(endpoint, slot));
+        tokio::join!(a, b, one, two, self.configure(endpoint));
+    }
+
+    async fn watch(&self, endpoint: &ControlEndpoint, slot: Slot) {
         loop {
-            for rp in RPS {
-                let slot = Slot::Rp(rp);
-                let Ok(connection) = endpoint.connect(&id(slot), control(slot)).await else { continue };
-                let Ok((mut sender, mut receiver)) = connection.open(Class::Operator).await else { continue };
-                if sender.send(&Request::Stats).await.is_ok()
-                    && let Ok(Ok(Some(Reply::Stats(stats)))) =
-                        tokio::time::timeout(Duration::from_millis(200), receiver.recv()).await
-                    && let Some(stats) = stats.rp
-                {
-                    let now = turmoil::sim_elapsed().unwrap_or_default();
-                    self.seen.borrow_mut().rps.insert(rp, (now, stats));
-                }
-                connection.close("seen");
+            if let Some(Reply::Stats(stats)) = ask(endpoint, slot, &[Request::Stats]).await.pop() {
+                self.seen.borrow_mut().heard(slot, *stats);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+
+    async fn configure(&self, endpoint: &ControlEndpoint) {
+        loop {
+            let order = self.orders.borrow().front().cloned();
+            let active = self.seen.borrow().active();
+            if let (Some(order), Some(active)) = (order, active) {
+                let lines = ["configure terminal", &order, "end"].map(|line| Request::Exec(line.to_owned()));
+                let answers = ask(endpoint, Slot::Rp(active), &lines).await;
+                let taken = |answer: &Reply| matches!(answer, Reply::Output(output) if !output.failed);
+                if answers.len() == lines.len() && answers.iter().all(taken) {
+                    self.orders.borrow_mut().pop_front();
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// What a card answers, as far as it does.
+async fn ask(endpoint: &ControlEndpoint, slot: Slot, requests: &[Request]) -> Vec<Reply> {
+    let mut answers = Vec::new();
+    let Ok(connection) = endpoint.connect(&id(slot), control(slot)).await else { return answers };
+    if let Ok((mut sender, mut receiver)) = connection.open(Class::Operator).await {
+        for request in requests {
+            if sender.send(request).await.is_err() {
+                break;
+            }
+            match tokio::time::timeout(Duration::from_millis(200), receiver.recv()).await {
+                Ok(Ok(Some(answer))) => answers.push(answer),
+                _ => break,
+            }
+        }
+    }
+    connection.close("seen");
+    answers
 }
 
 fn files(dir: &Path, id: &CardId) -> TlsFiles {
     let name = id.to_string().replace('/', "-");
     TlsFiles { ca: dir.join("ca.pem"), cert: dir.join(format!("{name}.pem")), key: dir.join(format!("{name}.key")) }
-}
-
-/// Sessions of RPs, and what they say.
-async fn accept(endpoint: ControlEndpoint, inputs: mpsc::UnboundedSender<(Input, Option<Sender>)>) {
-    let mut last = 0;
-    while let Some(connection) = endpoint.accept().await {
-        let Unit::Card(Slot::Rp(rp)) = connection.peer().unit else { continue };
-        last += 1;
-        tokio::spawn(serve(connection, rp, last, inputs.clone()));
-    }
-}
-
-async fn serve(
-    connection: fabric::control::Connection,
-    rp: RpSlot,
-    session: u64,
-    inputs: mpsc::UnboundedSender<(Input, Option<Sender>)>,
-) {
-    let Ok((Class::LineCard, sender, receiver)) = connection.accept_stream().await else { return };
-    let _ = inputs.send((Input::SessionUp { session, rp }, Some(sender)));
-    let mut receiver: Receiver = receiver;
-    while let Ok(Some(message)) = receiver.recv::<ToLc>().await {
-        let _ = inputs.send((Input::Message { session, message }, None));
-    }
-    let _ = inputs.send((Input::SessionDown { session }, None));
-}
-
-async fn write(mut sender: Sender, mut outgoing: mpsc::UnboundedReceiver<FromLc>) {
-    while let Some(message) = outgoing.recv().await {
-        if sender.send(&message).await.is_err() {
-            return;
-        }
-    }
-    sender.finished().await;
-}
-
-impl Seen {
-    fn claimed(&mut self, epoch: Epoch, rp: RpSlot) {
-        let owner = *self.claims.entry(epoch).or_insert(rp);
-        if owner != rp {
-            self.broken.push(format!("two actives at one epoch: {owner} and {rp} both claim {epoch}"));
-        }
-    }
-
-    fn stepped(&mut self, slot: LcSlot, card: &LineCard, in_sync: Option<bool>) {
-        let known = self.cards.entry(slot).or_default();
-        if card.highest() < known.epoch {
-            self.broken.push(format!(
-                "an epoch shrinks: line card {slot} went from {} to {}",
-                known.epoch,
-                card.highest()
-            ));
-        }
-        let table = card.fib().table();
-        let forwards = table.lookup(DESTINATION).is_some();
-        // The mode is SSO and no line card dies: what was forwarded once is forwarded ever after.
-        if known.forwards && !forwards {
-            self.broken.push(format!("packets are lost: line card {slot} has no route to {DESTINATION} any more"));
-        }
-        if in_sync == Some(true) && (card.fib().is_stale() || table.len(Family::V4) == 0) {
-            self.broken.push(format!("line card {slot} vouches for a table that is stale or empty"));
-        }
-        *known = Card { epoch: card.highest(), in_sync: in_sync.unwrap_or(known.in_sync), forwards };
-    }
-
-    /// The RP that every line card follows with the active's table, where its standby is ready.
-    fn whole(&self, since: Duration) -> Option<RpSlot> {
-        let fresh = |slot: &RpSlot| self.rps.get(slot).filter(|(at, _)| *at >= since).map(|(_, stats)| stats);
-        let stats = RPS.map(|slot| fresh(&slot));
-        let [Some(a), Some(b)] = stats else { return None };
-        let (slot, active) = match (a.active, b.active) {
-            (true, false) => (RpSlot::A, a),
-            (false, true) => (RpSlot::B, b),
-            _ => return None,
-        };
-        let follows = |card: &Card| card.epoch == active.epoch && card.in_sync && card.forwards;
-        (active.redundant && active.converged && active.operating == "sso" && self.cards.values().all(follows))
-            .then_some(slot)
-    }
 }
 
 impl Chassis {
@@ -374,10 +263,7 @@ impl Chassis {
             let plan = Rc::clone(&plan);
             sim.host(at(Slot::Lc(lc)), move || {
                 let plan = Rc::clone(&plan);
-                async move {
-                    plan.line_card(lc).await;
-                    Ok(())
-                }
+                async move { plan.line_card(lc).await.map_err(Into::into) }
             });
         }
         let eyes = Rc::clone(&plan);
@@ -398,13 +284,21 @@ impl Chassis {
     /// Lets a millisecond pass. A program that has ended to begin anew does so.
     fn step(&mut self) {
         self.sim.step().unwrap();
-        for rp in RPS {
-            if !self.down.contains(&rp) && !self.sim.is_host_running(at(Slot::Rp(rp))) {
-                self.sim.bounce(at(Slot::Rp(rp)));
+        for slot in SLOTS {
+            if !self.down.contains(&slot) && !self.sim.is_host_running(at(slot)) {
+                self.sim.bounce(at(slot));
             }
         }
+        self.plan.seen.borrow_mut().look();
         let broken = &self.plan.seen.borrow().broken;
         assert!(broken.is_empty(), "at {:?}: {broken:?}", self.sim.elapsed());
+    }
+
+    /// Has the operator bring in a line of configuration, and waits until the active has acknowledged it.
+    pub(super) fn configure(&mut self, line: String) {
+        self.plan.orders.borrow_mut().push_back(line);
+        let plan = Rc::clone(&self.plan);
+        self.until(Duration::from_secs(3), "a change is acknowledged", |_| plan.orders.borrow().is_empty());
     }
 
     /// Lets time pass until `done`; a wait without an end fails.
@@ -432,22 +326,23 @@ impl Chassis {
         active.unwrap()
     }
 
-    /// The highest epoch that every line card obeys, if they agree.
+    /// The epoch that every line card obeys, if they agree.
     pub(super) fn term(&self) -> Option<Epoch> {
         let seen = self.seen();
-        let mut epochs = seen.cards.values().map(|card| card.epoch);
+        let mut epochs = CARDS.iter().map(|slot| seen.line_cards.get(slot).map(|(_, card)| card.epoch));
         let first = epochs.next()?;
-        epochs.all(|epoch| epoch == first).then_some(first)
+        epochs.all(|epoch| epoch == first).then_some(first).flatten()
     }
 
-    pub(super) fn kill(&mut self, rp: RpSlot) {
-        self.down.push(rp);
-        self.sim.crash(at(Slot::Rp(rp)));
+    pub(super) fn kill(&mut self, slot: Slot) {
+        self.down.push(slot);
+        self.sim.crash(at(slot));
+        self.plan.seen.borrow_mut().ends(slot);
     }
 
-    pub(super) fn start(&mut self, rp: RpSlot) {
-        self.down.retain(|down| *down != rp);
-        self.sim.bounce(at(Slot::Rp(rp)));
+    pub(super) fn start(&mut self, slot: Slot) {
+        self.down.retain(|down| *down != slot);
+        self.sim.bounce(at(slot));
     }
 
     pub(super) fn partition(&mut self, one: Slot, other: Slot) {
