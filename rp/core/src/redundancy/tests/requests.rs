@@ -59,6 +59,7 @@ fn rule_6_back_to_back_switchovers_are_refused() {
     for mode in BOOTED {
         let mut world = World::redundant(19, mode);
         world.input(A, Input::ForceSwitchover);
+        assert_eq!(world.rf(A).config_refusal(), Some(Refusal::SwitchoverInProgress));
         world.input(A, Input::ForceSwitchover);
         assert_eq!(refusals(&world), [(Request::ForceSwitchover, Refusal::SwitchoverInProgress)]);
         world.run(ms(40));
@@ -99,6 +100,49 @@ fn rule_6_a_handover_without_an_answer_is_called_off() {
     world.run(SWITCHOVER - ms(300));
     assert_eq!(refusals(&world), [(Request::ForceSwitchover, Refusal::NoAnswer)]);
     assert_eq!(world.state(A), RfState::Active);
+}
+
+/// What an active asks of a unit whose heartbeats it hears: nothing until they are connected, and in HSA nothing of one
+/// that has booted. Nothing else keeps the one apart from the other.
+#[test]
+fn a_standby_is_brought_up_over_a_connection_and_from_where_its_mode_begins() {
+    for mode in Mode::ALL {
+        for state in [RfState::Disabled, RfState::StandbyCold, RfState::StandbyHot] {
+            for connected in [false, true] {
+                let mut world = World::new(23, mode);
+                world.power_on(A);
+                world.run(ms(2000));
+                if connected {
+                    world.input(A, Input::PeerConnected);
+                }
+                let asked = |output: &Output| match output {
+                    Output::StartBulkSync { .. } | Output::NotifyClient { .. } => Some(()),
+                    Output::Send(RfMessage::Restart { .. }) => Some(()),
+                    _ => None,
+                };
+                let before = world.outputs(asked).len();
+                let heartbeat = world.rf(A).heartbeat();
+                world.input(A, Input::Heartbeat(Heartbeat { slot: B, boot: 999, seq: 1, state, ..heartbeat }));
+                let begins = match (mode, state) {
+                    (Mode::Hsa, state) => state == RfState::Disabled,
+                    (_, state) => state.is_standby(),
+                };
+                let asked = world.outputs(asked).len() > before;
+                assert_eq!(asked, connected && begins, "{mode}, {state}, connected: {connected}");
+            }
+        }
+    }
+}
+
+/// The event that an upgrade and a report wait for: once a term, when the unit is ACTIVE.
+#[test]
+fn taking_over_is_told_once() {
+    let mut world = World::redundant(23, Mode::Sso);
+    let told = |event: &EventKind| matches!(event, EventKind::TookOver { .. });
+    assert_eq!(world.events(told), 1);
+    world.kill(A);
+    world.run(SWITCHOVER + HEARTBEAT);
+    assert_eq!((world.state(B), world.events(told)), (RfState::Active, 2));
 }
 
 /// A client that never answers is named and skipped: the chassis cannot wait.
