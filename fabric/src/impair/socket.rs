@@ -15,6 +15,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The runtime's clock, by which it sleeps: in a simulation it runs ahead of the machine's.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
 /// A socket whose sending side is impaired.
 pub(super) struct ImpairedSocket {
     shared: Arc<Shared>,
@@ -30,7 +35,7 @@ impl ImpairedSocket {
 
     /// Offloaded segments are packets of their own: each has its own fate.
     fn send_impaired(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        let now = Instant::now();
+        let now = now();
         let mut state = self.shared.lock();
         if state.dice_for(&transmit.destination).is_none() {
             drop(state);
@@ -60,7 +65,7 @@ impl ImpairedSocket {
     fn release(&self) -> Option<Instant> {
         let mut state = self.shared.lock();
         loop {
-            let now = Instant::now();
+            let now = now();
             let first = state.held.peek()?;
             if first.due > now {
                 return Some(first.due);
@@ -92,7 +97,7 @@ impl ImpairedSocket {
 async fn release_held(socket: Weak<ImpairedSocket>, shared: Arc<Shared>) {
     while let Some(next) = socket.upgrade().map(|socket| socket.release()) {
         // Woken now and then even when idle, to see that the endpoint is gone.
-        let due = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(1));
+        let due = next.unwrap_or_else(|| now() + Duration::from_secs(1));
         tokio::select! {
             () = tokio::time::sleep_until(due.into()) => {}
             () = shared.earlier.notified() => {}

@@ -12,7 +12,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use fabric::{
     clock,
-    control::ControlEndpoint,
+    control::{Connection, ControlEndpoint, Receiver, Sender},
     tls::{Authority, Identity},
 };
 use fabric_proto::{
@@ -186,8 +186,12 @@ impl Plan {
 
     async fn watch(&self, endpoint: &ControlEndpoint, slot: Slot) {
         loop {
-            if let Some(Reply::Stats(stats)) = ask(endpoint, slot, &[Request::Stats]).await.pop() {
-                self.seen.borrow_mut().heard(slot, *stats);
+            if let Some(mut session) = Session::open(endpoint, slot).await {
+                while let Some(Reply::Stats(stats)) = session.ask(Request::Stats).await {
+                    self.seen.borrow_mut().heard(slot, *stats);
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                session.connection.close("no answer");
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -198,10 +202,18 @@ impl Plan {
             let order = self.orders.borrow().front().cloned();
             let active = self.seen.borrow().active();
             if let (Some(order), Some(active)) = (order, active) {
-                let lines = ["configure terminal", &order, "end"].map(|line| Request::Exec(line.to_owned()));
-                let answers = ask(endpoint, Slot::Rp(active), &lines).await;
-                let taken = |answer: &Reply| matches!(answer, Reply::Output(output) if !output.failed);
-                if answers.len() == lines.len() && answers.iter().all(taken) {
+                let mut taken = false;
+                if let Some(mut session) = Session::open(endpoint, Slot::Rp(active)).await {
+                    for line in ["configure terminal", &order, "end"] {
+                        let answer = session.ask(Request::Exec(line.to_owned())).await;
+                        taken = matches!(answer, Some(Reply::Output(output)) if !output.failed);
+                        if !taken {
+                            break;
+                        }
+                    }
+                    session.connection.close("configured");
+                }
+                if taken {
                     self.orders.borrow_mut().pop_front();
                 }
             }
@@ -210,23 +222,24 @@ impl Plan {
     }
 }
 
-/// What a card answers, as far as it does.
-async fn ask(endpoint: &ControlEndpoint, slot: Slot, requests: &[Request]) -> Vec<Reply> {
-    let mut answers = Vec::new();
-    let Ok(connection) = endpoint.connect(&id(slot), control(slot)).await else { return answers };
-    if let Ok((mut sender, mut receiver)) = connection.open(Class::Operator).await {
-        for request in requests {
-            if sender.send(request).await.is_err() {
-                break;
-            }
-            match tokio::time::timeout(Duration::from_millis(200), receiver.recv()).await {
-                Ok(Ok(Some(answer))) => answers.push(answer),
-                _ => break,
-            }
-        }
+/// An operator's session with a card.
+struct Session {
+    connection: Connection,
+    sender: Sender,
+    receiver: Receiver,
+}
+
+impl Session {
+    async fn open(endpoint: &ControlEndpoint, slot: Slot) -> Option<Self> {
+        let connection = endpoint.connect(&id(slot), control(slot)).await.ok()?;
+        let (sender, receiver) = connection.open(Class::Operator).await.ok()?;
+        Some(Self { connection, sender, receiver })
     }
-    connection.close("seen");
-    answers
+
+    async fn ask(&mut self, request: Request) -> Option<Reply> {
+        self.sender.send(&request).await.ok()?;
+        tokio::time::timeout(Duration::from_millis(200), self.receiver.recv()).await.ok()?.ok()?
+    }
 }
 
 fn files(dir: &Path, id: &CardId) -> TlsFiles {

@@ -23,6 +23,8 @@ pub(super) struct Seen {
     pub(super) rps: BTreeMap<RpSlot, (Duration, RpStats)>,
     /// What each line card says of itself, and when it said so last.
     pub(super) line_cards: BTreeMap<LcSlot, (Duration, LcStats)>,
+    /// In which run it said so: what a run said last may arrive after it was ended.
+    boots: BTreeMap<LcSlot, u64>,
     /// What packets meet.
     tables: BTreeMap<LcSlot, Tables>,
     /// Who ruled a line card in an epoch.
@@ -70,12 +72,12 @@ impl Seen {
         let now = turmoil::sim_elapsed().unwrap_or_default();
         match (slot, stats) {
             (Slot::Rp(slot), CardStats { rp: Some(stats), .. }) => drop(self.rps.insert(slot, (now, stats))),
-            (Slot::Lc(slot), CardStats { lc: Some(stats), .. }) => self.line_card(slot, now, stats),
+            (Slot::Lc(slot), CardStats { boot, lc: Some(stats), .. }) => self.line_card(slot, now, boot, stats),
             (slot, stats) => self.broken.push(format!("{slot} says {stats:?}")),
         }
     }
 
-    fn line_card(&mut self, slot: LcSlot, now: Duration, stats: LcStats) {
+    fn line_card(&mut self, slot: LcSlot, now: Duration, boot: u64, stats: LcStats) {
         let epoch = stats.epoch;
         if let Some(rp) = stats.active {
             let owner = *self.claims.entry(epoch).or_insert(rp);
@@ -86,7 +88,9 @@ impl Seen {
         if stats.position.is_some() && stats.routes == [0, 0] {
             self.broken.push(format!("line card {slot} takes an empty table for the active's: {stats:?}"));
         }
+        let same_run = self.boots.insert(slot, boot) == Some(boot);
         if let Some((_, before)) = self.line_cards.insert(slot, (now, stats))
+            && same_run
             && epoch < before.epoch
         {
             self.broken.push(format!("an epoch shrinks: line card {slot} went from {} to {epoch}", before.epoch));
