@@ -1,6 +1,6 @@
 //! The owner loop of the control side: wait → step → perform. Nothing else changes the line card.
 //!
-//! Every stream has a task that turns what arrives into a [`Wake`]; sessions with RPs have a second
+//! Every stream has a task that turns what arrives into a `Wake`; sessions with RPs have a second
 //! one that sends. A stream's tasks end with it, or when its session is closed here.
 
 mod operator;

@@ -1,6 +1,6 @@
 //! The data thread: wires, links, and the pipeline between them.
 //!
-//! One thread, one `current_thread` runtime, one task for each wire and link. They share [`card::Card`], and
+//! One thread, one `current_thread` runtime, one task for each wire and link. They share `card::Card`, and
 //! only [`forward_batch`](linecard_core::pipeline::forward_batch) touches packets. The control thread
 //! publishes tables through a cell and says the rest by [`Command`]; the data thread answers with
 //! [`DataEvent`]. Work is done a batch at a time: what one read brings is forwarded, then writers
