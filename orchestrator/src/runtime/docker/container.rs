@@ -8,7 +8,7 @@ use bollard::models::{
 };
 use fabric_proto::{
     deploy::{CardConfig, TlsFiles},
-    id::CardId,
+    id::{CardId, Unit},
 };
 use std::{
     collections::HashMap,
@@ -27,6 +27,8 @@ const TABLE: &str = "/table";
 const NOBODY: u32 = 65532;
 /// Threads of a card: a handful, and runtimes' blocking ones.
 const PIDS: i64 = 256;
+/// A tester's weight against a card's, which is 1024: it measures, and must not be late while seven cards fill their tables.
+const TESTER_SHARES: i64 = 8192;
 /// An engine keeps this much of a card's log, and as much again of what came before.
 const LOG_SIZE: &str = "64m";
 /// What of this program's environment goes on to a card: no variable that may hold a secret.
@@ -154,6 +156,7 @@ pub(super) fn body(
         memory,
         // No swap beyond it: a card that swaps measures the host's disk.
         memory_swap: memory,
+        cpu_shares: (id.unit == Unit::Tester).then_some(TESTER_SHARES),
         nano_cpus: card.limits.milli_cpus.map(|cpus| i64::from(cpus) * 1_000_000),
         pids_limit: Some(PIDS),
         log_config: Some(HostConfigLogConfig {
