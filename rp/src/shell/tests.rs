@@ -11,7 +11,7 @@ mod seen;
 mod socket;
 
 use chassis::{Chassis, SLOTS};
-use fabric_proto::id::{LcSlot, RpSlot, Slot};
+use fabric_proto::id::{Epoch, LcSlot, RpSlot, Slot};
 use std::{ops::RangeInclusive, time::Duration};
 
 /// Packets' delays differ from one to the next; `SEEDS=100` tries more of them.
@@ -23,6 +23,11 @@ fn other(rp: RpSlot) -> RpSlot {
     rp.peer().unwrap()
 }
 
+/// Waits until every line card obeys a term of `heir` that is newer than `before`.
+fn follow(chassis: &mut Chassis, limit: Duration, before: Option<Epoch>, heir: RpSlot) {
+    chassis.until(limit, "line cards follow the standby", |seen| seen.all_follow(before, Some(heir)));
+}
+
 #[test]
 fn the_standby_takes_over_from_an_active_that_is_killed_again_and_again() {
     for seed in seeds() {
@@ -32,9 +37,7 @@ fn the_standby_takes_over_from_an_active_that_is_killed_again_and_again() {
             let before = chassis.term();
             chassis.kill(Slot::Rp(active));
             // Silence, a heartbeat, a handshake with each line card that may have to be repeated.
-            chassis.until(Duration::from_secs(2), "line cards follow the standby", |seen| {
-                seen.all_follow(before, Some(other(active)))
-            });
+            follow(&mut chassis, Duration::from_secs(2), before, other(active));
             chassis.pass(Duration::from_millis(500));
             chassis.start(Slot::Rp(active));
         }
@@ -50,9 +53,7 @@ fn a_partition_between_the_rps_ends_with_one_active() {
         let before = chassis.term();
         let peers = [RpSlot::A, RpSlot::B].map(Slot::Rp);
         chassis.partition(peers[0], peers[1]);
-        chassis.until(Duration::from_secs(3), "the line cards refuse the old active", |seen| {
-            seen.all_follow(before, Some(other(active)))
-        });
+        follow(&mut chassis, Duration::from_secs(3), before, other(active));
         chassis.until(Duration::from_secs(3), "the old active ends itself", |seen| seen.restarts > 0);
         chassis.pass(Duration::from_secs(1));
         chassis.repair(peers[0], peers[1]);
@@ -110,9 +111,7 @@ fn a_line_card_that_was_cut_off_is_adopted_again() {
             chassis.repair(Slot::Rp(rp), cut_off);
         }
         chassis.start(Slot::Rp(active));
-        chassis.until(Duration::from_secs(3), "both line cards follow the standby", |seen| {
-            seen.all_follow(before, Some(other(active)))
-        });
+        follow(&mut chassis, Duration::from_secs(3), before, other(active));
         assert_eq!(chassis.whole(), other(active));
     }
 }
@@ -128,9 +127,7 @@ fn an_active_that_was_cut_off_from_everything_is_fenced() {
         for slot in others.clone() {
             chassis.partition(Slot::Rp(active), slot);
         }
-        chassis.until(Duration::from_secs(3), "line cards follow the standby", |seen| {
-            seen.all_follow(before, Some(other(active)))
-        });
+        follow(&mut chassis, Duration::from_secs(3), before, other(active));
         let term = chassis.term();
         // Until the old active has lost its connections, and calls again.
         chassis.pass(Duration::from_secs(5));
@@ -150,9 +147,7 @@ fn a_change_that_was_acknowledged_survives_the_active() {
             let before = chassis.term();
             chassis.configure(format!("ip route 198.51.{n}.0 255.255.255.0 10.1.1.10"));
             chassis.kill(Slot::Rp(active));
-            chassis.until(Duration::from_secs(2), "line cards follow the standby", |seen| {
-                seen.all_follow(before, Some(other(active)))
-            });
+            follow(&mut chassis, Duration::from_secs(2), before, other(active));
             chassis.start(Slot::Rp(active));
             chassis.whole();
             assert!(chassis.seen().all_forward([198, 51, n, 9].into()), "seed {seed}: route {n} is lost");
