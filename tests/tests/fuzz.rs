@@ -17,6 +17,7 @@ use fabric_proto::{
     linecard::{Adoption, FibPart, FibUpdate, FromLc, PortConfig, ToLc},
     machine::Machine as _,
     operator,
+    platform::NATIVE,
     redundancy::{Code, Heartbeat, Hello, Mode, RfMessage, RfState},
     time::Instant,
     wire,
@@ -26,7 +27,11 @@ use linecard_core::{
     linecard::{Input as LcInput, LineCard, LineCardConfig, STALE_TIME},
     pipeline::forward,
 };
-use rp_core::{config::Config, fib_feed::FibMaster, nvram};
+use rp_core::{
+    config::{Config, Reading},
+    fib_feed::FibMaster,
+    nvram,
+};
 use std::time::Duration;
 
 fn heartbeat() -> Heartbeat {
@@ -199,6 +204,9 @@ fn configuration() {
             Ok(config) => assert_eq!(Config::parse(&config.render(), "again").as_ref(), Ok(&config)),
             Err(error) => assert!(error.line >= 1 && !error.to_string().is_empty()),
         }
+        // What a boot takes of it is a configuration, too.
+        let taken = Reading::of_startup(&text, "startup-config", &NATIVE).config;
+        assert_eq!(Reading::of_startup(&taken.render(), "again", &NATIVE), Reading { config: taken, refused: vec![] });
     });
 }
 

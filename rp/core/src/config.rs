@@ -1,6 +1,7 @@
 //! The configuration of a chassis: parsed, held, rendered and compared.
 //!
 //! * [`Config::parse`] reads a whole file and refuses, by line, column and word, what it does not know.
+//! * [`Reading::of_startup`] reads it as a boot does: with everything that was refused, and without it.
 //! * [`Config`]'s `Display` is the running configuration; parsing it gives the same [`Config`] back.
 //! * [`ConfigSession::apply_line`] takes one line of an interactive session.
 //! * [`Config::diff`] says what changed, so that the owner restarts nothing that did not.
@@ -9,6 +10,7 @@
 //! silence. The few lines that are accepted without effect are listed in [`TOLERATED`].
 
 mod change;
+mod check;
 mod commands;
 mod effect;
 mod left_out;
@@ -18,6 +20,8 @@ mod sync;
 
 pub use crate::grammar::{LineError, Problem};
 pub use change::ConfigChange;
+pub use check::Reading;
+pub(crate) use check::unsupported;
 #[cfg(test)]
 pub(crate) use commands::command_tables;
 pub use left_out::TOLERATED;
@@ -255,17 +259,8 @@ impl Config {
 
     /// The same as [`Config::parse`], over what is there already.
     pub fn parse_over(self, text: &str, file_name: &str) -> Result<Self, ConfigError> {
-        let mut config = self;
-        let mut session = ConfigSession::default();
-        let mut over = false;
-        for (index, line) in text.lines().enumerate() {
-            let at = |error| ConfigError { file: file_name.to_owned(), line: index + 1, error };
-            if over && !line.trim().is_empty() && !line.trim_start().starts_with('!') {
-                return Err(at(LineError::after_end(line)));
-            }
-            over |= session.apply_in_place(&mut config, line).map_err(at)?;
-        }
-        Ok(config)
+        let mut reading = check::read(self, text, file_name, None);
+        if reading.refused.is_empty() { Ok(reading.config) } else { Err(reading.refused.swap_remove(0)) }
     }
 
     /// The running configuration as text: what `Display` writes.

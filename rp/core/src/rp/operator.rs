@@ -3,7 +3,7 @@
 use super::{Output, Rp, local, show};
 use crate::{
     cli::{Action, CliSession, Completion, Configure},
-    config::{Config, ConfigChange},
+    config::{Config, ConfigChange, unsupported},
     redundancy as rf,
 };
 use fabric_proto::{
@@ -18,19 +18,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 /// Why a platform does not take this change.
 fn platform_refusal(profile: &Profile, old: &Config, new: &Config) -> Option<String> {
-    let (mode, name) = (new.redundancy.mode, profile.name);
-    if mode != old.redundancy.mode && !profile.supports(mode) {
-        return Some(format!("mode {mode} is not supported on {name}; its modes are {}", profile.mode_names()));
-    }
-    if new.slot_images != old.slot_images && !new.slot_images.is_empty() && !profile.hw_module_image {
-        return Some(format!("hw-module slot image is not supported on {name}: use boot system"));
-    }
+    let name = profile.name;
     let tftp = |config: &Config| config.boot_system.iter().filter(|image| image.starts_with("tftp")).count();
     let sso = new.redundancy.mode == Mode::Sso;
-    if sso && !profile.tftp_boot && tftp(new) > tftp(old) {
-        return Some(format!("{name} does not boot over TFTP in SSO: put the image on the unit's own flash"));
-    }
-    None
+    let over_tftp = sso && !profile.tftp_boot && tftp(new) > tftp(old);
+    unsupported(profile, old, new).or_else(|| {
+        over_tftp.then(|| format!("{name} does not boot over TFTP in SSO: put the image on the unit's own flash"))
+    })
 }
 
 impl Rp {
