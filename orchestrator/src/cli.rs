@@ -152,7 +152,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Deploy(args) => in_runtime(labs::deploy(args, format)),
         Command::Destroy(args) => in_runtime(labs::destroy(args)),
         Command::Inspect(args) => in_runtime(labs::inspect(args, format)),
-        Command::Save(args) => in_runtime(labs::save(args)),
+        Command::Save(args) => in_runtime(sessions::save(args)),
         Command::Events(args) => in_runtime(labs::events(args, format)),
         Command::Exec(args) => in_runtime(sessions::exec(args, format)),
         Command::Console(args) => in_runtime(console::console(args)),

@@ -72,11 +72,12 @@ impl Document {
                 "check the path and its permissions",
             )
         })?;
-        Ok(Self { path: path.to_owned(), text })
+        Ok(Self::from_text(path, &text))
     }
 
-    /// A document that is in memory already.
+    /// A document that is in memory already. A byte order mark before it is no part of it: places are counted without.
     pub fn from_text(path: &Path, text: &str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         Self { path: path.to_owned(), text: text.to_owned() }
     }
 
@@ -107,34 +108,38 @@ impl Document {
                 error.render_with_options(serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off });
             // The position stands in front already; the parser repeats it at the end.
             let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-            self.complain(error.location().unwrap_or(Location::UNKNOWN), message, None)
+            self.complain(place(error.location().unwrap_or(Location::UNKNOWN)), message, None)
         })
     }
 
     /// A complaint about the value at `location`.
     pub fn wrong(&self, location: Location, message: impl ToString, remedy: impl ToString) -> BadInput {
-        self.complain(location, &message.to_string(), Some(remedy.to_string()))
+        self.complain(place(location), &message.to_string(), Some(remedy.to_string()))
     }
 
-    fn complain(&self, location: Location, message: &str, remedy: Option<String>) -> BadInput {
-        let known = location.line() > 0;
-        let place = if known {
-            format!("{}:{}:{}", self.path.display(), location.line(), location.column())
-        } else {
-            self.path.display().to_string()
-        };
-        let span = known.then(|| self.span(location));
-        let source_code = NamedSource::new(self.path.display().to_string(), self.text.clone());
-        let source_code = Some(source_code);
+    /// A complaint about what begins in a line and a column, both from 1, in characters.
+    pub fn wrong_at(&self, line: usize, column: usize, message: impl ToString, remedy: impl ToString) -> BadInput {
+        self.complain(Some((line, column)), &message.to_string(), Some(remedy.to_string()))
+    }
+
+    fn complain(&self, at: Option<(usize, usize)>, message: &str, remedy: Option<String>) -> BadInput {
+        let path = self.path.display();
+        let place = at.map_or_else(|| path.to_string(), |(line, column)| format!("{path}:{line}:{column}"));
+        let span = at.map(|(line, column)| self.span(line, column));
+        let source_code = Some(NamedSource::new(path.to_string(), self.text.clone()));
         BadInput(Box::new(Complaint { place, message: message.to_owned(), remedy, source_code, span }))
     }
 
-    fn span(&self, location: Location) -> SourceSpan {
-        let line_start: usize = self.text.split_inclusive('\n').take(location.line() as usize - 1).map(str::len).sum();
+    fn span(&self, line: usize, column: usize) -> SourceSpan {
+        let line_start: usize = self.text.split_inclusive('\n').take(line - 1).map(str::len).sum();
         let line = self.text[line_start..].lines().next().unwrap_or_default();
-        let column = location.column().saturating_sub(1) as usize;
-        let offset = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
+        let offset = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
         let length = line[offset..].find([',', '}', ']', '#']).unwrap_or(line.len() - offset);
         (line_start + offset, line[offset..offset + length].trim_end().len().max(1)).into()
     }
+}
+
+/// Line and column of a place that the parser knows.
+fn place(location: Location) -> Option<(usize, usize)> {
+    (location.line() > 0).then(|| (location.line() as usize, location.column() as usize))
 }

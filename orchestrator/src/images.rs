@@ -1,15 +1,12 @@
-//! Releases: `images/<release>/manifest.yml`, and the container images made of them.
+//! Releases: `images/<release>/manifest.yml`, their programs, and what container images of them are. An engine that holds such
+//! images is the runtime's business.
 
 pub mod archive;
-pub mod build;
-pub mod engine;
 pub mod program;
 
-use crate::{
-    document::{BadInput, Document},
-    plan::Program,
-};
+use crate::document::{BadInput, Document};
 use fabric_proto::deploy::Manifest;
+use serde::{Deserialize, Serialize};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -17,6 +14,29 @@ use std::{
 
 /// What names of images begin with.
 const REPOSITORY: &str = "swact";
+
+/// A program of the chassis or beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Program {
+    /// Route processor.
+    Rp,
+    /// Line card.
+    Linecard,
+    /// Tester.
+    Tester,
+}
+
+impl Program {
+    /// Name of the executable.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rp => "rp",
+            Self::Linecard => "linecard",
+            Self::Tester => "tester",
+        }
+    }
+}
 
 /// Name of the image that a card of `release` runs; testers are of no release, but of this version.
 pub fn reference(program: Program, release: &str) -> String {

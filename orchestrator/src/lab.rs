@@ -12,10 +12,10 @@ mod link;
 mod shelf;
 mod slot;
 
+pub use crate::runtime::RuntimeKind;
 pub use converge::{Change, Step, changes};
 pub use error::LabError;
 pub use event::LabEvent;
-pub use layout::CONFIG_FILE;
 pub use link::Session;
 pub use shelf::shelf;
 
@@ -42,28 +42,6 @@ const READY: Duration = Duration::from_secs(30);
 const PRESENCE: Duration = Duration::from_millis(500);
 /// Lines of a card's log that an error shows.
 const LOG_LINES: usize = 12;
-
-/// Where cards run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RuntimeKind {
-    /// Docker when an engine answers, else processes.
-    Auto,
-    /// Containers.
-    Docker,
-    /// Child processes on loopback addresses.
-    Process,
-}
-
-impl RuntimeKind {
-    /// As the command line has it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Docker => "docker",
-            Self::Process => "process",
-        }
-    }
-}
 
 /// What the backplane does to a card's program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,14 @@ mod address;
 mod config;
 mod place;
 
-pub use address::{Neighbour, PlacedNeighbour, TesterPort, next_hops, port_ipv4, port_ipv6, tester_ports};
+pub use address::{Neighbour, PlacedNeighbour, next_hops, port_ipv4, port_ipv6};
 pub use config::startup_config;
 pub use place::{Placement, Plane, Subnet};
+
+pub use crate::{
+    images::Program,
+    topology::{TesterPort, tester_ports},
+};
 
 use crate::{
     document::BadInput,
@@ -76,29 +81,6 @@ pub struct CardPlan {
     /// What it may use of the host; containers only.
     #[serde(default)]
     pub limits: Limits,
-}
-
-/// A program of the chassis or beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Program {
-    /// Route processor.
-    Rp,
-    /// Line card.
-    Linecard,
-    /// Tester.
-    Tester,
-}
-
-impl Program {
-    /// Name of the executable.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rp => "rp",
-            Self::Linecard => "linecard",
-            Self::Tester => "tester",
-        }
-    }
 }
 
 impl LabPlan {

@@ -19,6 +19,28 @@ use fabric_proto::{
 };
 use std::{fmt, io, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
+/// Where cards run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuntimeKind {
+    /// Docker when an engine answers, else processes.
+    Auto,
+    /// Containers.
+    Docker,
+    /// Child processes on loopback addresses.
+    Process,
+}
+
+impl RuntimeKind {
+    /// As the command line has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Docker => "docker",
+            Self::Process => "process",
+        }
+    }
+}
+
 /// A runtime's answer under way.
 pub type Task<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

@@ -179,6 +179,17 @@ pub enum NodePort {
     Tester(u8),
 }
 
+/// A chassis port that a tester is linked to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TesterPort {
+    /// The chassis' port.
+    pub port: PortId,
+    /// Name of the tester.
+    pub tester: String,
+    /// The tester's port.
+    pub tester_port: u8,
+}
+
 impl fmt::Display for LinkEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.port {
@@ -222,6 +233,23 @@ impl Topology {
             _ => None,
         })
     }
+}
+
+/// A chassis' ports with a tester behind them, in slot and port order.
+pub fn tester_ports(topology: &Topology, chassis: &str) -> Vec<TesterPort> {
+    let mut ports = Vec::new();
+    for link in &topology.links {
+        let [a, b] = &link.ends;
+        for (end, other) in [(a, b), (b, a)] {
+            if let (NodePort::Chassis(port), NodePort::Tester(tester_port)) = (end.port, other.port)
+                && end.node == chassis
+            {
+                ports.push(TesterPort { port, tester: other.node.clone(), tester_port });
+            }
+        }
+    }
+    ports.sort_by_key(|port| port.port);
+    ports
 }
 
 #[cfg(test)]

@@ -22,7 +22,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("measure", &[]),
     ("route-table", &["fabric-proto"]),
     ("tester", &["fabric", "fabric-proto", "measure", "route-table"]),
-    ("orchestrator", &["fabric", "fabric-proto", "measure", "route-table"]),
+    // The grammar of configurations is the card's own: what a card would refuse is refused before anything is deployed.
+    ("orchestrator", &["fabric", "fabric-proto", "measure", "route-table", "rp-core"]),
     (
         "chassis-tests",
         &["fabric", "fabric-proto", "linecard-core", "measure", "orchestrator", "route-table", "rp-core"],

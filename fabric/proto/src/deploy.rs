@@ -4,6 +4,9 @@ use crate::id::{CardId, LcSlot, RpSlot, Slot};
 use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, path::PathBuf};
 
+/// File in a card's folder with its [`CardConfig`].
+pub const CONFIG_FILE: &str = "config.json";
+
 /// File in an RP's NVRAM folder with the startup configuration that the shelf delivers it with: plain text,
 /// used and sealed into NVRAM by a boot that finds no startup configuration of its own.
 pub const INITIAL_CONFIG: &str = "startup-config.cfg";

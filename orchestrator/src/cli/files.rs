@@ -8,12 +8,15 @@ use super::{
 use crate::{
     document::BadInput,
     experiment::{Experiment, Overrides},
-    images::{Images, build::build, program},
+    images::{Images, program},
     lab::LabError,
     mode::Mode,
     plan::{LabPlan, Placement, lab_dir, table_spec},
     run::traffic,
-    runtime::docker::Engine,
+    runtime::docker::{
+        Engine,
+        build::{Built, build},
+    },
     topology::{TableSource, Topology},
     units::{PacketRate, Rate},
 };
@@ -164,7 +167,7 @@ pub(super) async fn images_build(args: ImagesBuildArgs, format: Format) -> Resul
     let engine = Engine::find().await.map_err(LabError::from)?;
     eprintln!("programs out of {}, into {}", folder.display(), engine.description());
     let built = build(&engine, &images, &folder).await.map_err(LabError::from)?;
-    let row = |built: &crate::images::build::Built| {
+    let row = |built: &Built| {
         let size = format!("{:.1} MB", built.size as f64 / 1e6);
         vec![built.image.clone(), size, built.digest[..12].to_owned(), built.commit.chars().take(12).collect()]
     };

@@ -2,9 +2,8 @@
 
 use super::{
     CliError, Exit,
-    args::{DeployArgs, EventsArgs, Format, InspectArgs, LabArgs, SaveArgs},
+    args::{DeployArgs, EventsArgs, Format, InspectArgs, LabArgs},
     files, output,
-    sessions::{card_named, one_line},
 };
 use crate::{
     document::BadInput,
@@ -12,7 +11,7 @@ use crate::{
     inject,
     lab::{Change, Lab, LabError, RuntimeKind, Step},
     lab_name,
-    plan::{LabPlan, Placement, Subnet, lab_dir, labs_dir, startup_config},
+    plan::{LabPlan, Placement, Subnet, lab_dir, labs_dir},
     run::{RunError, timeline::describe},
     runtime::choose::choose,
     topology::Topology,
@@ -257,35 +256,6 @@ fn standing(stats: &CardStats) -> String {
         ),
         (None, None) => "runs".to_owned(),
     }
-}
-
-/// `swact save`: what runs, or, where nothing runs, what would be generated.
-pub(super) async fn save(args: SaveArgs) -> Result<Exit, CliError> {
-    let topology = Topology::load(&args.topology)?;
-    let to = args.to.unwrap_or_else(|| topology.document.folder().to_owned());
-    let runs = lab_dir(&topology.name).join("plan.json").is_file();
-    let lab = if runs { Some(attach(&topology.name).await?) } else { None };
-    for chassis in &topology.chassis {
-        let text = match &lab {
-            None => startup_config(&topology, chassis),
-            Some(lab) => {
-                let card = card_named(lab, &chassis.name).await?;
-                let shown = one_line(lab, &card, "show running-config").await?;
-                configuration(&shown.text)
-            }
-        };
-        let path = to.join(format!("{}.cfg", chassis.name));
-        std::fs::write(&path, text).map_err(CliError::io(path.display()))?;
-        eprintln!("{}", path.display());
-    }
-    Ok(Exit::Pass)
-}
-
-/// The configuration out of `show running-config`: what stands after the preamble.
-fn configuration(shown: &str) -> String {
-    let begins = |line: &&str| !(line.is_empty() || line.ends_with("...") || line.starts_with("Current configuration"));
-    let lines: Vec<_> = shown.lines().skip_while(|line| !begins(line)).collect();
-    lines.join("\n") + "\n"
 }
 
 #[derive(Serialize)]

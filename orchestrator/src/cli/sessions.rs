@@ -1,12 +1,19 @@
-//! The verb `exec`: commands on a card.
+//! Verbs that give commands to a card: `exec`, and `save`, which asks for its configuration.
 
 use super::{
     CliError, Exit,
-    args::{ExecArgs, Format},
+    args::{ExecArgs, Format, SaveArgs},
     labs::attach,
     output,
 };
-use crate::{document::BadInput, inject, lab::Lab, lab_name};
+use crate::{
+    document::BadInput,
+    inject,
+    lab::Lab,
+    lab_name,
+    plan::{lab_dir, startup_config},
+    topology::Topology,
+};
 use fabric_proto::{id::CardId, operator::CommandOutput};
 use serde::Serialize;
 
@@ -29,7 +36,7 @@ pub(super) async fn card_named(lab: &Lab, name: &str) -> Result<CardId, CliError
     Err(BadInput::new("card", message, format!("its cards are {}", names.join(", "))).into())
 }
 
-pub(super) async fn one_line(lab: &Lab, card: &CardId, line: &str) -> Result<CommandOutput, CliError> {
+async fn one_line(lab: &Lab, card: &CardId, line: &str) -> Result<CommandOutput, CliError> {
     Ok(lab.session(card).await?.exec(line).await?)
 }
 
@@ -62,4 +69,33 @@ pub(super) async fn exec(args: ExecArgs, format: Format) -> Result<Exit, CliErro
         output::json(&executed)?;
     }
     Ok(if executed.iter().any(|executed| executed.failed) { Exit::Missed } else { Exit::Pass })
+}
+
+/// `swact save`: what runs, or, where nothing runs, what would be generated.
+pub(super) async fn save(args: SaveArgs) -> Result<Exit, CliError> {
+    let topology = Topology::load(&args.topology)?;
+    let to = args.to.unwrap_or_else(|| topology.document.folder().to_owned());
+    let runs = lab_dir(&topology.name).join("plan.json").is_file();
+    let lab = if runs { Some(attach(&topology.name).await?) } else { None };
+    for chassis in &topology.chassis {
+        let text = match &lab {
+            None => startup_config(&topology, chassis),
+            Some(lab) => {
+                let card = card_named(lab, &chassis.name).await?;
+                let shown = one_line(lab, &card, "show running-config").await?;
+                configuration(&shown.text)
+            }
+        };
+        let path = to.join(format!("{}.cfg", chassis.name));
+        std::fs::write(&path, text).map_err(CliError::io(path.display()))?;
+        eprintln!("{}", path.display());
+    }
+    Ok(Exit::Pass)
+}
+
+/// The configuration out of `show running-config`: what stands after the preamble.
+fn configuration(shown: &str) -> String {
+    let begins = |line: &&str| !(line.is_empty() || line.ends_with("...") || line.starts_with("Current configuration"));
+    let lines: Vec<_> = shown.lines().skip_while(|line| !begins(line)).collect();
+    lines.join("\n") + "\n"
 }

@@ -106,7 +106,7 @@ fn file(tar: &mut tar::Builder<Vec<u8>>, path: &str, mode: u32, bytes: &[u8]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Program;
+    use crate::images::Program;
     use serde_json::Value;
     use std::{collections::BTreeMap, io::Read};
 

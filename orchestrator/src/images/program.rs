@@ -1,7 +1,6 @@
 //! Programs that can go into an image: whole, for one processor, linked statically.
 
-use super::ImageError;
-use crate::plan::Program;
+use super::{ImageError, Program};
 use sha2::{Digest as _, Sha256};
 use std::{
     fmt::Write as _,
@@ -48,11 +47,11 @@ impl StaticProgram {
 }
 
 /// SHA-256 in hexadecimal digits.
-pub(super) fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

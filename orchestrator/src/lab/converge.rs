@@ -6,7 +6,10 @@ use crate::{
     plan::{CardPlan, LabPlan},
     runtime::{self, Runtime, RuntimeError, Signal, process::ProcessRuntime},
 };
-use fabric_proto::{deploy::CardConfig, id::CardId};
+use fabric_proto::{
+    deploy::{CONFIG_FILE, CardConfig},
+    id::CardId,
+};
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
@@ -98,7 +101,7 @@ async fn known(old: &LabPlan, new: &LabPlan, runtime: &dyn Runtime) -> Known {
 }
 
 fn told(folder: &Path) -> Option<CardConfig> {
-    serde_json::from_slice(&fs::read(folder.join(layout::CONFIG_FILE)).ok()?).ok()
+    serde_json::from_slice(&fs::read(folder.join(CONFIG_FILE)).ok()?).ok()
 }
 
 /// In the new plan's order, removals first.

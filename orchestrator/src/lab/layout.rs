@@ -16,7 +16,7 @@ use crate::{
     plan::{CardPlan, LabPlan},
     runtime::{Runtime, process::find},
 };
-use fabric_proto::deploy::INITIAL_CONFIG;
+use fabric_proto::deploy::{CONFIG_FILE, INITIAL_CONFIG};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs::{self, DirBuilder, File},
@@ -24,9 +24,6 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
-
-/// A card's configuration, in its folder.
-pub const CONFIG_FILE: &str = "config.json";
 
 const PLAN_FILE: &str = "plan.json";
 const GOING_FILE: &str = "going";

@@ -3,7 +3,7 @@
 //! On port `s/p` the chassis has `10.s.p.1/24` and `fd00:s:p::1/64`; the i-th neighbour that the
 //! tester plays there has `10.s.p.(10+i)`, `fd00:s:p::(10+i)` and the MAC address `02:00:s:p:00:i`.
 
-use crate::topology::{NodePort, Topology};
+use crate::topology::{TesterPort, Topology, tester_ports};
 use fabric_proto::{fib::Mac, id::PortId};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -30,17 +30,6 @@ pub struct PlacedNeighbour {
     pub at: TesterPort,
 }
 
-/// A chassis port that a tester is linked to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TesterPort {
-    /// The chassis' port.
-    pub port: PortId,
-    /// Name of the tester.
-    pub tester: String,
-    /// The tester's port.
-    pub tester_port: u8,
-}
-
 /// The chassis' own IPv4 address on a port.
 pub fn port_ipv4(port: PortId) -> Ipv4Addr {
     Ipv4Addr::new(10, port.slot.0, port.port, 1)
@@ -61,23 +50,6 @@ impl Neighbour {
             mac: [0x02, 0, port.slot.0, port.port, 0, index],
         }
     }
-}
-
-/// A chassis' ports with a tester behind them, in slot and port order.
-pub fn tester_ports(topology: &Topology, chassis: &str) -> Vec<TesterPort> {
-    let mut ports = Vec::new();
-    for link in &topology.links {
-        let [a, b] = &link.ends;
-        for (end, other) in [(a, b), (b, a)] {
-            if let (NodePort::Chassis(port), NodePort::Tester(tester_port)) = (end.port, other.port)
-                && end.node == chassis
-            {
-                ports.push(TesterPort { port, tester: other.node.clone(), tester_port });
-            }
-        }
-    }
-    ports.sort_by_key(|port| port.port);
-    ports
 }
 
 /// A chassis' next hops, spread evenly over its links to testers: 64 over 4 links are 16 behind each.

@@ -102,6 +102,21 @@ fn the_committed_configuration_is_the_generated_one() {
     );
 }
 
+/// What is generated is what a card takes, whatever its family.
+#[test]
+fn the_generated_configuration_is_understood_by_every_platform() {
+    for profile in fabric_proto::platform::PROFILES {
+        for mode in profile.modes {
+            let text = edge().document.text().replace("platform: native", &format!("platform: {}", profile.name));
+            let text = text.replace("mode: sso", &format!("mode: {mode}")).replace("startup-config: pe1.cfg", "");
+            let topology = Topology::from_document(Document::from_text(Path::new("x.chassis.yml"), &text)).unwrap();
+            let generated = startup_config(&topology, &topology.chassis[0]);
+            let reading = rp_core::config::Reading::of_startup(&generated, "x.cfg", profile);
+            assert_eq!(reading.refused, [], "{} in {mode}", profile.name);
+        }
+    }
+}
+
 #[test]
 fn a_socket_path_that_the_kernel_refuses_is_refused_here() {
     let deep = Path::new("/tmp").join("x".repeat(80));

@@ -1,15 +1,19 @@
 //! Where a lab is to run: what was asked for, and what this machine has.
 
-use super::{RuntimeError, docker::Engine};
+use super::{
+    RuntimeError, RuntimeKind,
+    docker::{
+        Engine,
+        build::{build, own_digest},
+        image::{Needed, check, digest, foreign},
+    },
+};
 use crate::{
     images::{
-        ImageError, Images,
-        build::{build, own_digest},
-        engine::{Needed, check, digest, foreign},
+        ImageError, Images, Program,
         program::{StaticProgram, folder},
     },
-    lab::RuntimeKind,
-    plan::{Placement, Program, Subnet},
+    plan::{Placement, Subnet},
     topology::Topology,
 };
 use std::path::Path;

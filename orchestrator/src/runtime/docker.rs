@@ -9,12 +9,14 @@
 //! A client that was killed leaves requests behind that the engine still serves. Whoever removes a lab therefore
 //! claims the names and addresses that are missing: the engine serves one request for a name at a time.
 
+pub mod build;
 mod container;
 mod engine;
+pub mod image;
 mod network;
 
 pub use engine::Engine;
-pub(crate) use engine::{reason, refused, status};
+use engine::{reason, refused, status};
 
 use super::{Runtime, RuntimeError, Signal, Task, slot_label};
 use crate::{
@@ -30,7 +32,11 @@ use bollard::{
     },
 };
 use container::name_of;
-use fabric_proto::{deploy::CardConfig, id::CardId, time::Instant};
+use fabric_proto::{
+    deploy::{CONFIG_FILE, CardConfig},
+    id::CardId,
+    time::Instant,
+};
 use futures_util::{
     StreamExt,
     future::{join_all, try_join_all},
@@ -130,7 +136,7 @@ impl DockerRuntime {
     /// The release that a card is to run from its next start on: its configuration says so, not the plan, which
     /// knows only what it ran at first.
     fn release(&self, card: &CardPlan) -> String {
-        let text = fs::read(card.folder.join(crate::lab::CONFIG_FILE)).unwrap_or_default();
+        let text = fs::read(card.folder.join(CONFIG_FILE)).unwrap_or_default();
         let told = serde_json::from_slice::<CardConfig>(&text).ok();
         let release = told.and_then(|told| Some(told.image.parent()?.file_name()?.to_string_lossy().into_owned()));
         release.filter(|_| !card.release.is_empty()).unwrap_or_else(|| card.release.clone())
@@ -292,7 +298,7 @@ impl Runtime for DockerRuntime {
 
     fn check<'a>(&'a self, plan: &'a LabPlan) -> Task<'a, Result<(), RuntimeError>> {
         Box::pin(async move {
-            images::engine::check(&self.engine, &images::engine::needed(plan)).await?;
+            image::check(&self.engine, &image::needed(plan)).await?;
             try_join_all(plan.cards.iter().map(|card| self.find(&card.config.id))).await?;
             Ok(())
         })
@@ -311,12 +317,12 @@ impl Runtime for DockerRuntime {
             plan.cards.iter().try_for_each(container::hand_over)?;
             try_join_all(plan.cards.iter().map(|card| self.make(card))).await?;
             // One container of each image tells whether the engine stores the program that was put there.
-            let samples = images::engine::needed(plan).into_iter().filter_map(|needed| {
+            let samples = image::needed(plan).into_iter().filter_map(|needed| {
                 let of = |card: &&CardPlan| images::reference(card.program, &card.release) == needed.reference;
                 let name = self.name(&plan.cards.iter().find(of)?.config.id);
                 Some((needed, name))
             });
-            try_join_all(samples.map(|(needed, name)| images::engine::verify(&self.engine, needed, name))).await?;
+            try_join_all(samples.map(|(needed, name)| image::verify(&self.engine, needed, name))).await?;
             Ok(())
         })
     }
@@ -345,8 +351,8 @@ impl Runtime for DockerRuntime {
 
     fn swap_image<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<(), RuntimeError>> {
         Box::pin(async move {
-            let needed = images::engine::Needed::of(card);
-            images::engine::check(&self.engine, &[needed]).await
+            let needed = image::Needed::of(card);
+            image::check(&self.engine, &[needed]).await
         })
     }
 

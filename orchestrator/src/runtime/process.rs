@@ -10,7 +10,7 @@ mod wait;
 
 use super::{Runtime, RuntimeError, Signal, Task, label, slot_label};
 use crate::plan::{CardPlan, LabPlan, Program};
-use fabric_proto::{id::CardId, time::Instant};
+use fabric_proto::{deploy::CONFIG_FILE, id::CardId, time::Instant};
 use find::Found;
 use rustix::process::{Signal as Number, pidfd_send_signal};
 use session::begin_session;
@@ -139,7 +139,7 @@ impl Runtime for ProcessRuntime {
             }
             let name = card.program.name();
             let mut command = self.command(name, &id.node, &slot_label(id), &card.log)?;
-            command.arg("--config").arg(card.folder.join(crate::lab::CONFIG_FILE));
+            command.arg("--config").arg(card.folder.join(CONFIG_FILE));
             self.spawn(command, name)
         })
     }

@@ -3,7 +3,7 @@
 use super::{
     Chassis, Limits, LineCard, Link, LinkEnd, NodePort, Redundancy, Routes, TableSource, Tester, Topology,
     file::{Component, File, Kind, LinkEntry, Node, RedundancyEntry, RoutesEntry},
-    platform,
+    platform, tester_ports,
 };
 use crate::{
     document::{BadInput, Document},
@@ -14,6 +14,7 @@ use fabric_proto::{
     id::{PortId, Slot},
     platform::Profile,
 };
+use rp_core::config::Reading;
 use serde_saphyr::{Location, Spanned};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -23,20 +24,25 @@ const PORTS_MAX: u8 = 64;
 const PREFIX: &str = "swact";
 /// No program of a card runs with less.
 const MEMORY_MIN: u64 = 16 << 20;
+/// Of a configuration's refused lines, so many are named beside the first.
+const LINES_NAMED: usize = 8;
+/// Longest name of a lab or a prefix, and of a node: both are in the paths of sockets.
+const LAB_NAME_MAX: usize = 32;
+const NODE_NAME_MAX: usize = 16;
 /// Neighbours behind one link: their last address byte runs from 10.
 const NEIGHBOURS_MAX: usize = 240;
 
 pub(super) fn check(document: Document) -> Result<Topology, BadInput> {
     let file: File = document.parse()?;
-    check_name(&document, "lab", &file.name)?;
+    check_name(&document, "lab", &file.name.value, LAB_NAME_MAX, file.name.referenced)?;
     if let Some(prefix) = &file.prefix {
-        check_name(&document, "prefix", prefix)?;
+        check_name(&document, "prefix", &prefix.value, LAB_NAME_MAX, prefix.referenced)?;
     }
     let prefix = file.prefix.map_or_else(|| PREFIX.to_owned(), |prefix| prefix.value);
     let mut chassis = Vec::new();
     let mut testers = Vec::new();
     for (name, node) in &file.topology.nodes {
-        check_node_name(&document, name, node)?;
+        check_name(&document, "node", name, NODE_NAME_MAX, node.referenced)?;
         match node.value.kind.value {
             Kind::Chassis => chassis.push(check_chassis(&document, name, node)?),
             Kind::Tester => testers.push(check_tester(&document, name, node)?),
@@ -54,24 +60,20 @@ pub(super) fn check(document: Document) -> Result<Topology, BadInput> {
     Ok(topology)
 }
 
-fn is_plain(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-}
-
-fn check_name(document: &Document, what: &str, name: &Spanned<String>) -> Result<(), BadInput> {
-    if is_plain(&name.value) && name.value.len() <= 32 {
+/// What becomes part of names of folders, certificates and containers: one rule for all of them.
+fn check_name(
+    document: &Document,
+    what: &'static str,
+    name: &str,
+    most: usize,
+    location: Location,
+) -> Result<(), BadInput> {
+    if name.len() <= most && fabric::tls::check_name(what, name).is_ok() {
         return Ok(());
     }
-    let message = format!("{what} name '{}' cannot be used", name.value);
-    Err(document.wrong(name.referenced, message, "use 1 to 32 of a-z, 0-9 and '-'"))
-}
-
-fn check_node_name(document: &Document, name: &str, node: &Spanned<Node>) -> Result<(), BadInput> {
-    if is_plain(name) && name.len() <= 16 && name != "-" {
-        return Ok(());
-    }
-    let message = format!("node name '{name}' cannot be used");
-    Err(document.wrong(node.referenced, message, "use 1 to 16 of a-z, 0-9 and '-'"))
+    let message = format!("{what} name '{name}' cannot be used");
+    let remedy = format!("use 1 to {most} of a-z, 0-9 and '-', and a letter or digit first and last");
+    Err(document.wrong(location, message, remedy))
 }
 
 /// Complains about a key that the node's kind does not have.
@@ -150,7 +152,7 @@ fn check_chassis(document: &Document, name: &str, node: &Spanned<Node>) -> Resul
         platform: profile,
         modelled_times: platform::modelled(document, profile, modelled_times.as_ref())?,
         image: image.value.clone(),
-        startup_config: startup_config.as_ref().map(|path| read_startup(document, path)).transpose()?,
+        startup_config: startup_config.as_ref().map(|path| read_startup(document, path, profile)).transpose()?,
         redundancy: check_redundancy(document, redundancy.as_ref(), profile)?,
         rps: Vec::new(),
         line_cards: Vec::new(),
@@ -232,15 +234,27 @@ fn check_limits(
     })
 }
 
-fn read_startup(document: &Document, path: &Spanned<String>) -> Result<String, BadInput> {
-    std::fs::read_to_string(document.folder().join(&path.value)).map_err(|error| {
+/// A startup configuration of which a card understands every line: what it does not, it would boot without.
+fn read_startup(document: &Document, path: &Spanned<String>, profile: &Profile) -> Result<String, BadInput> {
+    let file = document.folder().join(&path.value);
+    let text = std::fs::read_to_string(&file).map_err(|error| {
         let message = format!("cannot read the startup configuration '{}': {error}", path.value);
         document.wrong(
             path.referenced,
             message,
             "correct the path (it starts from the topology's folder), or remove the key: one is generated then",
         )
-    })
+    })?;
+    let startup = Document::from_text(&file, &text);
+    let refused = Reading::of_startup(startup.text(), &path.value, profile).refused;
+    let Some((first, more)) = refused.split_first() else { return Ok(startup.text().replace("\r\n", "\n")) };
+    let mut remedy = "correct or remove the line: a card would boot without it".to_owned();
+    if !more.is_empty() {
+        let lines: Vec<_> = more.iter().take(LINES_NAMED).map(|error| error.line.to_string()).collect();
+        let rest = if more.len() > LINES_NAMED { ", ..." } else { "" };
+        remedy += &format!("; refused too: line {}{rest}", lines.join(", "));
+    }
+    Err(startup.wrong_at(first.line, first.error.column, &first.error, remedy))
 }
 
 fn check_redundancy(
@@ -390,7 +404,7 @@ fn check_end(topology: &Topology, text: &Spanned<String>) -> Result<LinkEnd, Bad
 /// Next hops sit behind links to testers: there must be one, with room for its share.
 fn check_neighbours(topology: &Topology, chassis: &Chassis, node: &Spanned<Node>) -> Result<(), BadInput> {
     let (Some(routes), Some(entry)) = (&chassis.routes, &node.value.routes) else { return Ok(()) };
-    let links = crate::plan::tester_ports(topology, &chassis.name).len();
+    let links = tester_ports(topology, &chassis.name).len();
     let document = &topology.document;
     if links == 0 {
         let message = format!("nothing can announce routes to {}: it has no link to a tester", chassis.name);

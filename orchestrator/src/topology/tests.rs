@@ -52,7 +52,26 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
     (
         "name: lab",
         "name: My Lab",
-        "lab.chassis.yml:1:7: lab name 'My Lab' cannot be used\n  use 1 to 32 of a-z, 0-9 and '-'",
+        "lab.chassis.yml:1:7: lab name 'My Lab' cannot be used\n  \
+             use 1 to 32 of a-z, 0-9 and '-', and a letter or digit first and last",
+    ),
+    (
+        "name: lab",
+        "name: --help",
+        "lab.chassis.yml:1:7: lab name '--help' cannot be used\n  \
+             use 1 to 32 of a-z, 0-9 and '-', and a letter or digit first and last",
+    ),
+    (
+        "name: lab",
+        "name: lab\nprefix: -x-",
+        "lab.chassis.yml:2:9: prefix name '-x-' cannot be used\n  \
+             use 1 to 32 of a-z, 0-9 and '-', and a letter or digit first and last",
+    ),
+    (
+        "    t1:\n",
+        "    t1-:\n",
+        "lab.chassis.yml:17:7: node name 't1-' cannot be used\n  \
+             use 1 to 16 of a-z, 0-9 and '-', and a letter or digit first and last",
     ),
     (
         "        - slot: B",
@@ -200,4 +219,59 @@ fn a_platform_says_which_modes_and_which_cards_there_are() {
     );
     let on_rp = on("c7500", "- slot: B", "- slot: B\n          legacy: true").expect_err("legacy RP").plain();
     assert!(on_rp.contains("only line cards can be"), "{on_rp}");
+}
+
+/// Every name that passes is one that certificates are made for and that an engine takes.
+#[test]
+fn a_name_that_passes_can_be_deployed() {
+    let authority = |lab: &str| fabric::tls::Authority::new(lab);
+    for name in
+        ["a", "1", "a-b", "x".repeat(32).as_str(), "-", "-x-", "--help", "a-", "", "a.b", "A", "a_b", "ä", "a b"]
+    {
+        let passes = load(&GOOD.replacen("name: lab", &format!("name: {name:?}"), 1)).is_ok();
+        assert_eq!(passes, authority(name).is_ok(), "{name:?}");
+        let plain = name.starts_with(|first: char| first.is_ascii_alphanumeric());
+        assert!(!passes || plain, "engines want a letter or digit first: {name:?}");
+    }
+    assert!(load(&GOOD.replacen("name: lab", &format!("name: {}", "x".repeat(33)), 1)).is_err());
+}
+
+/// A topology with a startup configuration beside it.
+fn with_startup(text: &str) -> Result<Topology, BadInput> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("pe1.cfg"), text).unwrap();
+    let image = "image: \"1.0\"";
+    let topology = GOOD.replacen(image, &format!("{image}\n      startup-config: pe1.cfg"), 1);
+    Topology::from_document(Document::from_text(&folder.path().join("lab.chassis.yml"), &topology))
+}
+
+const STARTUP: &str =
+    "hostname pe1\ninterface GigabitEthernet1/1\n ip address 192.0.2.1 255.255.255.0\n no shutdown\nend\n";
+
+#[test]
+fn a_startup_configuration_is_read_as_its_card_would() {
+    let error = with_startup(&STARTUP.replacen("interface", "line vty 0 4\ninterface", 1)).unwrap_err().plain();
+    let (place, rest) = error.split_once(": ").unwrap();
+    assert!(place.ends_with("/pe1.cfg:2:1"), "{error}");
+    assert_eq!(
+        rest,
+        "'line' is not supported: terminals need no configuration\n  \
+             correct or remove the line: a card would boot without it"
+    );
+    let several = STARTUP.replace(" no shutdown", " no shutdwon\n mtu 20").replace("hostname", "hostnamed");
+    let error = with_startup(&format!("{several}{}", "x\n".repeat(9))).unwrap_err().plain();
+    assert!(error.contains("pe1.cfg:1:1: "), "{error}");
+    assert!(error.ends_with("; refused too: line 4, 5, 7, 8, 9, 10, 11, 12, ..."), "{error}");
+}
+
+#[test]
+fn marks_and_line_ends_of_other_systems_change_nothing() {
+    let plain = with_startup(STARTUP).unwrap().chassis[0].startup_config.clone();
+    assert_eq!(plain.as_deref(), Some(STARTUP));
+    let windows = |text: &str| format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    assert_eq!(with_startup(&windows(STARTUP)).unwrap().chassis[0].startup_config, plain);
+    let topology = load(&windows(GOOD)).unwrap();
+    assert_eq!((&topology.chassis, &topology.links), (&load(GOOD).unwrap().chassis, &load(GOOD).unwrap().links));
+    let wrong = load(&windows(&GOOD.replacen("name: lab", "name: My Lab", 1))).unwrap_err().plain();
+    assert!(wrong.starts_with("lab.chassis.yml:1:7: "), "{wrong}");
 }

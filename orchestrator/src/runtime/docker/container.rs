@@ -7,7 +7,7 @@ use bollard::models::{
     NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
 };
 use fabric_proto::{
-    deploy::{CardConfig, TlsFiles},
+    deploy::{CONFIG_FILE, CardConfig, TlsFiles},
     id::{CardId, Unit},
 };
 use std::{
@@ -179,7 +179,7 @@ pub(super) fn body(
         hostname: Some(format!("{}-{}", id.node, slot_label(id))),
         user: Some(format!("{user}:{group}")),
         entrypoint: Some(vec![format!("/{}", card.program.name())]),
-        cmd: Some(vec!["--config".to_owned(), format!("{CARD}/{}", crate::lab::CONFIG_FILE)]),
+        cmd: Some(vec!["--config".to_owned(), format!("{CARD}/{}", CONFIG_FILE)]),
         env: Some(environment.collect()),
         labels: Some(labels.map(|(name, value)| (name.to_owned(), value)).into()),
         host_config: Some(host),

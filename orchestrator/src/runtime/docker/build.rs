@@ -1,13 +1,10 @@
 //! Making images out of local programs, and giving them to the engine.
 
-use super::{
-    ImageError, Images,
+use super::{Engine, RuntimeError, refused};
+use crate::images::{
+    ImageError, Images, Program,
     archive::{Recipe, archive},
     program::{StaticProgram, sha256},
-};
-use crate::{
-    plan::Program,
-    runtime::{RuntimeError, docker::Engine},
 };
 use bollard::query_parameters::ImportImageOptionsBuilder;
 use futures_util::StreamExt;
@@ -68,7 +65,7 @@ async fn load_into(engine: &Engine, recipe: &Recipe<'_>) -> Result<Built, Runtim
     let options = ImportImageOptionsBuilder::new().quiet(true).build();
     let mut answers = pin!(engine.api.import_image(options, bollard::body_full(bytes.into()), None));
     while let Some(answer) = answers.next().await {
-        answer.map_err(crate::runtime::docker::refused(what.clone()))?;
+        answer.map_err(refused(what.clone()))?;
     }
     Ok(Built {
         image,

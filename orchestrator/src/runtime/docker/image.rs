@@ -1,12 +1,9 @@
 //! What the engine has: whether a lab's images are there, for its processor, and what they say they are.
 
-use super::{ImageError, archive::label, program::hex, reference};
+use super::{Engine, RuntimeError, refused, status};
 use crate::{
-    plan::{CardPlan, LabPlan, Program},
-    runtime::{
-        RuntimeError,
-        docker::{Engine, refused, status},
-    },
+    images::{ImageError, Program, archive::label, program::hex, reference},
+    plan::{CardPlan, LabPlan},
 };
 use bollard::query_parameters::DownloadFromContainerOptionsBuilder;
 use futures_util::{StreamExt, future::try_join_all};
