@@ -10,6 +10,7 @@ mod csv;
 mod format;
 mod html;
 mod junit;
+mod kept;
 mod logs;
 mod markdown;
 mod page;
@@ -26,6 +27,7 @@ mod waterfall;
 pub use accuracy::Accuracy;
 pub use compare::{CellChange, Change, CompareReport, QuantityChange, compare};
 pub use format::{compact_utc, mode_label, rate, utc};
+pub use kept::Kept;
 pub use platforms::side_by_side;
 pub use store::{RunDirectory, StoreError, write_atomically};
 pub use summary::{Cell, Comparison, FsuStats, NoiseFloor, OutageStats, Packets, Report, SwitchoverStats};
@@ -81,6 +83,42 @@ pub struct RunRecord {
     /// How long traffic ran before each fault, milliseconds; 0: not known.
     #[serde(default)]
     pub steady_state_ms: u64,
+    /// What was asked for, an entry a mode. Runs of earlier releases have none.
+    #[serde(default)]
+    pub wanted: Vec<Wanted>,
+    /// How it ended. Runs of earlier releases do not say.
+    #[serde(default)]
+    pub status: Option<Status>,
+    /// What ended it before its time.
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
+/// The trials that were asked for of one mode.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Mode or procedure.
+    pub mode: String,
+    /// The fault, as its trials name it.
+    pub fault: String,
+    /// Valid trials under it.
+    pub trials: usize,
+    /// Valid trials without a fault.
+    pub baseline: usize,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It has not: it is under way, or was killed.
+    Running,
+    /// Every trial was run.
+    Completed,
+    /// A person stopped it.
+    Interrupted,
+    /// The lab could not be brought up any more.
+    Failed,
 }
 
 /// Where a flow goes.
@@ -170,13 +208,19 @@ pub struct LineCardSummary {
     pub links: Vec<(u8, String)>,
 }
 
-/// Reads the evidence of a stored run, of this release or an earlier one.
+/// Reads the evidence of a stored run, of this release or an earlier one; of a run that never came to its end, what it
+/// had finished.
 pub fn load(run: &Path) -> Result<RunRecord, StoreError> {
-    let plain = run.join(EVIDENCE_PLAIN);
-    if plain.exists() && !run.join(EVIDENCE).exists() {
+    let (whole, plain) = (run.join(EVIDENCE), run.join(EVIDENCE_PLAIN));
+    if !whole.exists() && plain.exists() {
         return store::read_json(&plain);
     }
-    store::read_json_gz(&run.join(EVIDENCE))
+    if !whole.exists()
+        && let Some(record) = kept::join(run)?
+    {
+        return Ok(record);
+    }
+    store::read_json_gz(&whole)
 }
 
 /// Writes a run's evidence and everything drawn from it into its directory; returns the figures.

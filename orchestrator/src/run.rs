@@ -27,7 +27,7 @@ pub mod timeline;
 pub mod traffic;
 mod trial;
 
-use crate::report::{Report, RunDirectory, RunRecord, StoreError, write_atomically};
+use crate::report::{Kept, Report, RunDirectory, RunRecord, Status, StoreError, write_atomically};
 use crate::telemetry::{Collector, Export};
 use crate::{
     document::BadInput,
@@ -38,7 +38,7 @@ use crate::{
 };
 use bench::Bench;
 use fabric_proto::id::CardId;
-use journal::{Journal, Status};
+use journal::Journal;
 use measure::{TrialRecord, trial::Invalid};
 use order::Due;
 use progress::Progress;
@@ -141,10 +141,11 @@ pub async fn run(experiment: &Experiment, images: &Images, options: &RunOptions)
     let folder = directory.path.clone();
     write_atomically(&folder.join("experiment.yml"), experiment.document.text().as_bytes())?;
     write_atomically(&folder.join("topology.yml"), experiment.topology.document.text().as_bytes())?;
+    let kept = Kept::begin(&folder, &record)?;
     let order = order::order(&experiment.modes, experiment.trials, experiment.baseline, experiment.seed);
     let progress = Progress::new(options.quiet, order.len() as u64);
     progress.say(&format!("{} trials, seed {}, into {}", order.len(), experiment.seed, folder.display()));
-    let engine = engine(experiment, images, options, &order, &folder, &progress, &mut record, spans);
+    let engine = engine(experiment, images, options, &order, &kept, &progress, &mut record, spans);
     let ended = tokio::select! {
         ended = engine => Some(ended),
         () = interrupted() => None,
@@ -154,13 +155,18 @@ pub async fn run(experiment: &Experiment, images: &Images, options: &RunOptions)
     keep_logs(&dir, &folder).await;
     let destroyed = crate::lab::destroy_dir(&dir).await;
     record.finished_unix_ms = store::unix_ms();
-    let (status, error) = match &ended {
-        None => (Status::Interrupted, None),
-        Some(Err(error)) => (Status::Failed, Some(error.to_string())),
-        Some(Ok(())) => (Status::Completed, None),
+    let status = match &ended {
+        None => Status::Interrupted,
+        Some(Err(error)) => {
+            record.error = Some(error.to_string());
+            Status::Failed
+        }
+        Some(Ok(())) => Status::Completed,
     };
-    Journal::of(&record, status, error, order.len()).write(experiment, &record, destroyed.is_ok(), &folder)?;
+    record.status = Some(status);
+    Journal::of(&record, status).write(experiment, &record, destroyed.is_ok(), &folder)?;
     let report = crate::report::render(&folder, &record)?;
+    kept.end();
     directory.mark_latest()?;
     match ended {
         // Nothing was measured: the reason is all there is to say.
@@ -178,7 +184,7 @@ async fn engine(
     images: &Images,
     options: &RunOptions,
     order: &[Due],
-    folder: &Path,
+    kept: &Kept,
     progress: &Progress,
     record: &mut RunRecord,
     spans: Collector,
@@ -190,6 +196,7 @@ async fn engine(
         .await
         .map_err(|error| RunError::Evidence(format!("drawing destinations failed: {error}")))??;
     let dir = crate::plan::lab_dir(&experiment.topology.name);
+    let folder = kept.folder();
     let events = folder.join("events.ndjson");
     let mut timeline =
         Timeline::create(&events, spans).map_err(|source| StoreError::Write { path: events.clone(), source })?;
@@ -209,8 +216,11 @@ async fn engine(
         match deployed {
             Ok(mut bench) => {
                 broken = 0;
-                bench.runtime_name().clone_into(&mut record.runtime);
-                trials(&mut bench, &mut left, record).await;
+                if record.runtime.is_empty() {
+                    bench.runtime_name().clone_into(&mut record.runtime);
+                    kept.head(record)?;
+                }
+                trials(&mut bench, &mut left, record, kept).await?;
             }
             // Before the first trial there is nothing to save.
             Err(error) if record.trials.is_empty() || broken + 1 == DEPLOYS_MAX => return Err(error),
@@ -235,8 +245,14 @@ fn collector() -> Result<Collector, BadInput> {
     Export::from_env().map(Collector::new).map_err(|error| BadInput::new("environment", error, remedy))
 }
 
-/// Runs trials until all are done, or one leaves a lab that is no place for the next.
-async fn trials<'o>(bench: &mut Bench<'_>, left: &mut impl Iterator<Item = (u32, &'o Due)>, record: &mut RunRecord) {
+/// Runs trials until all are done, or one leaves a lab that is no place for the next. Each is on disk before the next
+/// begins.
+async fn trials<'o>(
+    bench: &mut Bench<'_>,
+    left: &mut impl Iterator<Item = (u32, &'o Due)>,
+    record: &mut RunRecord,
+    kept: &Kept,
+) -> Result<(), StoreError> {
     for (index, due) in left {
         let what = if due.baseline { format!("{} without a fault", due.mode) } else { due.mode.to_string() };
         bench.progress.step(&format!("trial {index}: {what}"));
@@ -248,15 +264,19 @@ async fn trials<'o>(bench: &mut Bench<'_>, left: &mut impl Iterator<Item = (u32,
         bench.timeline.flush();
         let upgraded = due.mode == crate::mode::Mode::Fsu;
         let intact = trial.valid() && trial.failures.is_empty() && !upgraded;
+        let written = kept.trial(&trial, due.baseline);
         if due.baseline {
             record.noise_floor.push(trial)
         } else {
             record.trials.push(trial)
         }
+        // What cannot be kept now could not be in the end.
+        written?;
         if !intact {
-            return;
+            break;
         }
     }
+    Ok(())
 }
 
 /// The record of a trial that could not be held.

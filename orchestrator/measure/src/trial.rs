@@ -216,8 +216,20 @@ pub enum Invalid {
         /// Whose, and why.
         detail: String,
     },
+    /// What the trial was held for did not happen.
+    NotHappened {
+        /// What.
+        detail: String,
+    },
     /// The trial was stopped by a person.
     Interrupted,
+}
+
+impl Invalid {
+    /// Whether it says something of the machine alone, that had no time for the load: the same trial may be held again.
+    pub fn is_the_machines(&self) -> bool {
+        matches!(self, Self::GeneratorLate { .. })
+    }
 }
 
 impl fmt::Display for Invalid {
@@ -233,6 +245,7 @@ impl fmt::Display for Invalid {
             Self::NotEnded { waited_for } => write!(f, "observation ended before: {waited_for}"),
             Self::Clock { detail } => write!(f, "clocks: {detail}"),
             Self::EvidenceMissing { detail } => write!(f, "evidence is missing: {detail}"),
+            Self::NotHappened { detail } => f.write_str(detail),
             Self::Interrupted => f.write_str("interrupted"),
         }
     }

@@ -6,16 +6,17 @@ pub use limits::{Limits, Quantity, Statistic};
 
 use crate::{
     stats::{P90_MIN, P99_MIN, Stat},
-    trial::TrialRecord,
+    trial::{Invalid, TrialRecord},
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What became of a mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Every trial is valid and within its limits.
+    /// Every trial that was asked for was held, is valid and within its limits.
+    #[default]
     Pass,
     /// Trials are missing or invalid, or a limited quantity was not measured: nothing is proven.
     Inconclusive,
@@ -34,7 +35,7 @@ impl fmt::Display for Verdict {
 }
 
 /// A verdict and what led to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
@@ -43,39 +44,75 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    fn note(&mut self, verdict: Verdict, reason: String) {
+    /// Notes a reason for a verdict; the worst verdict stays.
+    pub fn note(&mut self, verdict: Verdict, reason: String) {
         self.verdict = self.verdict.max(verdict);
         self.reasons.push(reason);
+    }
+
+    /// This one, and what another says.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        self.verdict = self.verdict.max(other.verdict);
+        self.reasons.extend(other.reasons);
+        self
+    }
+
+    /// Notes failures, invalid trials and missing ones; answers the valid ones. An invalid trial in whose place another
+    /// was held is no lack, where nothing but the machine was the matter.
+    fn attend<'a>(&mut self, trials: &[&'a TrialRecord], wanted: Option<usize>, what: &str) -> Vec<&'a TrialRecord> {
+        let valid: Vec<&TrialRecord> = trials.iter().copied().filter(|trial| trial.valid()).collect();
+        let enough = wanted.is_some_and(|wanted| valid.len() >= wanted);
+        for trial in trials {
+            let index = trial.index;
+            for failure in &trial.failures {
+                self.note(Verdict::Fail, format!("trial {index}{what}: {failure}"));
+            }
+            if enough && trial.invalid.iter().all(Invalid::is_the_machines) {
+                continue;
+            }
+            for invalid in &trial.invalid {
+                self.note(Verdict::Inconclusive, format!("trial {index}{what} is invalid: {invalid}"));
+            }
+        }
+        if let Some(wanted) = wanted.filter(|wanted| *wanted > trials.len()) {
+            self.note(Verdict::Inconclusive, format!("{} of {wanted} trials{what} held", trials.len()));
+        }
+        valid
     }
 }
 
 /// Judges the trials of one mode. A plain limit holds for every trial; one on a median, mean or percentile for
-/// the valid trials together.
+/// the valid trials together. `wanted`: how many valid trials were asked for, as far as that is known.
 ///
 /// A failure of the chassis counts in an invalid trial as well, since an emulator that invalidates its own
 /// failures would pass them. A missed limit counts only in a valid one.
-pub fn judge<'a>(trials: impl IntoIterator<Item = &'a TrialRecord>, limits: &Limits) -> Judgement {
+pub fn judge<'a>(
+    trials: impl IntoIterator<Item = &'a TrialRecord>,
+    wanted: Option<usize>,
+    limits: &Limits,
+) -> Judgement {
     let trials: Vec<&TrialRecord> = trials.into_iter().collect();
-    let mut judgement = Judgement { verdict: Verdict::Pass, reasons: Vec::new() };
-    for trial in &trials {
-        let index = trial.index;
-        for failure in &trial.failures {
-            judgement.note(Verdict::Fail, format!("trial {index}: {failure}"));
-        }
-        for invalid in &trial.invalid {
-            judgement.note(Verdict::Inconclusive, format!("trial {index} is invalid: {invalid}"));
-        }
-        if trial.valid() {
-            judge_each(trial, limits, &mut judgement);
-        }
+    let mut judgement = Judgement::default();
+    let valid = judgement.attend(&trials, wanted, "");
+    for trial in &valid {
+        judge_each(trial, limits, &mut judgement);
     }
-    let valid: Vec<&TrialRecord> = trials.iter().copied().filter(|trial| trial.valid()).collect();
     for (quantity, statistic, limit) in limits.iter().filter(|(_, statistic, _)| *statistic != Statistic::Worst) {
         judge_together(&valid, quantity, statistic, limit, &mut judgement);
     }
-    if trials.is_empty() {
+    if trials.is_empty() && wanted.is_none() {
         judgement.note(Verdict::Inconclusive, "no trial was run".to_owned());
     }
+    judgement
+}
+
+/// Judges the trials of one mode without a fault. No limit holds for them, but what cannot be trusted without a fault
+/// cannot be with one.
+pub fn judge_noise_floor<'a>(trials: impl IntoIterator<Item = &'a TrialRecord>, wanted: Option<usize>) -> Judgement {
+    let trials: Vec<&TrialRecord> = trials.into_iter().collect();
+    let mut judgement = Judgement::default();
+    judgement.attend(&trials, wanted, " without a fault");
     judgement
 }
 

@@ -8,8 +8,8 @@ use super::{
 use crate::{
     document::BadInput,
     experiment::{Experiment, Overrides},
-    report::{self, Change, Report, RunRecord},
-    run::{self, RunError, RunOptions, journal::Status},
+    report::{self, Change, Report, RunRecord, Status},
+    run::{self, RunError, RunOptions},
 };
 use measure::verdict::Verdict;
 use std::path::Path;
@@ -46,13 +46,8 @@ pub(super) async fn run(args: RunArgs, format: Format, colour: bool) -> Result<E
             (true, Format::Json) => verdict(&outcome.report),
             _ => print(&outcome.report, format, colour)?,
         };
-        let exit = match outcome.status {
-            Status::Completed => exit,
-            Status::Interrupted => Exit::Interrupted,
-            // What was measured may still prove a fault; that all is well it does not.
-            Status::Failed if exit == Exit::Missed => exit,
-            Status::Failed => Exit::Inconclusive,
-        };
+        // A run that was cut short is no pass; what was measured may still prove a fault.
+        let exit = if outcome.status == Status::Interrupted { Exit::Interrupted } else { exit };
         // A miss is proven whatever else is not.
         worst = if worst == Exit::Missed && exit != Exit::Interrupted { worst } else { worst.max(exit) };
         reports.push(outcome.report);

@@ -8,13 +8,13 @@ use super::{
 use crate::{
     document::BadInput,
     experiment::{Experiment, Overrides},
+    report::Status,
     run::{
         RunOptions,
-        journal::Status,
         soak::{self, Extent, SoakOptions, Summary},
     },
 };
-use measure::verdict::{Limits, Statistic};
+use measure::verdict::{Limits, Statistic, Verdict};
 
 /// An experiment over and over. 0: as often as was asked and never a violation; 1: a violation; 3: nothing proven.
 pub(super) async fn soak(args: SoakArgs, format: Format) -> Result<Exit, CliError> {
@@ -62,18 +62,14 @@ pub(super) async fn soak(args: SoakArgs, format: Format) -> Result<Exit, CliErro
     if !args.bench.quiet {
         eprintln!("kept in {}", soaked.outcome.folder.display());
     }
-    Ok(exit(summary, extent))
+    Ok(exit(summary))
 }
 
-fn exit(summary: &Summary, extent: Extent) -> Exit {
-    let enough = match extent {
-        Extent::Trials(trials) => summary.passed >= trials,
-        Extent::Time(_) => summary.passed > 0,
-    };
-    match (summary.violation.is_some(), summary.status) {
-        (true, _) => Exit::Missed,
-        (false, Status::Interrupted) => Exit::Interrupted,
-        (false, Status::Completed) if enough => Exit::Pass,
-        (false, Status::Completed | Status::Failed) => Exit::Inconclusive,
+fn exit(summary: &Summary) -> Exit {
+    match (summary.verdict, summary.status) {
+        (Verdict::Fail, _) => Exit::Missed,
+        (Verdict::Pass | Verdict::Inconclusive, Status::Interrupted) => Exit::Interrupted,
+        (Verdict::Pass, _) => Exit::Pass,
+        (Verdict::Inconclusive, _) => Exit::Inconclusive,
     }
 }

@@ -102,9 +102,11 @@ pub fn compare(before: &RunRecord, after: &RunRecord, tolerance_percent: f64) ->
     only_in_one.extend(new.map(|cell| format!("{}: only in the later run", b.cell_label(cell))));
     let all = || cells.iter().flat_map(|cell| cell.quantities.iter().map(|of| of.change).chain([cell.verdict_change]));
     let any = |change: Change| all().any(|other| other == change);
+    let cut_short = !a.reasons.is_empty() || !b.reasons.is_empty();
     let change = match () {
         () if any(Change::Worse) => Change::Worse,
-        () if any(Change::Undecided) || cells.is_empty() => Change::Undecided,
+        // A run that was cut short proves neither that nothing changed nor that anything is better.
+        () if any(Change::Undecided) || cells.is_empty() || cut_short => Change::Undecided,
         () if any(Change::Improved) => Change::Improved,
         () => Change::Unchanged,
     };
@@ -187,7 +189,11 @@ fn conditions(a: &Report, b: &Report) -> Vec<String> {
         ]
     };
     let pairs = text(a).into_iter().zip(text(b));
-    pairs.filter(|((_, a), (_, b))| a != b).map(|((name, a), (_, b))| format!("{name}: {a} → {b}")).collect()
+    let differ = pairs.filter(|((_, a), (_, b))| a != b).map(|((name, a), (_, b))| format!("{name}: {a} → {b}"));
+    let cut_short = [("the earlier run", a), ("the later run", b)]
+        .into_iter()
+        .flat_map(|(which, report)| report.reasons.iter().map(move |reason| format!("{which}: {reason}")));
+    differ.chain(cut_short).collect()
 }
 
 impl CompareReport {

@@ -1,4 +1,5 @@
-//! `junit.xml`: one test case a mode and fault; inconclusive is an error, not a failure.
+//! `junit.xml`: one test case a mode and fault, and one for a run that was cut short; inconclusive is an error, not a
+//! failure.
 
 use super::{Report, format, format::escape};
 use measure::verdict::Verdict;
@@ -6,11 +7,19 @@ use std::fmt::Write;
 
 /// The report as a test suite.
 pub(super) fn suite(report: &Report) -> String {
-    let of = |verdict| report.cells.iter().filter(|cell| cell.verdict == verdict).count();
+    let mut cases: Vec<(String, Verdict, &[String])> = report
+        .cells
+        .iter()
+        .map(|cell| (format!("{}: {}", format::mode_label(&cell.mode), cell.fault), cell.verdict, &cell.reasons[..]))
+        .collect();
+    if !report.reasons.is_empty() {
+        cases.push(("the run".to_owned(), Verdict::Inconclusive, &report.reasons));
+    }
+    let of = |verdict| cases.iter().filter(|(_, other, _)| *other == verdict).count();
     let title = escape(&report.title);
     let counts = format!(
         "tests=\"{}\" failures=\"{}\" errors=\"{}\"",
-        report.cells.len(),
+        cases.len(),
         of(Verdict::Fail),
         of(Verdict::Inconclusive)
     );
@@ -18,10 +27,10 @@ pub(super) fn suite(report: &Report) -> String {
     let _ = writeln!(out, "<testsuites name=\"swact\" {counts}>");
     let _ =
         writeln!(out, "  <testsuite name=\"{title}\" timestamp=\"{}\" {counts}>", report.started.trim_end_matches('Z'));
-    for cell in &report.cells {
-        let name = escape(&format!("{}: {}", format::mode_label(&cell.mode), cell.fault));
+    for (name, verdict, reasons) in &cases {
+        let name = escape(name);
         let _ = write!(out, "    <testcase classname=\"{}\" name=\"{name}\"", escape(&report.topology.name));
-        let element = match cell.verdict {
+        let element = match verdict {
             Verdict::Pass => {
                 out.push_str("/>\n");
                 continue;
@@ -29,10 +38,9 @@ pub(super) fn suite(report: &Report) -> String {
             Verdict::Fail => "failure",
             Verdict::Inconclusive => "error",
         };
-        let message = escape(cell.reasons.first().map_or("", String::as_str));
-        let reasons = escape(&cell.reasons.join("\n"));
-        let _ =
-            writeln!(out, ">\n      <{element} message=\"{message}\" type=\"{}\">{reasons}</{element}>", cell.verdict);
+        let message = escape(reasons.first().map_or("", String::as_str));
+        let reasons = escape(&reasons.join("\n"));
+        let _ = writeln!(out, ">\n      <{element} message=\"{message}\" type=\"{verdict}\">{reasons}</{element}>");
         out.push_str("    </testcase>\n");
     }
     out.push_str("  </testsuite>\n</testsuites>\n");

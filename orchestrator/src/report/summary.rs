@@ -1,11 +1,11 @@
 //! The figures of a run: `report.json`, schema `swact.report/1`.
 
-use super::{Accuracy, Host, RunRecord, TopologySummary, accuracy, format, logs};
+use super::{Accuracy, Host, RunRecord, Status, TopologySummary, accuracy, format, logs};
 use measure::{
     Stat, TrialRecord,
     stats::Difference,
     trial::Phases,
-    verdict::{Limits, Verdict, judge},
+    verdict::{Limits, Verdict, judge, judge_noise_floor},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,6 +36,8 @@ pub struct Report {
     pub topology: TopologySummary,
     /// The command that repeats the run.
     pub command: String,
+    /// How the run ended; `null`: a run of an earlier release, which does not say.
+    pub status: Option<Status>,
     /// Trials that were run, without those of the noise floor.
     pub trials: usize,
     /// Of these, trials in which every offered packet was accounted for.
@@ -47,8 +49,11 @@ pub struct Report {
     /// Outages that were injected by measure, held against what was found of them; there in a run that did so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known_outages: Vec<Accuracy>,
-    /// The worst of all cells' verdicts.
+    /// The worst of all cells' verdicts; no pass where the run itself was cut short.
     pub verdict: Verdict,
+    /// Why the run itself proves less than it was asked to.
+    #[serde(default)]
+    pub reasons: Vec<String>,
 }
 
 /// The trials of one mode under one fault.
@@ -58,6 +63,8 @@ pub struct Cell {
     pub mode: String,
     /// The fault.
     pub fault: String,
+    /// Valid trials that were asked for; `null`: not known.
+    pub wanted_trials: Option<usize>,
     /// Trials that were run.
     pub trials: usize,
     /// Of these, invalid: they count in `packets` and in no figure.
@@ -188,7 +195,7 @@ pub struct FsuStats {
 pub struct NoiseFloor {
     /// How many were run.
     pub trials: usize,
-    /// Of these, invalid.
+    /// Of these, invalid, or with a failure of the chassis: they count in no figure.
     pub invalid_trials: usize,
     /// Packets lost in a trial.
     pub lost_per_trial: Stat,
@@ -216,6 +223,8 @@ impl Report {
     pub fn of(run: &RunRecord) -> Self {
         let cells: Vec<Cell> =
             groups(run).iter().map(|((mode, fault), trials)| cell(run, mode, fault, trials)).collect();
+        let reasons: Vec<String> = cut_short(run).into_iter().collect();
+        let cut_short = if reasons.is_empty() { Verdict::Pass } else { Verdict::Inconclusive };
         Self {
             schema: SCHEMA.to_owned(),
             title: run.title.clone(),
@@ -227,12 +236,14 @@ impl Report {
             host: run.host.clone(),
             topology: run.topology.clone(),
             command: run.command.clone(),
+            status: run.status,
             trials: run.trials.len(),
             accounted_trials: run.trials.iter().filter(|trial| trial.accounting.unaccounted == 0).count(),
             comparisons: comparisons(run, &cells),
             known_outages: accuracy::accuracy(run),
-            verdict: cells.iter().map(|cell| cell.verdict).max().unwrap_or(Verdict::Inconclusive),
+            verdict: cells.iter().map(|cell| cell.verdict).max().unwrap_or(Verdict::Inconclusive).max(cut_short),
             cells,
+            reasons,
         }
     }
 
@@ -262,12 +273,35 @@ pub(super) fn mode_rank(mode: &str) -> usize {
     ORDER.iter().position(|known| *known == mode).unwrap_or(ORDER.len())
 }
 
+/// Why a run is not the run that was asked for.
+fn cut_short(run: &RunRecord) -> Option<String> {
+    let held = run.trials.len() + run.noise_floor.len();
+    let wanted: usize = run.wanted.iter().map(|wanted| wanted.trials + wanted.baseline).sum();
+    let how = match (run.status?, &run.error) {
+        (Status::Completed, _) => return None,
+        (Status::Running, _) => "the run has not ended, or was killed".to_owned(),
+        (Status::Interrupted, _) => "the run was interrupted".to_owned(),
+        (Status::Failed, Some(error)) => format!("the run ended before its time: {error}"),
+        (Status::Failed, None) => "the run ended before its time".to_owned(),
+    };
+    Some(format!("{how} ({held} of {wanted} trials held)"))
+}
+
 type Group<'a> = ((&'a str, &'a str), Vec<&'a TrialRecord>);
 
 fn groups(run: &RunRecord) -> Vec<Group<'_>> {
     let mut groups: BTreeMap<(usize, &str, &str), Vec<&TrialRecord>> = BTreeMap::new();
+    // What was asked for and not held has its place, too.
+    for wanted in &run.wanted {
+        groups.entry((mode_rank(&wanted.mode), &wanted.mode, &wanted.fault)).or_default();
+    }
     for trial in &run.trials {
         groups.entry((mode_rank(&trial.mode), &trial.mode, &trial.fault)).or_default().push(trial);
+    }
+    for floor in &run.noise_floor {
+        if !groups.keys().any(|(_, mode, _)| *mode == floor.mode) {
+            groups.insert((mode_rank(&floor.mode), &floor.mode, &floor.fault), Vec::new());
+        }
     }
     groups.into_iter().map(|((_, mode, fault), trials)| ((mode, fault), trials)).collect()
 }
@@ -275,13 +309,17 @@ fn groups(run: &RunRecord) -> Vec<Group<'_>> {
 fn cell(run: &RunRecord, mode: &str, fault: &str, trials: &[&TrialRecord]) -> Cell {
     let counted: Vec<&TrialRecord> = trials.iter().copied().filter(|trial| trial.valid()).collect();
     let limits = run.thresholds.get(mode).cloned().unwrap_or_default();
-    let judgement = judge(trials.iter().copied(), &limits);
+    let wanted = run.wanted.iter().find(|wanted| wanted.mode == mode && wanted.fault == fault);
+    let floor = run.noise_floor.iter().filter(|trial| trial.mode == mode);
+    let judgement = judge(trials.iter().copied(), wanted.map(|wanted| wanted.trials), &limits)
+        .with(judge_noise_floor(floor, wanted.map(|wanted| wanted.baseline)));
     let stat = |of: &dyn Fn(&TrialRecord) -> f64| Stat::of(counted.iter().map(|trial| of(trial)), run.seed);
     let late = trials.iter().flat_map(|trial| &trial.traffic).map(|traffic| traffic.generator.late_p99_ns);
     let traffic = trials.iter().find(|trial| !trial.traffic.is_empty());
     Cell {
         mode: mode.to_owned(),
         fault: fault.to_owned(),
+        wanted_trials: wanted.map(|wanted| wanted.trials),
         trials: trials.len(),
         invalid_trials: trials.len() - counted.len(),
         modelled: trials.iter().any(|trial| trial.modelled),
@@ -414,7 +452,7 @@ fn fsu(trials: &[&TrialRecord], seed: u64) -> Option<FsuStats> {
 fn noise_floor(run: &RunRecord, mode: &str) -> NoiseFloor {
     let own: Vec<_> = run.noise_floor.iter().filter(|trial| trial.mode == mode).collect();
     let trials = if own.is_empty() { run.noise_floor.iter().collect() } else { own };
-    let counted: Vec<_> = trials.iter().filter(|trial| trial.valid()).collect();
+    let counted: Vec<_> = trials.iter().filter(|trial| trial.valid() && trial.failures.is_empty()).collect();
     NoiseFloor {
         trials: trials.len(),
         invalid_trials: trials.len() - counted.len(),

@@ -1,7 +1,7 @@
 //! The report's tables as plain text cells: terminal, Markdown and HTML draw the same ones.
 
 use super::{
-    Cell, Report, RunRecord,
+    Cell, NoiseFloor, Report, RunRecord,
     format::{self, NOT_MEASURED, count, figure, maybe, mode_label},
 };
 use measure::Stat;
@@ -279,11 +279,19 @@ pub(super) fn facts(report: &Report) -> Vec<(&'static str, String)> {
     let floors = || report.cells.iter().map(|cell| &cell.noise_floor).filter(|floor| floor.lost_per_trial.n > 0);
     let lost = floors().filter_map(|floor| floor.lost_per_trial.max).reduce(f64::max);
     let longest = floors().filter_map(|floor| floor.longest_ms.max).reduce(f64::max);
+    // A mode without a floor of its own is shown the others': none is counted twice.
+    let most = |of: fn(&NoiseFloor) -> usize| report.cells.iter().map(|cell| of(&cell.noise_floor)).max().unwrap_or(0);
+    let spoilt = match most(|floor| floor.invalid_trials) {
+        0 => "",
+        _ => "; other trials without a fault do not count",
+    };
     let noise = match (lost, longest) {
-        (Some(0.0), _) => "no packet lost without a fault".to_owned(),
+        (Some(0.0), _) => format!("no packet lost without a fault{spoilt}"),
         (Some(lost), Some(longest)) => {
-            format!("at most {} packets lost and {} ms of outage without a fault", figure(lost), figure(longest))
+            let (lost, longest) = (figure(lost), figure(longest));
+            format!("at most {lost} packets lost and {longest} ms of outage without a fault{spoilt}")
         }
+        _ if most(|floor| floor.trials) > 0 => format!("{NOT_MEASURED} (no trial without a fault counts)"),
         _ => format!("{NOT_MEASURED} (no trial without a fault)"),
     };
     let resolution = report.cells.iter().filter_map(|cell| cell.resolution_ms).reduce(f64::max);
@@ -321,7 +329,7 @@ pub(super) fn reasons(report: &Report) -> Vec<String> {
         let mode = mode_label(&cell.mode);
         cell.reasons.iter().map(|reason| format!("{mode}, {reason}")).collect::<Vec<_>>()
     };
-    report.cells.iter().flat_map(of_cell).collect()
+    report.reasons.iter().cloned().chain(report.cells.iter().flat_map(of_cell)).collect()
 }
 
 /// How the figures came about.
@@ -362,9 +370,13 @@ fn median_with_interval(stat: &Stat) -> String {
 }
 
 pub(super) fn trials(cell: &Cell) -> String {
+    let held = match cell.wanted_trials {
+        Some(wanted) if wanted > cell.trials => format!("{} of {wanted}", cell.trials),
+        Some(_) | None => cell.trials.to_string(),
+    };
     match cell.invalid_trials {
-        0 => cell.trials.to_string(),
-        invalid => format!("{} ({invalid} invalid)", cell.trials),
+        0 => held,
+        invalid => format!("{held} ({invalid} invalid)"),
     }
 }
 

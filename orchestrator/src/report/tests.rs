@@ -142,6 +142,9 @@ fn run() -> RunRecord {
         noise_floor: vec![floor],
         flows: (0..FLOWS).map(flow_path).collect(),
         steady_state_ms: 1_000,
+        wanted: Vec::new(),
+        status: None,
+        error: None,
     }
 }
 
@@ -361,6 +364,84 @@ fn every_line_of_the_csv_has_every_column() {
     for line in csv.lines() {
         assert_eq!(line.split(',').count(), columns, "{line}");
     }
+}
+
+/// What `run()` was asked for.
+fn wanted() -> Vec<Wanted> {
+    let of = |mode: &str| Wanted {
+        mode: mode.to_owned(),
+        fault: if mode == "fsu" { "software upgrade" } else { "kill pe1/active-rp" }.to_owned(),
+        trials: 8,
+        baseline: usize::from(mode == "sso"),
+    };
+    ["hsa", "rpr", "rpr-plus", "sso", "fsu"].map(of).to_vec()
+}
+
+#[test]
+fn a_run_that_did_what_it_was_told_passes_and_one_that_was_cut_short_does_not_anywhere() {
+    let whole = RunRecord { wanted: wanted(), status: Some(Status::Completed), ..run() };
+    let report = Report::of(&whole);
+    assert_eq!((report.verdict, report.reasons.len()), (Verdict::Pass, 0), "{:#?}", tables::reasons(&report));
+    assert_eq!(compare(&whole, &whole, 5.0).change, Change::Unchanged);
+
+    let mut short = RunRecord { status: Some(Status::Interrupted), ..whole.clone() };
+    short.trials.retain(|trial| trial.mode == "sso");
+    short.trials.truncate(1);
+    short.noise_floor.clear();
+    let store = tempfile::tempdir().unwrap();
+    let report = render(store.path(), &short).unwrap();
+    assert_eq!(report.verdict, Verdict::Inconclusive);
+    assert_eq!(report.cells.len(), 5, "a mode that was not tried has its place");
+    assert!(report.cells.iter().all(|cell| cell.verdict == Verdict::Inconclusive));
+    assert_eq!(report.cells[3].reasons, ["1 of 8 trials held", "0 of 1 trials without a fault held"]);
+    let read = |name: &str| fs::read_to_string(store.path().join(name)).unwrap();
+    for text in [read("report.md"), read("report.html"), terminal(&report, false)] {
+        for words in ["inconclusive", "the run was interrupted (1 of 41 trials held)", "0 of 8 trials held", "1 of 8"] {
+            assert!(text.contains(words), "{words} is missing in\n{text}");
+        }
+    }
+    let xml = read("junit.xml");
+    assert!(xml.contains("tests=\"6\" failures=\"0\" errors=\"6\""), "{xml}");
+    assert_eq!(Report::of(&load(store.path()).unwrap()).verdict, Verdict::Inconclusive);
+    let compared = compare(&whole, &short, 5.0);
+    assert_eq!(compared.change, Change::Undecided);
+    assert!(compared.text(false).contains("the later run: the run was interrupted"), "{}", compared.text(false));
+
+    let all_held = RunRecord { status: Some(Status::Failed), error: Some("no lab".to_owned()), ..whole };
+    let report = Report::of(&all_held);
+    assert_eq!(report.verdict, Verdict::Inconclusive);
+    assert_eq!(report.reasons, ["the run ended before its time: no lab (41 of 41 trials held)"]);
+}
+
+#[test]
+fn the_noise_floor_is_judged_and_its_text_is_true() {
+    let mut disturbed = run();
+    let detail = "pe1/B without a fault: switchover to epoch 2B".to_owned();
+    disturbed.noise_floor[0].failures.push(Failure::Invariant { detail });
+    let report = Report::of(&disturbed);
+    assert_eq!(report.verdict, Verdict::Fail);
+    let text = terminal(&report, false);
+    assert!(text.contains("trial 41 without a fault: pe1/B without a fault"), "{text}");
+    assert!(text.contains("– (no trial without a fault counts)"), "{text}");
+
+    let mut invalid = run();
+    invalid.noise_floor[0].invalid.push(Invalid::NoSteadyState { waited_for: "x".to_owned() });
+    let report = Report::of(&invalid);
+    let verdicts: Vec<Verdict> = report.cells.iter().map(|cell| cell.verdict).collect();
+    use Verdict::{Inconclusive, Pass};
+    assert_eq!((verdicts, report.verdict), (vec![Pass, Pass, Pass, Inconclusive, Pass], Inconclusive));
+    assert!(terminal(&report, false).contains("trial 41 without a fault is invalid: no steady state: x"));
+
+    let mut both = run();
+    both.noise_floor.push(TrialRecord { index: 42, ..invalid.noise_floor[0].clone() });
+    let text = terminal(&Report::of(&both), false);
+    let words = "no packet lost without a fault; other trials without a fault do not count";
+    assert!(text.contains(words), "{text}");
+
+    let mut alone = run();
+    alone.trials.retain(|trial| trial.mode != "sso");
+    let report = Report::of(&alone);
+    assert_eq!(report.verdict, Inconclusive, "a mode of which there is nothing but the noise floor");
 }
 
 #[test]

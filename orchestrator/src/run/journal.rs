@@ -4,7 +4,11 @@ use super::traffic::Load;
 use crate::{
     chaos::{self, EXTENSION},
     experiment::{Experiment, Step},
-    report::{ChassisSummary, Host, LineCardSummary, RunRecord, StoreError, TopologySummary, utc, write_atomically},
+    mode::Mode,
+    report::{
+        ChassisSummary, Host, LineCardSummary, RunRecord, Status, StoreError, TopologySummary, Wanted, utc,
+        write_atomically,
+    },
     topology::{Chassis, NodePort, TableSource, Topology},
 };
 use measure::{
@@ -46,18 +50,6 @@ pub struct Journal {
     pub trials: Vec<Entry>,
 }
 
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// Every trial was run.
-    Completed,
-    /// A person stopped it.
-    Interrupted,
-    /// The lab could not be brought up any more.
-    Failed,
-}
-
 /// A trial in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
@@ -97,8 +89,8 @@ impl Entry {
 }
 
 impl Journal {
-    /// The journal of a run.
-    pub fn of(run: &RunRecord, status: Status, error: Option<String>, trials_wanted: usize) -> Self {
+    /// The journal of a run that has ended.
+    pub fn of(run: &RunRecord, status: Status) -> Self {
         let mut trials: Vec<_> = run.trials.iter().chain(&run.noise_floor).map(Entry::of).collect();
         trials.sort_by_key(|entry| entry.index);
         Self {
@@ -107,10 +99,10 @@ impl Journal {
             started_unix_ms: run.started_unix_ms,
             finished_unix_ms: run.finished_unix_ms,
             status,
-            error,
+            error: run.error.clone(),
             command: run.command.clone(),
             seed: run.seed,
-            trials_wanted,
+            trials_wanted: run.wanted.iter().map(|wanted| wanted.trials + wanted.baseline).sum(),
             trials,
         }
     }
@@ -157,7 +149,7 @@ impl Journal {
             "status": match self.status {
                 Status::Completed => "completed",
                 Status::Interrupted => "interrupted",
-                Status::Failed => "failed",
+                Status::Running | Status::Failed => "failed",
             },
             "deviated": deviated,
             "steady_states": {"before": state(before), "after": state(after), "during": during},
@@ -191,7 +183,7 @@ fn activity(activity: Value, start: u64, end: u64, well: bool, output: Value) ->
 fn during(experiment: &Experiment, trial: &TrialRecord) -> Value {
     let mode = experiment.modes.iter().find(|mode| mode.name() == trial.mode);
     let limits = mode.and_then(|mode| experiment.thresholds.get(mode)).cloned().unwrap_or_default();
-    let judgement = judge([trial], &limits);
+    let judgement = judge([trial], None, &limits);
     let met = judgement.verdict != Verdict::Fail;
     let probe = json!({"type": "probe", "name": format!("thresholds of {}", trial.mode), "tolerance": true});
     let end = trial.started_unix_ms + trial.duration_ms as u64;
@@ -221,6 +213,17 @@ fn iso(unix_ms: u64) -> String {
     format!("{}.{:03}000", utc(unix_ms).trim_end_matches('Z'), unix_ms % 1000)
 }
 
+/// What an experiment asks for. The noise floor of a procedure is that of the mode it starts from.
+fn wanted(experiment: &Experiment) -> Vec<Wanted> {
+    let of = |mode: &Mode| Wanted {
+        mode: mode.name().to_owned(),
+        fault: experiment.fault_name(*mode),
+        trials: experiment.trials as usize,
+        baseline: if mode.is_configurable() { experiment.baseline as usize } else { 0 },
+    };
+    experiment.modes.iter().map(of).collect()
+}
+
 /// The record of a run that has not begun.
 pub fn begin(experiment: &Experiment, command: &str, started_unix_ms: u64) -> RunRecord {
     RunRecord {
@@ -235,6 +238,8 @@ pub fn begin(experiment: &Experiment, command: &str, started_unix_ms: u64) -> Ru
         finished_unix_ms: started_unix_ms,
         thresholds: experiment.thresholds.iter().map(|(mode, limits)| (mode.to_string(), limits.clone())).collect(),
         steady_state_ms: experiment.steady_state.time.0.as_millis() as u64,
+        wanted: wanted(experiment),
+        status: Some(Status::Running),
         ..RunRecord::default()
     }
 }

@@ -9,14 +9,14 @@ mod summary;
 pub use summary::{Spread, Summary, Violation};
 
 use super::{
-    Outcome, RunError, RunOptions, bench::Bench, bound_logs, interrupted, journal, journal::Status, keep_logs, missing,
-    order::Due, progress::Progress, store, timeline::Timeline, traffic, trial,
+    Outcome, RunError, RunOptions, bench::Bench, bound_logs, interrupted, journal, keep_logs, missing, order::Due,
+    progress::Progress, store, timeline::Timeline, traffic, trial,
 };
 use crate::{
     experiment::Experiment,
     images::Images,
     lab::LabError,
-    report::{RunDirectory, RunRecord, StoreError, write_atomically},
+    report::{RunDirectory, RunRecord, Status, StoreError, write_atomically},
     storm::Dice,
     telemetry::Collector,
 };
@@ -72,6 +72,8 @@ pub struct Soaked {
 pub async fn soak(experiment: &Experiment, images: &Images, options: &SoakOptions) -> Result<Soaked, RunError> {
     let started = store::unix_ms();
     let mut record = journal::begin(experiment, &options.run.command, started);
+    // It keeps the trial that did not pass, if there is one, and is asked for none.
+    record.wanted.clear();
     let directory = RunDirectory::create(&options.run.store, &experiment.topology.name, started)?;
     let folder = directory.path.clone();
     write_atomically(&folder.join("experiment.yml"), experiment.document.text().as_bytes())?;
@@ -92,12 +94,14 @@ pub async fn soak(experiment: &Experiment, images: &Images, options: &SoakOption
     }
     let destroyed = crate::lab::destroy_dir(&dir).await;
     record.finished_unix_ms = store::unix_ms();
-    let status = match &ended {
-        None => Status::Interrupted,
-        Some(Err(_)) => Status::Failed,
-        Some(Ok(())) => Status::Completed,
+    let (status, error) = match &ended {
+        None => (Status::Interrupted, None),
+        Some(Err(error)) => (Status::Failed, Some(error)),
+        Some(Ok(())) => (Status::Completed, None),
     };
-    summary.end(status, record.finished_unix_ms - started);
+    record.status = Some(status);
+    record.error = error.map(ToString::to_string);
+    summary.end(status, error, options.extent, record.finished_unix_ms - started);
     summary.write(&folder)?;
     let report = crate::report::render(&folder, &record)?;
     directory.mark_latest()?;
@@ -151,7 +155,7 @@ async fn engine(
             bench.timeline.flush();
             lines.write(&trial, begun.elapsed())?;
             let limits = experiment.thresholds.get(&due.mode).cloned().unwrap_or_default();
-            let judgement = judge([&trial], &limits);
+            let judgement = judge([&trial], None, &limits);
             intact = judgement.verdict == Verdict::Pass || only_late(&trial);
             match judgement.verdict {
                 Verdict::Fail => {
@@ -203,7 +207,7 @@ fn due(experiment: &Experiment, index: u32) -> Due {
 
 /// Whether nothing is wrong but that the machine had no time for the load: the lab is fit for the next trial.
 fn only_late(trial: &TrialRecord) -> bool {
-    trial.failures.is_empty() && trial.invalid.iter().all(|reason| matches!(reason, Invalid::GeneratorLate { .. }))
+    trial.failures.is_empty() && trial.invalid.iter().all(Invalid::is_the_machines)
 }
 
 /// One line a trial.
@@ -218,7 +222,7 @@ impl Lines {
     }
 
     fn write(&mut self, trial: &TrialRecord, took: Duration) -> Result<(), StoreError> {
-        let verdict = judge([trial], &Limits::default()).verdict;
+        let verdict = judge([trial], None, &Limits::default()).verdict;
         let redundant = trial.switchover.redundant.map(|ms| format!("{ms:.1}")).unwrap_or_default();
         let account = &trial.accounting;
         let line = format!(

@@ -10,7 +10,7 @@ fn no_loss() -> Limits {
 }
 
 fn verdict(trials: &[TrialRecord], limits: &Limits) -> Verdict {
-    judge(trials, limits).verdict
+    judge(trials, None, limits).verdict
 }
 
 #[test]
@@ -19,7 +19,7 @@ fn a_limit_holds_for_every_trial() {
     lossy.accounting.lost = 1;
     let limits = no_loss();
     assert_eq!(verdict(&[trial(), trial()], &limits), Verdict::Pass);
-    let judged = judge(&[trial(), lossy.clone()], &limits);
+    let judged = judge(&[trial(), lossy.clone()], None, &limits);
     assert_eq!(judged.verdict, Verdict::Fail);
     assert_eq!(judged.reasons, ["trial 3: lost packets 1 > 0"]);
     assert_eq!(verdict(&[lossy], &Limits::default()), Verdict::Pass, "what is not limited does not fail");
@@ -44,6 +44,45 @@ fn an_invalid_trial_is_inconclusive_but_hides_no_failure() {
 }
 
 #[test]
+fn what_was_asked_for_and_not_held_is_no_pass() {
+    let held = [trial(), trial()];
+    assert_eq!(judge(&held, Some(2), &no_loss()).verdict, Verdict::Pass);
+    let judged = judge(&held, Some(8), &no_loss());
+    assert_eq!((judged.verdict, judged.reasons), (Verdict::Inconclusive, vec!["2 of 8 trials held".to_owned()]));
+    let judged = judge(&[], Some(4), &no_loss());
+    assert_eq!((judged.verdict, judged.reasons), (Verdict::Inconclusive, vec!["0 of 4 trials held".to_owned()]));
+}
+
+#[test]
+fn only_a_trial_that_the_machine_spoilt_can_be_held_again() {
+    let mut late = trial();
+    late.invalid.push(Invalid::GeneratorLate { skipped: 1, late_p99_ns: 0 });
+    assert_eq!(judge(&[late.clone(), trial()], Some(2), &no_loss()).verdict, Verdict::Inconclusive);
+    assert_eq!(judge(&[late.clone(), trial(), trial()], Some(2), &no_loss()), Judgement::default());
+    assert_eq!(judge(&[late, trial(), trial()], None, &no_loss()).verdict, Verdict::Inconclusive, "nobody says so");
+    let mut gap = trial();
+    gap.invalid.push(Invalid::Unaccounted { packets: 1 });
+    assert_eq!(judge(&[gap, trial(), trial()], Some(2), &no_loss()).verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn the_noise_floor_is_judged_by_all_but_limits() {
+    let mut lossy = trial();
+    lossy.accounting.lost = 9;
+    assert_eq!(judge_noise_floor(&[lossy.clone()], Some(1)), Judgement::default());
+    assert_eq!(judge_noise_floor(&[lossy.clone()], Some(2)).reasons, ["1 of 2 trials without a fault held"]);
+    lossy.failures.push(Failure::Invariant { detail: "pe1/B without a fault: switchover".to_owned() });
+    let judged = judge_noise_floor(std::slice::from_ref(&lossy), None);
+    assert_eq!(judged.verdict, Verdict::Fail);
+    assert_eq!(judged.reasons, ["trial 3 without a fault: pe1/B without a fault: switchover"]);
+    let mut invalid = trial();
+    invalid.invalid.push(Invalid::Interrupted);
+    let judged = judge_noise_floor(&[invalid], Some(1));
+    assert_eq!(judged.reasons, ["trial 3 without a fault is invalid: interrupted"]);
+    assert_eq!(judged.verdict, Verdict::Inconclusive);
+}
+
+#[test]
 fn traffic_that_never_came_back_fails_without_any_limit() {
     let mut dead = trial();
     dead.failures.push(Failure::NeverRecovered { flows: 2 });
@@ -65,10 +104,10 @@ fn trials(n: u32) -> Vec<TrialRecord> {
 fn a_percentile_is_judged_over_trials_and_only_where_there_are_enough() {
     let p90 = |most| Limits::default().and(Quantity::Detect, Statistic::P90, most);
     assert_eq!(verdict(&trials(10), &p90(9.0)), Verdict::Pass, "the tenth trial alone does not count");
-    let judged = judge(&trials(10), &p90(8.0));
+    let judged = judge(&trials(10), None, &p90(8.0));
     assert_eq!(judged.verdict, Verdict::Fail);
     assert_eq!(judged.reasons, ["90th percentile of detect ms over 10 trials 9 > 8"]);
-    let judged = judge(&trials(9), &p90(100.0));
+    let judged = judge(&trials(9), None, &p90(100.0));
     assert_eq!(judged.verdict, Verdict::Inconclusive);
     assert_eq!(judged.reasons, ["90th percentile of detect ms: needs 10 valid trials, there are 9"]);
     let median = Limits::default().and(Quantity::Detect, Statistic::Median, 5.0);
@@ -80,7 +119,7 @@ fn a_statistic_over_some_trials_is_not_one_over_all() {
     let mut some = trials(10);
     some[4].switchover.detect = None;
     let limits = Limits::default().and(Quantity::Detect, Statistic::Median, 100.0);
-    assert_eq!(judge(&some, &limits).reasons, ["median of detect ms: not measured in 1 of 10 trials"]);
+    assert_eq!(judge(&some, None, &limits).reasons, ["median of detect ms: not measured in 1 of 10 trials"]);
     assert_eq!(verdict(&some, &limits), Verdict::Inconclusive);
 }
 

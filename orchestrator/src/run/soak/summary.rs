@@ -1,14 +1,17 @@
 //! What a soak has shown so far: counts, sums and extremes; never a list that grows.
 
-use super::{Extent, SoakOptions};
+use super::{Extent, RunError, SoakOptions};
 use crate::{
     experiment::Experiment,
-    report::{StoreError, write_atomically},
-    run::journal::Status,
+    report::{Status, StoreError, write_atomically},
 };
-use measure::TrialRecord;
+use measure::{
+    TrialRecord,
+    verdict::{Judgement, Verdict},
+};
 use serde::Serialize;
 use std::{
+    collections::BTreeMap,
     path::Path,
     time::{Duration, Instant},
 };
@@ -33,8 +36,14 @@ pub struct Summary {
     pub first: u32,
     /// How it ended.
     pub status: Status,
+    /// What the soak has shown.
+    pub verdict: Verdict,
+    /// Why it is no pass.
+    pub reasons: Vec<String>,
     /// Valid trials in which everything was as it must be.
     pub passed: u64,
+    /// The same by mode; a mode that never passed is in it, too.
+    pub passed_by_mode: BTreeMap<String, u64>,
     /// Trials that prove nothing: this machine had no time for them.
     pub invalid: u64,
     /// Why the last invalid one was.
@@ -108,8 +117,11 @@ impl Summary {
             runtime: String::new(),
             seed: experiment.seed,
             first: options.first,
-            status: Status::Failed,
+            status: Status::Running,
+            verdict: Verdict::Inconclusive,
+            reasons: Vec::new(),
             passed: 0,
+            passed_by_mode: experiment.modes.iter().map(|mode| (mode.name().to_owned(), 0)).collect(),
             invalid: 0,
             last_invalid: Vec::new(),
             violation: None,
@@ -135,6 +147,7 @@ impl Summary {
 
     pub(super) fn pass(&mut self, trial: &TrialRecord, took: Duration) {
         self.passed += 1;
+        *self.passed_by_mode.entry(trial.mode.clone()).or_default() += 1;
         self.offered += trial.accounting.offered;
         self.lost += trial.accounting.lost;
         self.misdelivered += trial.accounting.misdelivered;
@@ -165,8 +178,9 @@ impl Summary {
         reasons: Vec<String>,
     ) {
         let reproduce = format!(
-            "swact soak {} --runtime {} --seed {} --first {} --trials 1",
+            "swact soak {} --mode {} --runtime {} --seed {} --first {} --trials 1",
             experiment.document.path().display(),
+            trial.mode,
             if self.runtime.is_empty() { options.run.runtime.name() } else { &self.runtime },
             experiment.seed,
             trial.index
@@ -174,9 +188,36 @@ impl Summary {
         self.violation = Some(Violation { trial: trial.index, mode: trial.mode.clone(), reasons, reproduce });
     }
 
-    pub(super) fn end(&mut self, status: Status, elapsed_ms: u64) {
+    /// The end, and what all of it shows: a soak that did not do what it was told is no pass.
+    pub(super) fn end(&mut self, status: Status, error: Option<&RunError>, extent: Extent, elapsed_ms: u64) {
         self.status = status;
         self.elapsed_ms = elapsed_ms;
+        let mut judgement = Judgement::default();
+        if let Some(violation) = &self.violation {
+            for reason in &violation.reasons {
+                judgement.note(Verdict::Fail, reason.clone());
+            }
+        }
+        let mut lack = |reason: String| judgement.note(Verdict::Inconclusive, reason);
+        if let Some(error) = error {
+            lack(format!("the soak ended before its time: {error}"));
+        }
+        let enough = match extent {
+            Extent::Trials(trials) => self.passed >= trials,
+            Extent::Time(time) => self.elapsed_ms >= time.as_millis() as u64,
+        };
+        if !enough && self.violation.is_none() {
+            let of = match extent {
+                Extent::Trials(trials) => format!("{} of {trials} trials passed", self.passed),
+                Extent::Time(time) => format!("{:.0} of {} s", self.elapsed_ms as f64 / 1e3, time.as_secs()),
+            };
+            lack(format!("it ended early: {of}, {} invalid", self.invalid));
+        }
+        for (mode, _) in self.passed_by_mode.iter().filter(|(_, passed)| **passed == 0) {
+            lack(format!("{mode}: no trial passed"));
+        }
+        self.verdict = judgement.verdict;
+        self.reasons = judgement.reasons;
     }
 
     /// How it goes, in one line.
@@ -225,6 +266,7 @@ impl Summary {
             n => format!("{:.digits$} … {:.digits$} … {:.digits$}  (n = {n})", spread.min, spread.mean, spread.max),
         };
         let mut rows = vec![
+            row("verdict", self.verdict.to_string()),
             row("trials passed", self.passed.to_string()),
             row("trials invalid", self.invalid.to_string()),
             row("violations", u32::from(self.violation.is_some()).to_string()),
@@ -243,6 +285,8 @@ impl Summary {
             rows.push(row("violated in trial", format!("{} ({})", violation.trial, violation.mode)));
             rows.extend(violation.reasons.iter().map(|reason| row("", reason.clone())));
             rows.push(row("again", violation.reproduce.clone()));
+        } else {
+            rows.extend(self.reasons.iter().map(|reason| row("", reason.clone())));
         }
         rows
     }
