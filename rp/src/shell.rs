@@ -408,12 +408,21 @@ impl Shell {
         self.line_cards.insert(slot, link);
     }
 
-    /// Answers those whose changes are saved and, where there is a standby to hold them, held by it too.
+    /// Answers those whose changes are saved and, where there is a standby to hold them, held by it too; or says
+    /// that it could not follow.
     fn acknowledge(&mut self) {
-        if self.rp.config_confirmed() {
-            for (answer, output) in self.unacknowledged.drain(..) {
-                let _ = answer.send(output);
+        if !self.rp.config_confirmed() {
+            return;
+        }
+        let failure = self.rp.config_unconfirmed().filter(|_| !self.unacknowledged.is_empty());
+        let failure = failure
+            .map(|why| format!("% In effect on this RP only: the standby RP could not follow, and restarts ({why})\n"));
+        for (answer, mut output) in self.unacknowledged.drain(..) {
+            if let Some(failure) = &failure {
+                output.text += failure;
+                output.failed = true;
             }
+            let _ = answer.send(output);
         }
     }
 

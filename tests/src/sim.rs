@@ -127,6 +127,8 @@ pub struct World {
     slow: Vec<Duration>,
     /// The RP that dies after this many more outputs, and whether its power goes too.
     fuse: Option<(RpSlot, u32, bool)>,
+    /// Records that go by before one arrives as nobody's.
+    garbled: Option<u32>,
     /// Resets that were wished and are not done yet.
     resets: u32,
     /// Faults that have not ended yet.
@@ -210,6 +212,7 @@ impl World {
             held: Vec::new(),
             slow: vec![Duration::ZERO; slots.len()],
             fuse: None,
+            garbled: None,
             resets: 0,
             lasting: 0,
             disturbed: false,
@@ -358,6 +361,11 @@ impl World {
     /// An RP dies after `outputs` more things that its shell has done: in the middle of a step, of a save.
     pub fn light_fuse(&mut self, slot: RpSlot, outputs: u32, power: bool) {
         self.fuse = Some((slot, outputs, power));
+    }
+
+    /// After `records` more, a checkpoint record arrives as one of a client that the standby does not have.
+    pub fn garble(&mut self, records: u32) {
+        self.garbled = Some(records);
     }
 
     /// The image that an RP boots from here on.

@@ -59,7 +59,7 @@ fn a_chassis_comes_up_in_every_mode_and_unit_a_wins() {
         let mut world = chassis(1, mode);
         settle(&mut world);
         assert_eq!(world.active(), Some(RpSlot::A), "{mode}");
-        assert_eq!(world.rp(RpSlot::A).unwrap().operating, mode);
+        assert_eq!(world.rp(RpSlot::A).unwrap().operating.name(), mode);
         let path = world.lookup(LcSlot(2), "20.0.1.9".parse().unwrap()).unwrap();
         assert!(matches!(path[..], [Path::Port { .. }]), "{path:?}");
     }
@@ -146,10 +146,10 @@ fn modes_change_on_a_running_chassis() {
         let printed = world.exec(RpSlot::A, &["configure terminal", "redundancy", &line, "end", "write memory"]);
         assert!(printed.iter().all(|output| !output.failed), "{mode}: {printed:?}");
         settle(&mut world);
-        assert_eq!(world.rp(RpSlot::A).unwrap().operating, mode);
+        assert_eq!(world.rp(RpSlot::A).unwrap().operating.name(), mode);
         world.kill_rp(RpSlot::A);
         settle(&mut world);
-        assert_eq!(world.rp(RpSlot::B).unwrap().operating, mode, "the new active knows the mode");
+        assert_eq!(world.rp(RpSlot::B).unwrap().operating.name(), mode, "the new active knows the mode");
         world.exec(RpSlot::B, &["redundancy force-switchover"]);
         settle(&mut world);
     }

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `BulkBegin` | active → standby | – (the standby forgets what the clients held) |
 //! | `Record` | active → standby | `Ack` once it is applied |
+//! | `Piece` | active → standby | `Ack` once it is taken: a `Record` of the same client ends it |
 //! | `BulkEnd` | active → standby | `Ack`: from here on the standby is in sync |
 //! | `Ack` | standby → active | – (cumulative) |
 //! | `Broken` | standby → active | the sync fails |
@@ -14,26 +15,67 @@ use crate::{
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A subsystem whose state is checkpointed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u16)]
+pub enum CfClient {
+    /// The startup configuration, as text.
+    StartupConfig = 1,
+    /// The running configuration: whole in bulk, then command by command.
+    RunningConfig = 2,
+    /// Which cards are inserted.
+    Chassis = 3,
+    /// The forwarding table.
+    Fib = 4,
+    /// Link states of the ports.
+    Links = 5,
+}
+
+impl CfClient {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::StartupConfig, Self::RunningConfig, Self::Chassis, Self::Fib, Self::Links];
+
+    /// Its number in messages.
+    pub const fn id(self) -> CfClientId {
+        CfClientId(self as u16)
+    }
+}
+
+impl fmt::Display for CfClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StartupConfig => "startup configuration",
+            Self::RunningConfig => "running configuration",
+            Self::Chassis => "chassis state",
+            Self::Fib => "forwarding table",
+            Self::Links => "link states",
+        })
+    }
+}
+
+/// A client's number in messages: another release may have clients that this one does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CfClientId(pub u16);
 
-impl CfClientId {
-    /// The startup configuration, as text.
-    pub const STARTUP_CONFIG: Self = Self(1);
-    /// The running configuration: whole in bulk, then command by command.
-    pub const RUNNING_CONFIG: Self = Self(2);
-    /// Which cards are inserted.
-    pub const CHASSIS: Self = Self(3);
-    /// The forwarding table.
-    pub const FIB: Self = Self(4);
-    /// Link states of the ports.
-    pub const LINKS: Self = Self(5);
+/// A number of no client: the releases do not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this release has no checkpoint client {}", .0.0)]
+pub struct UnknownCfClient(pub CfClientId);
+
+impl TryFrom<CfClientId> for CfClient {
+    type Error = UnknownCfClient;
+    fn try_from(id: CfClientId) -> Result<Self, UnknownCfClient> {
+        Self::ALL.into_iter().find(|client| client.id() == id).ok_or(UnknownCfClient(id))
+    }
 }
 
-/// Most bytes in one record; leaves room for the rest of the message under its cap.
+/// Most bytes in one record; leaves room for the rest of the message under its cap. What is longer goes in pieces.
 pub const RECORD_MAX: usize = (4 << 20) - 64;
+
+/// Bytes of a piece: taking one is a short step, so that heartbeats need not wait for the whole.
+pub const PIECE: usize = 256 << 10;
 
 /// What the checkpointing facilities of two RPs say to each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +116,15 @@ pub enum CfMessage {
     Broken {
         /// What it found, for logs.
         why: String,
+    },
+    /// The next piece of what is longer than a record takes; the client's next record is the last one.
+    Piece {
+        /// Number among the records.
+        seq: u64,
+        /// The client.
+        client: CfClientId,
+        /// [`PIECE`] bytes.
+        data: Bytes,
     },
 }
 

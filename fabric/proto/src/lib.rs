@@ -30,3 +30,4 @@ pub mod redundancy;
 pub mod sabotage;
 pub mod time;
 pub mod wire;
+mod word;

@@ -16,6 +16,7 @@ use crate::{
     id::{Epoch, RpSlot},
 };
 use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
 
 /// What an active RP says to a line card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +60,31 @@ pub enum Adoption {
     Keep,
     /// Empty them: a download follows (boot, RPR+).
     Flush,
+}
+
+impl fmt::Display for Adoption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keep => "keep",
+            Self::Flush => "flush",
+        })
+    }
+}
+
+/// Text that names no way of adoption.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no way to adopt a line card (keep, flush)")]
+pub struct AdoptionError(String);
+
+impl FromStr for Adoption {
+    type Err = AdoptionError;
+    fn from_str(text: &str) -> Result<Self, AdoptionError> {
+        match text {
+            "keep" => Ok(Self::Keep),
+            "flush" => Ok(Self::Flush),
+            other => Err(AdoptionError(other.to_owned())),
+        }
+    }
 }
 
 /// A part of the FIB on its way to a line card.

@@ -15,6 +15,8 @@ use crate::{
     fib::{Mac, Position},
     id::{Epoch, LcSlot, RpSlot, Slot},
     lateness::Lateness,
+    linecard::Adoption,
+    redundancy::{Mode, RfState},
     time::Instant,
 };
 use bytes::Bytes;
@@ -201,9 +203,11 @@ pub enum EventKind {
     /// RP: its RF state changed (`ACTIVE`, `STANDBY HOT`, …).
     RfState {
         /// Before.
-        from: String,
+        #[serde(with = "crate::word")]
+        from: RfState,
         /// After.
-        to: String,
+        #[serde(with = "crate::word")]
+        to: RfState,
     },
     /// RP: the peer was heard or is gone.
     Peer {
@@ -228,8 +232,9 @@ pub enum EventKind {
     LcAdopted {
         /// The card.
         slot: LcSlot,
-        /// `keep`, `flush`.
-        how: String,
+        /// What became of its table.
+        #[serde(with = "crate::word")]
+        how: Adoption,
     },
     /// RP: a line card's table equals the RP's.
     LcInSync {
@@ -266,7 +271,7 @@ pub enum EventKind {
     /// RP: the standby has reached the state that the operating mode promises.
     Redundant {
         /// Operating mode.
-        mode: String,
+        mode: Mode,
     },
     /// RP: bulk sync to the standby began or ended.
     BulkSync {
@@ -276,9 +281,9 @@ pub enum EventKind {
     /// RP: the operating mode changed.
     OperatingMode {
         /// Operating mode.
-        mode: String,
+        mode: Mode,
         /// Configured mode.
-        configured: String,
+        configured: Mode,
     },
     /// RP or LC: an older epoch was refused.
     Fenced {
@@ -305,8 +310,9 @@ pub enum EventKind {
     Obeys {
         /// The term.
         epoch: Epoch,
-        /// `keep`, `flush`.
-        how: String,
+        /// What became of its table.
+        #[serde(with = "crate::word")]
+        how: Adoption,
     },
     /// LC: its table equals its active's, for the first time since it obeys it.
     TableConfirmed {
@@ -351,8 +357,7 @@ pub struct CardStats {
     pub lc: Option<LcStats>,
     /// Bytes of memory held (resident set).
     pub memory_bytes: u64,
-    /// Peers refused since the program was started: no valid certificate of this lab, another card's, no business here,
-    /// or a handshake that never ended.
+    /// Peers refused since the program was started, for whatever cause.
     #[serde(default)]
     pub refused: u64,
     /// Processor time that the program has used since it was started, nanoseconds.
@@ -363,18 +368,20 @@ pub struct CardStats {
 /// How redundancy stands on an RP.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RpStats {
-    /// RF state as the CLI names it.
-    pub state: String,
+    /// RF state, as the command line names it.
+    #[serde(with = "crate::word")]
+    pub state: RfState,
     /// The peer's RF state.
-    pub peer_state: String,
+    #[serde(with = "crate::word")]
+    pub peer_state: RfState,
     /// Whether this RP is active.
     pub active: bool,
     /// Its term, or the highest seen.
     pub epoch: Epoch,
-    /// Configured mode: `hsa`, `rpr`, `rpr-plus`, `sso`.
-    pub configured: String,
+    /// Configured mode.
+    pub configured: Mode,
     /// Operating mode.
-    pub operating: String,
+    pub operating: Mode,
     /// Whether the standby has reached what the operating mode promises.
     pub redundant: bool,
     /// Whether the RIB is complete and every present line card holds it.

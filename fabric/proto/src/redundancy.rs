@@ -29,10 +29,11 @@ pub use code::Code;
 pub use state::RfState;
 
 /// A redundancy mode, least protection first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// High system availability: the standby is not booted and reboots the router.
+    #[default]
     Hsa,
     /// Route processor redundancy: the standby is initialised as standby and knows the startup-config.
     Rpr,

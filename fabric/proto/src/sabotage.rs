@@ -36,11 +36,13 @@ pub enum Sabotage {
     TrustTornFile,
     /// A path-list number that is given out again passes for the list that had it before.
     ReuseNumbers,
+    /// A standby confirms what it could not apply, and stays ready.
+    ConfirmUnapplied,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::SkipFence,
         Self::SameEpoch,
         Self::IgnoreRefusal,
@@ -57,6 +59,7 @@ impl Sabotage {
         Self::ForgetUpdate,
         Self::TrustTornFile,
         Self::ReuseNumbers,
+        Self::ConfirmUnapplied,
     ];
 }
 

@@ -236,11 +236,7 @@ impl LineCard {
             self.supersede(before, same_term, out);
         }
         self.unconfirmed = true;
-        let how = match how {
-            Adoption::Keep => "keep",
-            Adoption::Flush => "flush",
-        };
-        out.push(Output::Event(EventKind::Obeys { epoch, how: how.to_owned() }));
+        out.push(Output::Event(EventKind::Obeys { epoch, how }));
     }
 
     /// Another session has adopted the card.

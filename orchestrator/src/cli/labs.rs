@@ -246,7 +246,7 @@ fn standing(stats: &CardStats) -> String {
             rp.routes[0],
             rp.routes[1]
         ),
-        (Some(rp), _) => rp.state.clone(),
+        (Some(rp), _) => rp.state.to_string(),
         (None, Some(lc)) => format!(
             "obeys {}, {} + {} routes{}",
             lc.active.map_or_else(|| "nobody".to_owned(), |rp| format!("RP {rp}")),

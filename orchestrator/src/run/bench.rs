@@ -78,7 +78,7 @@ impl<'a> Bench<'a> {
     pub async fn enter(&mut self, mode: Mode) -> Result<(), RunError> {
         for node in self.chassis() {
             let (active, rp) = self.ready(&node, None).await?;
-            if rp.configured != mode.name() {
+            if Mode::from(rp.configured) != mode {
                 let mode_line = format!("mode {mode}");
                 self.commands(&active, &["configure terminal", "redundancy", &mode_line, "end"]).await?;
             }
@@ -102,7 +102,7 @@ impl<'a> Bench<'a> {
     pub async fn ready(&mut self, node: &str, mode: Option<Mode>) -> Result<(CardId, RpStats), RunError> {
         let wanted = mode.map_or_else(|| "redundant and converged".to_owned(), |mode| format!("redundant in {mode}"));
         self.until(node, &wanted, READY_WITHIN, |rp| {
-            rp.redundant && rp.converged && mode.is_none_or(|mode| rp.operating == mode.name())
+            rp.redundant && rp.converged && mode.is_none_or(|mode| Mode::from(rp.operating) == mode)
         })
         .await
     }

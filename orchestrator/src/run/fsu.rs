@@ -58,7 +58,9 @@ pub(super) async fn upgrade(bench: &mut Bench<'_>, mode: Mode, course: &mut Cour
     let wanted = format!("redundant in {mode} on release {target}");
     loop {
         bench
-            .until(&chassis.node, &wanted, at_most, |rp| rp.redundant && rp.converged && rp.operating == mode.name())
+            .until(&chassis.node, &wanted, at_most, |rp| {
+                rp.redundant && rp.converged && Mode::from(rp.operating) == mode
+            })
             .await?;
         // Redundancy in the configured mode needs one release on both; ask the card itself as well.
         if release(bench, &active).await.as_deref() == Some(&target) {
@@ -124,7 +126,7 @@ async fn staged(
     let wanted = format!("{} ready in {mixed} on release {target}", crate::lab_name(standby));
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        bench.until(node, &wanted, left, |rp| rp.redundant && rp.operating == mixed.name()).await?;
+        bench.until(node, &wanted, left, |rp| rp.redundant && Mode::from(rp.operating) == mixed).await?;
         if release(bench, standby).await.as_deref() == Some(target) {
             return Ok(());
         }

@@ -86,7 +86,9 @@ mod tests {
     use super::*;
     use fabric_proto::{
         id::{Epoch, LcSlot, RpSlot, Slot},
+        linecard::Adoption,
         operator::Event,
+        redundancy::Mode,
     };
 
     fn event(slot: RpSlot, at_ms: u64, kind: EventKind) -> LabEvent {
@@ -95,7 +97,7 @@ mod tests {
     }
 
     fn adopted(slot: u8) -> EventKind {
-        EventKind::LcAdopted { slot: LcSlot(slot), how: "keep".to_owned() }
+        EventKind::LcAdopted { slot: LcSlot(slot), how: Adoption::Keep }
     }
 
     fn in_sync(slot: u8) -> EventKind {
@@ -118,7 +120,7 @@ mod tests {
             event(b, 330, EventKind::Converged),
             // An ordinary update afterwards.
             event(b, 400, in_sync(1)),
-            event(b, 900, EventKind::Redundant { mode: "sso".to_owned() }),
+            event(b, 900, EventKind::Redundant { mode: Mode::Sso }),
         ];
         let phases = phases(&events, Instant::from_millis(10));
         assert_eq!(phases.detect, Some(300.0));

@@ -23,6 +23,7 @@ use crate::{
 };
 use fabric_proto::{
     id::{CardId, Slot, Unit},
+    linecard::Adoption,
     operator::{EventKind, Reply, Request, RpStats, TrafficProgress, TrafficSpec},
     time::Instant as Clock,
 };
@@ -174,7 +175,7 @@ fn excuse_covering_prefixes(record: &mut TrialRecord, mode: Mode, emptied: bool)
 /// Whether line cards were told to begin with an empty table, in a course that may cost packets at all: after the loss of
 /// both RPs, or on a platform that takes more from its line cards than the mode does.
 fn emptied(bench: &Bench<'_>, course: &Course) -> bool {
-    let empties = |kind: &EventKind| matches!(kind, EventKind::LcAdopted { how, .. } if how == "flush");
+    let empties = |kind: &EventKind| matches!(kind, EventKind::LcAdopted { how: Adoption::Flush, .. });
     let Some(fault) = course.fault_at else { return false };
     course.expected.is_none_or(|expected| expected.loss != Must::Never)
         && bench.timeline.events().iter().any(|event| event.event.at >= fault && empties(&event.event.kind))

@@ -5,11 +5,12 @@
 //! bounded ([`WINDOW_MAX`]), what waits behind it too ([`QUEUE_MAX`]).
 //!
 //! [`CfActive`] pulls chunks out of the clients and pushes records; [`CfStandby`] hands them to the clients of
-//! the other RP, in order, and confirms each once it is applied.
+//! the other RP, in order, and confirms each once its client says that it is applied. What a client cannot apply is
+//! never confirmed: the sync is broken then, on both sides.
 
 use bytes::Bytes;
 use fabric_proto::{
-    checkpoint::{CfClientId, CfMessage, RECORD_MAX},
+    checkpoint::{CfClient, CfMessage, RECORD_MAX, UnknownCfClient},
     redundancy::Mode,
 };
 
@@ -17,7 +18,7 @@ mod active;
 mod standby;
 
 pub use active::{CfActive, CfCounters};
-pub use standby::CfStandby;
+pub use standby::{CfStandby, CfStandbyInput};
 
 /// Bytes sent and not confirmed: three of the largest records, so that the standby is never idle.
 pub const WINDOW_MAX: usize = 3 * RECORD_MAX;
@@ -25,25 +26,20 @@ pub const WINDOW_MAX: usize = 3 * RECORD_MAX;
 /// Bytes of changes that wait for the window: the whole table of a million routes, once.
 pub const QUEUE_MAX: usize = 64 << 20;
 
+/// Most bytes that a client gives at once: a standby that joins the pieces holds so many.
+pub const STATE_MAX: usize = 64 << 20;
+
 /// Times that a bulk sync begins anew before the standby is given up.
 pub const ROUNDS_MAX: u32 = 3;
 
-/// A client whose state is carried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CfClient {
-    /// Its id.
-    pub id: CfClientId,
-    /// Lowest operating mode in which it takes part.
-    pub from: Mode,
-}
-
-/// The clients in the order of the bulk sync. Counters and statistics are not among them, in any mode.
-pub const CLIENTS: [CfClient; 5] = [
-    CfClient { id: CfClientId::STARTUP_CONFIG, from: Mode::Hsa },
-    CfClient { id: CfClientId::RUNNING_CONFIG, from: Mode::RprPlus },
-    CfClient { id: CfClientId::CHASSIS, from: Mode::RprPlus },
-    CfClient { id: CfClientId::FIB, from: Mode::Sso },
-    CfClient { id: CfClientId::LINKS, from: Mode::Sso },
+/// The clients in the order of the bulk sync, each with the lowest operating mode in which it takes part. Counters and
+/// statistics are not among them, in any mode.
+pub const CLIENTS: [(CfClient, Mode); 5] = [
+    (CfClient::StartupConfig, Mode::Hsa),
+    (CfClient::RunningConfig, Mode::RprPlus),
+    (CfClient::Chassis, Mode::RprPlus),
+    (CfClient::Fib, Mode::Sso),
+    (CfClient::Links, Mode::Sso),
 ];
 
 /// Everything that can happen to the active's side.
@@ -59,8 +55,8 @@ pub enum CfInput {
     /// A client answers [`CfOutput::WantChunk`].
     Chunk {
         /// The client.
-        client: CfClientId,
-        /// Its own encoding; at most [`RECORD_MAX`] bytes.
+        client: CfClient,
+        /// Its own encoding; at most [`STATE_MAX`] bytes.
         data: Bytes,
         /// Where to go on; `None`: that was all.
         next: Option<u64>,
@@ -69,8 +65,8 @@ pub enum CfInput {
     /// come: it will hold the change.
     Change {
         /// The client.
-        client: CfClientId,
-        /// Its own encoding; at most [`RECORD_MAX`] bytes.
+        client: CfClient,
+        /// Its own encoding; at most [`STATE_MAX`] bytes.
         data: Bytes,
     },
     /// From the standby.
@@ -85,7 +81,7 @@ pub enum CfOutput {
     /// The client is to give its state from `cursor` on (0: the beginning); answered by [`CfInput::Chunk`].
     WantChunk {
         /// The client.
-        client: CfClientId,
+        client: CfClient,
         /// Where to begin.
         cursor: u64,
     },
@@ -94,7 +90,12 @@ pub enum CfOutput {
     /// The standby holds everything: [`crate::redundancy::Input::CfReady`].
     Complete,
     /// The sync is broken and has stopped: [`crate::redundancy::Input::CfFailed`].
-    Failed(CfFailure),
+    Failed {
+        /// Why.
+        why: CfFailure,
+        /// Whether a change of a configuration was under way: its operator must not take it for confirmed.
+        config: bool,
+    },
     /// Nothing is under way: [`crate::redundancy::Input::CfDrained`].
     Drained,
 }
@@ -107,19 +108,68 @@ pub enum CfStandbyOutput {
         /// Operating mode.
         mode: Mode,
     },
-    /// Hand this to the client; only then do what follows.
+    /// Hand this to the client; answered by [`CfStandbyInput::Applied`].
     Apply {
         /// The client.
-        client: CfClientId,
-        /// Its own encoding.
+        client: CfClient,
+        /// Its own encoding, or a piece of it.
         data: Bytes,
-        /// Whether it belongs to the bulk.
-        bulk: bool,
+        /// Whether more pieces follow.
+        more: bool,
     },
     /// The bulk is complete.
     End,
     /// To the active.
     Send(CfMessage),
+    /// What this unit holds is not what the active has: it must not count as ready any more.
+    Broken {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What a standby's side cannot go on with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CfBreak {
+    /// A record is missing.
+    #[error("record {seq} follows record {last}")]
+    Gap {
+        /// Its number.
+        seq: u64,
+        /// The last one applied.
+        last: u64,
+    },
+    /// A record of nobody.
+    #[error(transparent)]
+    Unknown(#[from] UnknownCfClient),
+    /// A client cannot apply its record.
+    #[error("{client}: {why}")]
+    Apply {
+        /// The client.
+        client: CfClient,
+        /// What it says.
+        why: String,
+    },
+    /// Pieces of one client, and then something of another one.
+    #[error("a piece of the {began} is followed by the {client}")]
+    Mixed {
+        /// Whose pieces came.
+        began: CfClient,
+        /// Whose record followed.
+        client: CfClient,
+    },
+    /// A record before the one before is applied: the owner is to blame.
+    #[error("record {0} came while another one was being applied")]
+    Hasty(u64),
+    /// Bulk after its end.
+    #[error("a bulk record came after the end of the bulk")]
+    LateBulk,
+    /// The end does not fit.
+    #[error("the bulk's end does not fit its {0} records")]
+    End(u64),
+    /// A message of the other direction.
+    #[error("the active sent a standby's message")]
+    Direction,
 }
 
 /// Why a sync broke.
@@ -131,11 +181,11 @@ pub enum CfFailure {
         /// Bytes waiting.
         queued: usize,
     },
-    /// A client of ours gave more than a record takes.
-    #[error("checkpoint client {} gave a record of {bytes} bytes, more than a message takes", client.0)]
+    /// A client of ours gave more than a standby takes.
+    #[error("the {client} takes {bytes} bytes; at most {STATE_MAX} can be given to the standby")]
     TooLong {
         /// The client.
-        client: CfClientId,
+        client: CfClient,
         /// Its size.
         bytes: usize,
     },

@@ -28,7 +28,7 @@ pub use left_out::TOLERATED;
 #[cfg(test)]
 pub(crate) use left_out::UNSUPPORTED;
 pub use session::{Applied, ConfigMode, ConfigSession};
-pub use sync::{SyncError, SyncRecord};
+pub use sync::{SyncError, SyncRecord, WholeReader, digest_of};
 
 use fabric_proto::{
     fib::{Family, Mac, Prefix},
@@ -53,6 +53,10 @@ pub const CONFIG_REGISTER_DEFAULT: u16 = 0x2102;
 
 /// Administrative distance of a static route without one of its own.
 pub const STATIC_DISTANCE: u8 = 1;
+
+/// Longest configuration that can be entered, bytes of its text: half of what can be given to a standby at once
+/// ([`crate::checkpoint::STATE_MAX`]), and some hundred times a large router's.
+pub const CONFIG_MAX: usize = 32 << 20;
 
 /// An error in a configuration file: where it is, what stands there, what could.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -30,7 +30,7 @@ use crate::{
 };
 use chassis::Chassis;
 use fabric_proto::{
-    checkpoint::{CfClientId, CfMessage},
+    checkpoint::{CfClient, CfMessage},
     deploy::RedundancyTimers,
     feed::{FromFeed, ToFeed},
     fib::Family,
@@ -161,10 +161,11 @@ pub struct Rp {
     /// Checkpointing as active, and as standby.
     cf: CfActive,
     replica: CfStandby,
+    arriving: sync::Arriving,
     /// Where the FIB's bulk transfer stands.
     bulk_at: Option<BulkCursor>,
     /// The chunk of a bulk sync that is to be given next, and since when.
-    wanted_chunk: Option<(Instant, CfClientId, u64)>,
+    wanted_chunk: Option<(Instant, CfClient, u64)>,
     /// Inputs that other machines have for the redundancy facility, in order.
     for_rf: VecDeque<rf::Input>,
     startup: Option<String>,
@@ -180,6 +181,8 @@ pub struct Rp {
     links: interfaces::Links,
     debugging: debug::Debugging,
     config_revision: u64,
+    /// Why the standby could not be given the latest change of the configuration.
+    unconfirmed: Option<String>,
 }
 
 impl Rp {
@@ -203,6 +206,7 @@ impl Rp {
             rf: Rf::new(facility, now),
             cf: CfActive::default(),
             replica: CfStandby::default(),
+            arriving: sync::Arriving::default(),
             bulk_at: None,
             wanted_chunk: None,
             for_rf: VecDeque::new(),
@@ -218,6 +222,7 @@ impl Rp {
             links: interfaces::Links::default(),
             debugging: debug::Debugging::default(),
             config_revision: 0,
+            unconfirmed: None,
             boot,
         }
     }
@@ -226,12 +231,12 @@ impl Rp {
     pub fn stats(&self) -> RpStats {
         let view = self.rf.view();
         RpStats {
-            state: view.state.to_string(),
-            peer_state: view.peer_state.to_string(),
+            state: view.state,
+            peer_state: view.peer_state,
             active: view.active,
             epoch: view.epoch,
-            configured: view.configured.to_string(),
-            operating: view.operating.to_string(),
+            configured: view.configured,
+            operating: view.operating,
             redundant: view.redundant,
             converged: self.role.converged(),
             routes: Family::ALL.map(|family| self.fib.table().len(family) as u64),

@@ -7,6 +7,7 @@ use super::{
     fabric::{Pair, Parcel, Stream},
 };
 use fabric_proto::{
+    checkpoint::{CfClientId, CfMessage},
     deploy::RedundancyTimers,
     feed::FromFeed,
     fib::{BatchBuilder, Family, Prefix},
@@ -410,7 +411,8 @@ impl World {
                 RpOutput::Peer(message) => {
                     self.tell_peer(slot, Stream::Main, |number, peer| Parcel::Redundancy(number, peer, message))
                 }
-                RpOutput::Checkpoint(message) => {
+                RpOutput::Checkpoint(mut message) => {
+                    self.garble_record(&mut message);
                     self.tell_peer(slot, Stream::Checkpoint, |number, peer| Parcel::Checkpoint(number, peer, message))
                 }
                 RpOutput::DropPeer => {
@@ -465,6 +467,15 @@ impl World {
             if self.rps[slot.index()].rp.is_none() {
                 return;
             }
+        }
+    }
+
+    /// Makes a record nobody's, if it is its turn.
+    fn garble_record(&mut self, message: &mut CfMessage) {
+        let CfMessage::Record { client, .. } = message else { return };
+        match self.garbled.take() {
+            Some(0) => *client = CfClientId(u16::MAX),
+            left => self.garbled = left.map(|left| left - 1),
         }
     }
 

@@ -175,7 +175,8 @@ impl World {
                 }
                 !mine
             });
-            if let Some(number) = latest {
+            // One that the standby could not follow is answered by saying so.
+            if let Some(number) = latest.filter(|_| rp.config_unconfirmed().is_none()) {
                 checker.acknowledgements += 1;
                 checker.acknowledged = checker.acknowledged.max(number);
                 if redundant {

@@ -103,6 +103,8 @@ pub enum Fault {
     Lie(Who, bool),
     /// Delays and losses of heartbeats (percent), for a while.
     Storm(u64, u8, u64),
+    /// So many checkpoint records later, one cannot be applied: it is of a client that the standby does not have.
+    Garble(u32),
 }
 
 /// Until when a schedule waits before it strikes.
@@ -315,6 +317,7 @@ impl World {
         // What was begun ends first: a fault that lasts, a crash to come, a command on its way to a line card.
         self.run(FAULTS, |world| world.lasting == 0 && world.fuse.is_none())?;
         self.fuse = None;
+        self.garbled = None;
         // What lasted may show only when a timer runs out.
         let quiet = if std::mem::take(&mut self.disturbed) {
             (self.switchover + self.heartbeat * 2) * 11 / 10
@@ -417,6 +420,7 @@ impl World {
                 self.set_weather(Weather { delay: ms(delay), heartbeat_loss: f64::from(loss) / 100.0 });
                 self.later(ms(time), Undo::Calm);
             }
+            Fault::Garble(records) => self.garble(records),
         }
     }
 

@@ -92,6 +92,7 @@ impl Life {
         match dice.below(8) {
             0 => bad_disks(dice, &mut steps),
             1 => changes_at_takeovers(dice, &mut steps),
+            2 => records_that_are_refused(dice, &mut steps),
             _ => {}
         }
         let weather = Weather {
@@ -175,6 +176,20 @@ fn changes_at_takeovers(dice: &mut Random, steps: &mut Vec<Step>) {
             Step { wait: Wait::Rest, fault: Fault::CutPeers(Way::Both, 500 + dice.below(1_000)) },
             Step { wait: Wait::For(dice.below(250)), fault: change(first) },
             Step { wait: Wait::Takeover(dice.below(40)), fault: change(second) },
+        ];
+        steps.splice(at..at, burst);
+    }
+}
+
+/// The standby cannot apply what it is given of a change, and the active fails soon after.
+fn records_that_are_refused(dice: &mut Random, steps: &mut Vec<Step>) {
+    for _ in 0..3 {
+        let at = dice.below(steps.len() as u64 + 1) as usize;
+        let route = dice.below(6) as u8;
+        let burst = [
+            Step { wait: Wait::Rest, fault: Fault::Garble(dice.below(4) as u32) },
+            Step { wait: Wait::For(1), fault: Fault::Configure { route, remove: dice.below(2) == 0 } },
+            Step { wait: Wait::For(dice.below(400)), fault: Fault::Kill(Who::Active) },
         ];
         steps.splice(at..at, burst);
     }

@@ -1,14 +1,15 @@
 //! RF states.
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// State of a unit in the redundancy facility, with the command line's numbers (the RF MIB's are one higher).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "u8", try_from = "u8")]
 #[repr(u8)]
 pub enum RfState {
     /// Only of a peer: nothing is known.
+    #[default]
     Unknown = 0,
     /// Takes no part: a third RP, or an HSA standby that is not booted.
     Disabled = 1,
@@ -44,6 +45,18 @@ pub enum RfState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not the number of an RF state")]
 pub struct RfStateError(u8);
+
+/// Text that names no RF state.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not the name of an RF state")]
+pub struct RfStateNameError(String);
+
+impl FromStr for RfState {
+    type Err = RfStateNameError;
+    fn from_str(text: &str) -> Result<Self, RfStateNameError> {
+        Self::ALL.into_iter().find(|state| state.name() == text).ok_or_else(|| RfStateNameError(text.to_owned()))
+    }
+}
 
 impl RfState {
     /// All states.

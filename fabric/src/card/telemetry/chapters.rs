@@ -11,7 +11,7 @@
 //! line card       orphaned, reconcile | download
 //! ```
 
-use fabric_proto::{id::LcSlot, operator::EventKind, time::Instant};
+use fabric_proto::{id::LcSlot, linecard::Adoption, operator::EventKind, time::Instant};
 use opentelemetry::KeyValue;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,7 +47,7 @@ pub(super) struct Chapters {
     learning: Option<Instant>,
     orphaned: Option<Instant>,
     /// Line card: since when it obeys, and how it was adopted.
-    obeys: Option<(Instant, String)>,
+    obeys: Option<(Instant, Adoption)>,
 }
 
 /// One RP's way into its role as active.
@@ -57,7 +57,7 @@ struct Term {
     attributes: Vec<KeyValue>,
     negotiated: Option<Instant>,
     took_over: Option<Instant>,
-    adopted: BTreeMap<LcSlot, (Instant, String)>,
+    adopted: BTreeMap<LcSlot, (Instant, Adoption)>,
     in_sync: BTreeSet<LcSlot>,
     peer_back: bool,
     converged: bool,
@@ -93,8 +93,11 @@ fn slot_attribute(slot: LcSlot) -> KeyValue {
 }
 
 /// What a line card does after its adoption: with a table of its own it compares, without one it is given one.
-fn filling(how: &str) -> &'static str {
-    if how == "keep" { "reconcile" } else { "download" }
+fn filling(how: Adoption) -> &'static str {
+    match how {
+        Adoption::Keep => "reconcile",
+        Adoption::Flush => "download",
+    }
 }
 
 impl Chapters {
@@ -133,10 +136,10 @@ impl Chapters {
                 out.push(Cue::Begin { name: "switchover", at });
             }
             EventKind::TookOver { epoch } => self.took_over(at, epoch.0, out),
-            EventKind::RfState { to, .. } if to.starts_with("ACTIVE") => {
+            EventKind::RfState { to, .. } if to.is_active() => {
                 if let Some(term) = self.term.as_mut().filter(|term| term.negotiated.is_none()) {
                     term.negotiated = Some(at);
-                    out.push(part("negotiate", term.began, at, vec![KeyValue::new("swact.rf.state", to.clone())]));
+                    out.push(part("negotiate", term.began, at, vec![KeyValue::new("swact.rf.state", to.name())]));
                 }
             }
             EventKind::LcAdopted { .. }
@@ -149,17 +152,19 @@ impl Chapters {
                 self.obeys = None;
             }
             EventKind::Obeys { epoch, how } => {
-                let attributes =
-                    vec![KeyValue::new("swact.epoch", epoch.0 as i64), KeyValue::new("swact.adoption", how.clone())];
+                let attributes = vec![
+                    KeyValue::new("swact.epoch", epoch.0 as i64),
+                    KeyValue::new("swact.adoption", how.to_string()),
+                ];
                 if let Some(from) = self.orphaned.take() {
                     out.push(alone("orphaned", from, at, attributes));
                 }
-                self.obeys = Some((at, how.clone()));
+                self.obeys = Some((at, *how));
             }
             EventKind::TableConfirmed { routes } => {
                 if let Some((from, how)) = self.obeys.take() {
                     let routes = KeyValue::new("swact.routes", *routes as i64);
-                    out.push(alone(filling(&how), from, at, vec![routes]));
+                    out.push(alone(filling(how), from, at, vec![routes]));
                 }
             }
             EventKind::Dropped { began, ended, every, packets } => {
@@ -199,8 +204,8 @@ impl Chapters {
         let Some(took_over) = term.took_over else { return };
         match kind {
             EventKind::LcAdopted { slot, how } if !term.adopted.contains_key(slot) => {
-                term.adopted.insert(*slot, (at, how.clone()));
-                let attributes = vec![slot_attribute(*slot), KeyValue::new("swact.adoption", how.clone())];
+                term.adopted.insert(*slot, (at, *how));
+                let attributes = vec![slot_attribute(*slot), KeyValue::new("swact.adoption", how.to_string())];
                 out.push(part("adopt", took_over, at, attributes));
             }
             EventKind::LcInSync { slot, buckets, routes } => {
@@ -212,7 +217,7 @@ impl Chapters {
                         KeyValue::new("swact.buckets", i64::from(*buckets)),
                         KeyValue::new("swact.routes", *routes as i64),
                     ];
-                    out.push(part(filling(how), *from, at, attributes));
+                    out.push(part(filling(*how), *from, at, attributes));
                 }
             }
             EventKind::Converged if !term.converged => {
@@ -226,7 +231,7 @@ impl Chapters {
             }
             EventKind::Redundant { mode } if !term.redundant => {
                 term.redundant = true;
-                let mode = KeyValue::new("swact.mode", mode.clone());
+                let mode = KeyValue::new("swact.mode", mode.name());
                 term.attributes.push(mode.clone());
                 out.push(part("redundant", took_over, at, vec![mode]));
             }

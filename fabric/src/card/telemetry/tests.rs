@@ -1,5 +1,9 @@
 use super::*;
-use fabric_proto::id::{Epoch, LcSlot, RpSlot};
+use fabric_proto::{
+    id::{Epoch, LcSlot, RpSlot},
+    linecard::Adoption,
+    redundancy::{Mode, RfState},
+};
 use opentelemetry_proto::tonic::trace::v1::Span as OtlpSpan;
 
 fn telemetry() -> Telemetry {
@@ -22,16 +26,16 @@ fn edges(batch: &SpanBatch) -> Vec<(String, u64, u64)> {
 
 fn switchover(telemetry: &Telemetry) {
     let epoch = Epoch(9);
-    let adopted = |slot| EventKind::LcAdopted { slot: LcSlot(slot), how: "keep".to_owned() };
+    let adopted = |slot| EventKind::LcAdopted { slot: LcSlot(slot), how: Adoption::Keep };
     let in_sync = |slot| EventKind::LcInSync { slot: LcSlot(slot), buckets: 0, routes: 0 };
-    let state = |to: &str| EventKind::RfState { from: "STANDBY HOT".to_owned(), to: to.to_owned() };
+    let state = |to| EventKind::RfState { from: RfState::StandbyHot, to };
     let peer = |present| EventKind::Peer { present, reason: "heard".to_owned() };
     for (at, kind) in [
         (5, EventKind::Booted { release: "1.0".to_owned() }),
         (300, peer(false)),
         (300, EventKind::Switchover { epoch, reason: "active unit failed".to_owned() }),
-        (301, state("ACTIVE-FAST")),
-        (302, state("ACTIVE")),
+        (301, state(RfState::ActiveFast)),
+        (302, state(RfState::Active)),
         (302, EventKind::TookOver { epoch }),
         (310, adopted(1)),
         (312, adopted(2)),
@@ -43,7 +47,7 @@ fn switchover(telemetry: &Telemetry) {
         (700, peer(true)),
         (750, EventKind::BulkSync { done: false }),
         (800, EventKind::BulkSync { done: true }),
-        (801, EventKind::Redundant { mode: "sso".to_owned() }),
+        (801, EventKind::Redundant { mode: Mode::Sso }),
     ] {
         telemetry.observe(Instant::from_millis(at), &kind);
     }
@@ -114,12 +118,12 @@ fn a_reader_gets_what_it_has_not_seen_and_what_nobody_fetched_is_counted() {
 fn a_line_card_tells_of_its_time_without_an_active() {
     let id = CardId::card("lab", "pe1", Slot::Lc(LcSlot(3)));
     let telemetry = Telemetry::enabled(&id, "1.0", Instant::from_millis(0));
-    let obeys = |how: &str| EventKind::Obeys { epoch: Epoch(9), how: how.to_owned() };
+    let obeys = |how| EventKind::Obeys { epoch: Epoch(9), how };
     for (at, kind) in [
-        (10, obeys("flush")),
+        (10, obeys(Adoption::Flush)),
         (20, EventKind::TableConfirmed { routes: 7 }),
         (30, EventKind::Orphaned),
-        (45, obeys("keep")),
+        (45, obeys(Adoption::Keep)),
         (46, EventKind::TableConfirmed { routes: 7 }),
         (99, EventKind::TableConfirmed { routes: 7 }),
     ] {

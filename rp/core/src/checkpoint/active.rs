@@ -1,9 +1,9 @@
 //! The active's side.
 
-use super::{CLIENTS, CfFailure, CfInput, CfOutput, QUEUE_MAX, ROUNDS_MAX, WINDOW_MAX};
+use super::{CLIENTS, CfFailure, CfInput, CfOutput, QUEUE_MAX, ROUNDS_MAX, STATE_MAX, WINDOW_MAX};
 use bytes::Bytes;
 use fabric_proto::{
-    checkpoint::{CfClientId, CfMessage, RECORD_MAX},
+    checkpoint::{CfClient, CfMessage, PIECE, RECORD_MAX},
     machine::Machine,
     redundancy::Mode,
     time::Instant,
@@ -19,7 +19,7 @@ pub struct CfCounters {
     pub overflows: u64,
     /// Bulk syncs that the standby confirmed.
     pub completed: u64,
-    /// Records sent.
+    /// Records sent; one in pieces counts once.
     pub records: u64,
     /// Bytes sent.
     pub bytes: u64,
@@ -54,6 +54,16 @@ enum Phase {
     InSync,
 }
 
+/// A record, or a piece of one.
+#[derive(Debug)]
+struct Part {
+    client: CfClient,
+    bulk: bool,
+    /// Whether more of it follows.
+    more: bool,
+    data: Bytes,
+}
+
 /// The active's side of the checkpointing facility. It has no timers: the redundancy facility has them.
 #[derive(Debug)]
 pub struct CfActive {
@@ -67,13 +77,13 @@ pub struct CfActive {
     /// Sent and not confirmed: number and size.
     window: VecDeque<(u64, usize)>,
     window_bytes: usize,
-    /// Changes that wait for the window.
-    queue: VecDeque<(CfClientId, Bytes)>,
+    /// What waits for the window.
+    queue: VecDeque<Part>,
     queue_bytes: usize,
     draining: bool,
     /// Number of the last change of a configuration that is sent and not confirmed.
     config_seq: Option<u64>,
-    /// Changes of a configuration in the queue.
+    /// Changes of a configuration that are not sent yet.
     config_queued: usize,
     counters: CfCounters,
 }
@@ -110,8 +120,8 @@ impl CfActive {
     }
 
     /// Whether a change of this client would be sent on: a caller may save itself the encoding.
-    pub fn wants(&self, client: CfClientId) -> bool {
-        let Some(position) = CLIENTS.iter().position(|known| known.id == client && known.from <= self.mode) else {
+    pub fn wants(&self, client: CfClient) -> bool {
+        let Some(position) = CLIENTS.iter().position(|(known, from)| *known == client && *from <= self.mode) else {
             return false;
         };
         match self.phase {
@@ -182,16 +192,16 @@ impl CfActive {
         out.push(CfOutput::Send(CfMessage::BulkBegin { round: self.round, after: self.seq, mode: self.mode }));
     }
 
-    fn chunk(&mut self, client: CfClientId, data: Bytes, next: Option<u64>, out: &mut Vec<CfOutput>) {
+    fn chunk(&mut self, client: CfClient, data: Bytes, next: Option<u64>, out: &mut Vec<CfOutput>) {
         let Phase::Bulk { at, asked: true, records, .. } = self.phase else {
             self.counters.unexpected += 1;
             return;
         };
-        if CLIENTS[at].id != client {
+        if CLIENTS[at].0 != client {
             self.counters.unexpected += 1;
             return;
         }
-        if data.len() > RECORD_MAX {
+        if data.len() > STATE_MAX {
             self.fail(CfFailure::TooLong { client, bytes: data.len() }, out);
             return;
         }
@@ -199,23 +209,21 @@ impl CfActive {
             Some(cursor) => Phase::Bulk { at, cursor, asked: false, records: records + 1 },
             None => Phase::Bulk { at: at + 1, cursor: 0, asked: false, records: records + 1 },
         };
-        // Changes that were made before the chunk was cut and wait for the window must not come after it.
-        self.flush(out);
-        self.record(client, true, data, out);
+        // Changes that were made before the chunk was cut wait before it.
+        self.enqueue(client, true, data);
     }
 
-    fn change(&mut self, client: CfClientId, data: Bytes, out: &mut Vec<CfOutput>) {
+    fn change(&mut self, client: CfClient, data: Bytes, out: &mut Vec<CfOutput>) {
         if !self.wants(client) {
             self.counters.skipped += 1;
             return;
         }
-        if data.len() > RECORD_MAX {
+        self.config_queued += usize::from(is_config(client));
+        if data.len() > STATE_MAX {
             self.fail(CfFailure::TooLong { client, bytes: data.len() }, out);
             return;
         }
-        self.queue_bytes += data.len();
-        self.config_queued += usize::from(is_config(client));
-        self.queue.push_back((client, data));
+        self.enqueue(client, false, data);
         if self.window_bytes >= WINDOW_MAX && self.queue_bytes > QUEUE_MAX {
             self.overflow(out);
         }
@@ -256,22 +264,35 @@ impl CfActive {
             | CfMessage::Broken { .. }
             | CfMessage::BulkBegin { .. }
             | CfMessage::Record { .. }
+            | CfMessage::Piece { .. }
             | CfMessage::BulkEnd { .. } => self.counters.unexpected += 1,
         }
     }
 
     fn fail(&mut self, why: CfFailure, out: &mut Vec<CfOutput>) {
+        let config = !self.config_confirmed();
         self.reset();
-        out.push(CfOutput::Failed(why));
+        out.push(CfOutput::Failed { why, config });
+    }
+
+    /// Cuts what is longer than a record takes.
+    fn enqueue(&mut self, client: CfClient, bulk: bool, mut data: Bytes) {
+        self.queue_bytes += data.len();
+        let in_pieces = data.len() > RECORD_MAX;
+        while in_pieces && data.len() > PIECE {
+            let piece = data.split_to(PIECE);
+            self.queue.push_back(Part { client, bulk, more: true, data: piece });
+        }
+        self.queue.push_back(Part { client, bulk, more: false, data });
     }
 
     /// Sends what the window has room for and asks for what is missing.
     fn pump(&mut self, out: &mut Vec<CfOutput>) {
         while self.window_bytes < WINDOW_MAX
-            && let Some((client, data)) = self.queue.pop_front()
+            && let Some(part) = self.queue.pop_front()
         {
-            self.queue_bytes -= data.len();
-            self.record(client, false, data, out);
+            self.queue_bytes -= part.data.len();
+            self.record(part, out);
         }
         if self.queue.is_empty()
             && self.window_bytes < WINDOW_MAX
@@ -286,10 +307,10 @@ impl CfActive {
     }
 
     fn pull(&mut self, at: usize, cursor: u64, records: u64, out: &mut Vec<CfOutput>) {
-        let next = CLIENTS.iter().enumerate().skip(at).find(|(_, client)| client.from <= self.mode);
-        if let Some((at, client)) = next {
+        let next = CLIENTS.iter().enumerate().skip(at).find(|(_, (_, from))| *from <= self.mode);
+        if let Some((at, &(client, _))) = next {
             self.phase = Phase::Bulk { at, cursor, asked: true, records };
-            out.push(CfOutput::WantChunk { client: client.id, cursor });
+            out.push(CfOutput::WantChunk { client, cursor });
         } else {
             self.seq += 1;
             let seq = self.seq;
@@ -299,28 +320,28 @@ impl CfActive {
         }
     }
 
-    fn flush(&mut self, out: &mut Vec<CfOutput>) {
-        while let Some((client, data)) = self.queue.pop_front() {
-            self.queue_bytes -= data.len();
-            self.record(client, false, data, out);
-        }
-    }
-
-    fn record(&mut self, client: CfClientId, bulk: bool, data: Bytes, out: &mut Vec<CfOutput>) {
+    fn record(&mut self, part: Part, out: &mut Vec<CfOutput>) {
+        let Part { client, bulk, more, data } = part;
         self.seq += 1;
-        if !bulk && is_config(client) {
+        let seq = self.seq;
+        if !bulk && !more && is_config(client) {
             self.config_queued -= 1;
-            self.config_seq = self.config_seq.max(Some(self.seq));
+            self.config_seq = self.config_seq.max(Some(seq));
         }
-        self.window.push_back((self.seq, data.len()));
+        self.window.push_back((seq, data.len()));
         self.window_bytes += data.len();
-        self.counters.records += 1;
+        self.counters.records += u64::from(!more);
         self.counters.bytes += data.len() as u64;
-        out.push(CfOutput::Send(CfMessage::Record { seq: self.seq, client, bulk, data }));
+        let client = client.id();
+        out.push(CfOutput::Send(if more {
+            CfMessage::Piece { seq, client, data }
+        } else {
+            CfMessage::Record { seq, client, bulk, data }
+        }));
     }
 }
 
 /// Whether an operator waits for its changes to be safe.
-fn is_config(client: CfClientId) -> bool {
-    matches!(client, CfClientId::STARTUP_CONFIG | CfClientId::RUNNING_CONFIG)
+fn is_config(client: CfClient) -> bool {
+    matches!(client, CfClient::StartupConfig | CfClient::RunningConfig)
 }

@@ -1,7 +1,23 @@
 //! The standby's side.
 
-use super::CfStandbyOutput as Output;
-use fabric_proto::{checkpoint::CfMessage, machine::Machine, redundancy::Mode, time::Instant};
+use super::{CfBreak, CfStandbyOutput as Output};
+use bytes::Bytes;
+use fabric_proto::{
+    checkpoint::{CfClient, CfClientId, CfMessage},
+    machine::Machine,
+    redundancy::Mode,
+    sabotage::{self, Sabotage},
+    time::Instant,
+};
+
+/// Everything that can happen to the standby's side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CfStandbyInput {
+    /// From the active.
+    Message(CfMessage),
+    /// The client answers [`Output::Apply`]: it holds what it was given, or says why it cannot.
+    Applied(Result<(), String>),
+}
 
 /// Where the standby's side is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,13 +34,23 @@ enum Phase {
     InSync,
 }
 
-/// The standby's side of the checkpointing facility; its input is what the active says.
+/// What a client has been given and not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Applying {
+    seq: u64,
+    client: CfClient,
+}
+
+/// The standby's side of the checkpointing facility.
 #[derive(Debug, Default)]
 pub struct CfStandby {
     phase: Phase,
     mode: Option<Mode>,
     /// Number of the last record applied.
     seq: u64,
+    applying: Option<Applying>,
+    /// Whose pieces have come.
+    pieces: Option<CfClient>,
 }
 
 impl CfStandby {
@@ -45,45 +71,17 @@ impl CfStandby {
 }
 
 impl Machine for CfStandby {
-    type Input = CfMessage;
+    type Input = CfStandbyInput;
     type Output = Output;
 
-    fn step(&mut self, _now: Instant, input: Option<CfMessage>, out: &mut Vec<Output>) {
-        let Some(message) = input else { return };
-        match (message, self.phase) {
-            (CfMessage::BulkBegin { mode, after, .. }, _) => {
-                self.seq = after;
-                self.phase = Phase::Bulk { records: 0 };
-                self.mode = Some(mode);
-                out.push(Output::Begin { mode });
-            }
-            // A sync that broke: what is still under way counts for nothing.
-            (CfMessage::Record { .. } | CfMessage::BulkEnd { .. }, Phase::Idle) => {}
-            (CfMessage::Record { seq, .. } | CfMessage::BulkEnd { seq, .. }, _) if seq != self.seq + 1 => {
-                let why = format!("record {seq} follows record {}", self.seq);
-                self.broken(why, out);
-            }
-            (CfMessage::Record { bulk: true, .. }, Phase::InSync) => {
-                self.broken("a bulk record came after the end of the bulk".to_owned(), out);
-            }
-            (CfMessage::Record { seq, client, bulk, data }, phase) => {
-                if let Phase::Bulk { records } = phase {
-                    self.phase = Phase::Bulk { records: records + u64::from(bulk) };
-                }
-                out.push(Output::Apply { client, data, bulk });
-                self.confirm(seq, out);
-            }
-            (CfMessage::BulkEnd { seq, records }, Phase::Bulk { records: applied }) if records == applied => {
-                self.phase = Phase::InSync;
-                out.push(Output::End);
-                self.confirm(seq, out);
-            }
-            (CfMessage::BulkEnd { records, .. }, _) => {
-                self.broken(format!("the bulk's end does not fit its {records} records"), out);
-            }
-            (CfMessage::Ack { .. } | CfMessage::Broken { .. }, _) => {
-                self.broken("the active sent a standby's message".to_owned(), out);
-            }
+    fn step(&mut self, _now: Instant, input: Option<CfStandbyInput>, out: &mut Vec<Output>) {
+        let went_on = match input {
+            None => return,
+            Some(CfStandbyInput::Message(message)) => self.message(message, out),
+            Some(CfStandbyInput::Applied(result)) => self.answered(result, out),
+        };
+        if let Err(why) = went_on {
+            self.broken(&why, out);
         }
     }
 
@@ -93,13 +91,85 @@ impl Machine for CfStandby {
 }
 
 impl CfStandby {
+    fn message(&mut self, message: CfMessage, out: &mut Vec<Output>) -> Result<(), CfBreak> {
+        match (message, self.phase) {
+            (CfMessage::BulkBegin { mode, after, .. }, _) => {
+                *self = Self { phase: Phase::Bulk { records: 0 }, mode: Some(mode), seq: after, ..Self::default() };
+                out.push(Output::Begin { mode });
+                Ok(())
+            }
+            // A sync that broke: what is still under way counts for nothing.
+            (CfMessage::Record { .. } | CfMessage::Piece { .. } | CfMessage::BulkEnd { .. }, Phase::Idle) => Ok(()),
+            (CfMessage::Record { seq, .. } | CfMessage::Piece { seq, .. } | CfMessage::BulkEnd { seq, .. }, _)
+                if self.applying.is_some() =>
+            {
+                Err(CfBreak::Hasty(seq))
+            }
+            (CfMessage::Record { seq, .. } | CfMessage::Piece { seq, .. } | CfMessage::BulkEnd { seq, .. }, _)
+                if seq != self.seq + 1 =>
+            {
+                Err(CfBreak::Gap { seq, last: self.seq })
+            }
+            (CfMessage::Record { bulk: true, .. }, Phase::InSync) => Err(CfBreak::LateBulk),
+            (CfMessage::Piece { seq, client, data }, _) => self.hand_over(seq, client, data, true, out),
+            (CfMessage::Record { seq, client, bulk, data }, phase) => {
+                if let Phase::Bulk { records } = phase {
+                    self.phase = Phase::Bulk { records: records + u64::from(bulk) };
+                }
+                self.hand_over(seq, client, data, false, out)
+            }
+            (CfMessage::BulkEnd { seq, records }, Phase::Bulk { records: applied }) if records == applied => {
+                self.phase = Phase::InSync;
+                out.push(Output::End);
+                self.confirm(seq, out);
+                Ok(())
+            }
+            (CfMessage::BulkEnd { records, .. }, _) => Err(CfBreak::End(records)),
+            (CfMessage::Ack { .. } | CfMessage::Broken { .. }, _) => Err(CfBreak::Direction),
+        }
+    }
+
+    /// Hands a record, or a piece of one, to its client.
+    fn hand_over(
+        &mut self,
+        seq: u64,
+        client: CfClientId,
+        data: Bytes,
+        more: bool,
+        out: &mut Vec<Output>,
+    ) -> Result<(), CfBreak> {
+        let client = CfClient::try_from(client)?;
+        if let Some(began) = self.pieces.filter(|began| *began != client) {
+            return Err(CfBreak::Mixed { began, client });
+        }
+        self.pieces = more.then_some(client);
+        self.applying = Some(Applying { seq, client });
+        out.push(Output::Apply { client, data, more });
+        Ok(())
+    }
+
+    /// The client has applied what it was given, or could not: only what it holds is confirmed.
+    fn answered(&mut self, result: Result<(), String>, out: &mut Vec<Output>) -> Result<(), CfBreak> {
+        // A sync that began anew meanwhile asked for nothing.
+        let Some(Applying { seq, client }) = self.applying.take() else { return Ok(()) };
+        if let Err(why) = result
+            && !sabotage::is(Sabotage::ConfirmUnapplied)
+        {
+            return Err(CfBreak::Apply { client, why });
+        }
+        self.confirm(seq, out);
+        Ok(())
+    }
+
     fn confirm(&mut self, seq: u64, out: &mut Vec<Output>) {
         self.seq = seq;
         out.push(Output::Send(CfMessage::Ack { seq }));
     }
 
-    fn broken(&mut self, why: String, out: &mut Vec<Output>) {
-        self.phase = Phase::Idle;
-        out.push(Output::Send(CfMessage::Broken { why }));
+    fn broken(&mut self, why: &CfBreak, out: &mut Vec<Output>) {
+        *self = Self { mode: self.mode, seq: self.seq, ..Self::default() };
+        let why = why.to_string();
+        out.push(Output::Send(CfMessage::Broken { why: why.clone() }));
+        out.push(Output::Broken { why });
     }
 }

@@ -1,5 +1,9 @@
 use super::*;
-use fabric_proto::{machine::Machine, time::Instant};
+use fabric_proto::{
+    checkpoint::{CfClientId, PIECE},
+    machine::Machine,
+    time::Instant,
+};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,7 +15,7 @@ fn step(active: &mut CfActive, input: CfInput) -> Vec<CfOutput> {
     out
 }
 
-fn wanted(out: &[CfOutput]) -> Option<(CfClientId, u64)> {
+fn wanted(out: &[CfOutput]) -> Option<(CfClient, u64)> {
     out.iter().find_map(|output| match output {
         CfOutput::WantChunk { client, cursor } => Some((*client, *cursor)),
         _ => None,
@@ -40,14 +44,17 @@ impl Cells {
 struct Pair {
     active: CfActive,
     standby: CfStandby,
-    theirs: BTreeMap<CfClientId, Cells>,
-    ours: BTreeMap<CfClientId, Cells>,
+    theirs: BTreeMap<CfClient, Cells>,
+    ours: BTreeMap<CfClient, Cells>,
     to_standby: VecDeque<CfMessage>,
     to_active: VecDeque<CfMessage>,
-    asked: VecDeque<(CfClientId, u64)>,
+    asked: VecDeque<(CfClient, u64)>,
     completed: u32,
     failed: Vec<CfFailure>,
     drained: u32,
+    /// What the standby's clients say from here on, if they cannot apply anything.
+    cannot: Option<String>,
+    broken: Vec<String>,
 }
 
 impl Pair {
@@ -56,7 +63,7 @@ impl Pair {
         Self {
             active: CfActive::default(),
             standby: CfStandby::default(),
-            theirs: CLIENTS.iter().zip([1, 3, 0, 9, 2]).map(|(client, n)| (client.id, cells(n))).collect(),
+            theirs: CLIENTS.iter().zip([1, 3, 0, 9, 2]).map(|(client, n)| (client.0, cells(n))).collect(),
             ours: BTreeMap::new(),
             to_standby: VecDeque::new(),
             to_active: VecDeque::new(),
@@ -64,6 +71,8 @@ impl Pair {
             completed: 0,
             failed: vec![],
             drained: 0,
+            cannot: None,
+            broken: vec![],
         }
     }
 
@@ -73,26 +82,36 @@ impl Pair {
                 CfOutput::WantChunk { client, cursor } => self.asked.push_back((client, cursor)),
                 CfOutput::Send(message) => self.to_standby.push_back(message),
                 CfOutput::Complete => self.completed += 1,
-                CfOutput::Failed(why) => self.failed.push(why),
+                CfOutput::Failed { why, .. } => self.failed.push(why),
                 CfOutput::Drained => self.drained += 1,
             }
         }
     }
 
     fn standby(&mut self, message: CfMessage) {
-        let mut out = Vec::new();
-        self.standby.step(NOW, Some(message), &mut out);
-        for output in out {
-            match output {
-                CfStandbyOutput::Begin { .. } => self.ours.clear(),
-                CfStandbyOutput::Apply { client, data, .. } => self.ours.entry(client).or_default().apply(&data),
-                CfStandbyOutput::End => {}
-                CfStandbyOutput::Send(message) => self.to_active.push_back(message),
+        let mut next = Some(CfStandbyInput::Message(message));
+        while let Some(input) = next.take() {
+            let mut out = Vec::new();
+            self.standby.step(NOW, Some(input), &mut out);
+            for output in out {
+                match output {
+                    CfStandbyOutput::Begin { .. } => self.ours.clear(),
+                    CfStandbyOutput::Apply { client, data, .. } => {
+                        let applied = self.cannot.clone().map_or(Ok(()), Err);
+                        if applied.is_ok() {
+                            self.ours.entry(client).or_default().apply(&data);
+                        }
+                        next = Some(CfStandbyInput::Applied(applied));
+                    }
+                    CfStandbyOutput::End => {}
+                    CfStandbyOutput::Send(message) => self.to_active.push_back(message),
+                    CfStandbyOutput::Broken { why } => self.broken.push(why),
+                }
             }
         }
     }
 
-    fn change(&mut self, client: CfClientId, key: u8, value: u8) {
+    fn change(&mut self, client: CfClient, key: u8, value: u8) {
         self.theirs.entry(client).or_default().apply(&[key, value]);
         self.active(CfInput::Change { client, data: Bytes::from(vec![key, value]) });
     }
@@ -125,8 +144,8 @@ impl Pair {
         }
     }
 
-    fn expected(&self, mode: Mode) -> BTreeMap<CfClientId, Cells> {
-        let takes_part = |id: &CfClientId| CLIENTS.iter().any(|client| client.id == *id && client.from <= mode);
+    fn expected(&self, mode: Mode) -> BTreeMap<CfClient, Cells> {
+        let takes_part = |id: &CfClient| CLIENTS.iter().any(|(client, from)| client == id && *from <= mode);
         self.theirs.iter().filter(|(id, _)| takes_part(id)).map(|(id, cells)| (*id, cells.clone())).collect()
     }
 }
@@ -135,10 +154,10 @@ impl Pair {
 fn a_mode_decides_which_clients_take_part() {
     for (mode, ids) in [
         // An HSA standby is not booted, but its startup configuration is kept as last saved.
-        (Mode::Hsa, vec![CfClientId::STARTUP_CONFIG]),
-        (Mode::Rpr, vec![CfClientId::STARTUP_CONFIG]),
-        (Mode::RprPlus, vec![CfClientId::STARTUP_CONFIG, CfClientId::RUNNING_CONFIG, CfClientId::CHASSIS]),
-        (Mode::Sso, CLIENTS.iter().map(|client| client.id).collect()),
+        (Mode::Hsa, vec![CfClient::StartupConfig]),
+        (Mode::Rpr, vec![CfClient::StartupConfig]),
+        (Mode::RprPlus, vec![CfClient::StartupConfig, CfClient::RunningConfig, CfClient::Chassis]),
+        (Mode::Sso, CLIENTS.iter().map(|client| client.0).collect()),
     ] {
         let mut pair = Pair::new();
         pair.active(CfInput::Start { mode });
@@ -172,14 +191,14 @@ fn chunks_wait_for_the_window() {
     }
     assert_eq!(sent * RECORD_MAX, WINDOW_MAX);
     out = step(&mut active, CfInput::Message(CfMessage::Ack { seq: 1 }));
-    assert_eq!(wanted(&out), Some((CfClientId::STARTUP_CONFIG, 3)));
+    assert_eq!(wanted(&out), Some((CfClient::StartupConfig, 3)));
 }
 
 /// A bulk is begun anew a few times; a standby that was in sync is given up at once.
 #[test]
 fn a_queue_that_overflows_ends_the_sync() {
     let big = || Bytes::from(vec![0; RECORD_MAX]);
-    let change = || CfInput::Change { client: CfClientId::STARTUP_CONFIG, data: big() };
+    let change = || CfInput::Change { client: CfClient::StartupConfig, data: big() };
     let mut pair = Pair::new();
     pair.active(CfInput::Start { mode: Mode::Rpr });
     let mut rounds = 1;
@@ -212,13 +231,132 @@ fn a_queue_that_overflows_ends_the_sync() {
 }
 
 #[test]
-fn a_record_that_fits_no_message_fails_with_its_clients_name() {
+fn what_no_standby_can_hold_fails_by_its_name() {
     let mut active = CfActive::default();
     step(&mut active, CfInput::Start { mode: Mode::Rpr });
-    let data = Bytes::from(vec![0; RECORD_MAX + 1]);
-    let out = step(&mut active, CfInput::Chunk { client: CfClientId::STARTUP_CONFIG, data, next: None });
-    let CfOutput::Failed(why) = &out[0] else { panic!("{out:?}") };
-    assert_eq!(why.to_string(), "checkpoint client 1 gave a record of 4194241 bytes, more than a message takes");
+    let data = Bytes::from(vec![0; STATE_MAX + 1]);
+    let out = step(&mut active, CfInput::Chunk { client: CfClient::StartupConfig, data, next: None });
+    let CfOutput::Failed { why, config: false } = &out[0] else { panic!("{out:?}") };
+    let want = "the startup configuration takes 67108865 bytes; at most 67108864 can be given to the standby";
+    assert_eq!(why.to_string(), want);
+}
+
+/// What is longer than a record goes in pieces, through the window as anything else, in bulk and as a change.
+#[test]
+fn what_is_longer_than_a_record_goes_in_pieces() {
+    let long = |seed: u8| Bytes::from((0..5 * RECORD_MAX / 2).map(|at| (at % 251) as u8 ^ seed).collect::<Vec<_>>());
+    let (mut active, mut standby) = (CfActive::default(), CfStandby::default());
+    let (mut held, mut joined) = (Vec::new(), Vec::new());
+    let mut inputs = VecDeque::from([CfInput::Start { mode: Mode::Rpr }]);
+    let (mut most, mut completed) = (0, 0);
+    while let Some(input) = inputs.pop_front() {
+        for output in step(&mut active, input) {
+            match output {
+                CfOutput::WantChunk { client, .. } => {
+                    inputs.push_back(CfInput::Chunk { client, data: long(1), next: None });
+                }
+                CfOutput::Complete => {
+                    completed += 1;
+                    inputs.push_back(CfInput::Change { client: CfClient::StartupConfig, data: long(2) });
+                }
+                CfOutput::Send(message) => {
+                    let mut out = Vec::new();
+                    standby.step(NOW, Some(CfStandbyInput::Message(message)), &mut out);
+                    if let [CfStandbyOutput::Apply { client: CfClient::StartupConfig, data, more }] = &out[..] {
+                        assert!(!more || data.len() == PIECE);
+                        joined.extend_from_slice(data);
+                        if !more {
+                            held.push(std::mem::take(&mut joined));
+                        }
+                        out.clear();
+                        standby.step(NOW, Some(CfStandbyInput::Applied(Ok(()))), &mut out);
+                    }
+                    inputs.extend(out.into_iter().filter_map(|output| match output {
+                        CfStandbyOutput::Send(message) => Some(CfInput::Message(message)),
+                        _ => None,
+                    }));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        most = most.max(active.under_way().0);
+    }
+    assert_eq!((completed, held.len()), (1, 2));
+    assert!(held[0] == long(1) && held[1] == long(2));
+    assert!(most <= WINDOW_MAX + PIECE, "{most} bytes were under way");
+    assert!(active.config_confirmed());
+    assert_eq!(active.counters().records, 2);
+}
+
+fn told(standby: &mut CfStandby, input: CfStandbyInput) -> Vec<CfStandbyOutput> {
+    let mut out = Vec::new();
+    standby.step(NOW, Some(input), &mut out);
+    out
+}
+
+fn record(seq: u64, client: CfClientId) -> CfStandbyInput {
+    CfStandbyInput::Message(CfMessage::Record { seq, client, bulk: true, data: Bytes::from_static(&[1, 1]) })
+}
+
+/// A record is confirmed when its client holds it, and not when it came.
+#[test]
+fn only_what_is_applied_is_confirmed() {
+    let mut standby = CfStandby::default();
+    told(&mut standby, CfStandbyInput::Message(CfMessage::BulkBegin { round: 1, after: 0, mode: Mode::Sso }));
+    let asked = told(&mut standby, record(1, CfClient::Fib.id()));
+    assert!(matches!(asked[..], [CfStandbyOutput::Apply { client: CfClient::Fib, .. }]), "{asked:?}");
+    let confirmed = told(&mut standby, CfStandbyInput::Applied(Ok(())));
+    assert_eq!(confirmed, [CfStandbyOutput::Send(CfMessage::Ack { seq: 1 })]);
+
+    told(&mut standby, record(2, CfClient::Fib.id()));
+    let broken = told(&mut standby, CfStandbyInput::Applied(Err("half a batch".to_owned())));
+    let why = "forwarding table: half a batch".to_owned();
+    let says = [CfStandbyOutput::Send(CfMessage::Broken { why: why.clone() }), CfStandbyOutput::Broken { why }];
+    assert_eq!(broken, says);
+    assert_eq!(told(&mut standby, record(3, CfClient::Fib.id())), [], "what is under way counts for nothing");
+    assert_eq!(standby.applied(), 1);
+}
+
+#[test]
+fn a_record_of_nobody_breaks_the_sync() {
+    let mut standby = CfStandby::default();
+    told(&mut standby, CfStandbyInput::Message(CfMessage::BulkBegin { round: 1, after: 0, mode: Mode::Sso }));
+    let broken = told(&mut standby, record(1, CfClientId(9)));
+    let [CfStandbyOutput::Send(CfMessage::Broken { .. }), CfStandbyOutput::Broken { why }] = &broken[..] else {
+        panic!("{broken:?}")
+    };
+    assert_eq!(why, "this release has no checkpoint client 9");
+    assert!(!standby.in_sync());
+}
+
+#[test]
+fn pieces_of_one_client_do_not_end_with_another() {
+    let mut standby = CfStandby::default();
+    told(&mut standby, CfStandbyInput::Message(CfMessage::BulkBegin { round: 1, after: 0, mode: Mode::Sso }));
+    let piece = CfMessage::Piece { seq: 1, client: CfClient::Fib.id(), data: Bytes::from_static(b"x") };
+    told(&mut standby, CfStandbyInput::Message(piece));
+    told(&mut standby, CfStandbyInput::Applied(Ok(())));
+    let broken = told(&mut standby, record(2, CfClient::Links.id()));
+    let why = "a piece of the forwarding table is followed by the link states".to_owned();
+    assert!(broken.contains(&CfStandbyOutput::Broken { why }), "{broken:?}");
+}
+
+/// The active is told what the standby could not apply, and that a configuration was under way.
+#[test]
+fn a_client_that_cannot_apply_breaks_the_sync_on_both_sides() {
+    let mut pair = Pair::new();
+    pair.active(CfInput::Start { mode: Mode::Sso });
+    pair.settle();
+    pair.cannot = Some("no such interface".to_owned());
+    pair.change(CfClient::RunningConfig, 1, 1);
+    assert!(!pair.active.config_confirmed());
+    while pair.turn(1) && !pair.to_standby.is_empty() {}
+    assert_eq!(pair.broken, ["running configuration: no such interface"]);
+    let message = pair.to_active.pop_front().unwrap();
+    let out = step(&mut pair.active, CfInput::Message(message));
+    let [CfOutput::Failed { why, config: true }] = &out[..] else { panic!("{out:?}") };
+    assert_eq!(why.to_string(), "the standby gave up: running configuration: no such interface");
+    assert!(!pair.active.in_sync() && !pair.standby.in_sync());
 }
 
 #[test]
@@ -239,7 +377,7 @@ fn draining_ends_when_everything_is_confirmed() {
     let mut pair = Pair::new();
     pair.active(CfInput::Start { mode: Mode::Sso });
     pair.settle();
-    pair.change(CfClientId::FIB, 3, 7);
+    pair.change(CfClient::Fib, 3, 7);
     pair.active(CfInput::Drain);
     assert_eq!(pair.drained, 0);
     pair.settle();
@@ -267,7 +405,7 @@ proptest! {
             if what < 3 {
                 pair.turn(what);
             } else {
-                pair.change(CLIENTS[client].id, key, value);
+                pair.change(CLIENTS[client].0, key, value);
             }
         }
         pair.settle();

@@ -29,8 +29,7 @@ impl Reading {
 
 /// Reads a file over `base`; lines that a platform does not take are refused where one is given.
 pub(super) fn read(base: Config, text: &str, file: &str, profile: Option<&Profile>) -> Reading {
-    let mut reader =
-        Reader { config: base, session: ConfigSession::default(), profile, over: false, opened: 0, refused: None };
+    let mut reader = Reader::over(base, profile);
     let mut refused = Vec::new();
     for (index, line) in text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).lines().enumerate() {
         if let Err(error) = reader.line(index + 1, line) {
@@ -40,8 +39,10 @@ pub(super) fn read(base: Config, text: &str, file: &str, profile: Option<&Profil
     Reading { config: reader.config, refused }
 }
 
-struct Reader<'a> {
-    config: Config,
+/// Reads line by line.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    pub(super) config: Config,
     session: ConfigSession,
     profile: Option<&'a Profile>,
     /// After `end`.
@@ -52,8 +53,14 @@ struct Reader<'a> {
     refused: Option<(usize, usize)>,
 }
 
-impl Reader<'_> {
-    fn line(&mut self, number: usize, line: &str) -> Result<(), LineError> {
+impl<'a> Reader<'a> {
+    /// Begins to read over a configuration; lines that a platform does not take are refused where one is given.
+    pub(super) fn over(config: Config, profile: Option<&'a Profile>) -> Self {
+        Self { config, session: ConfigSession::default(), profile, over: false, opened: 0, refused: None }
+    }
+
+    /// The next line; one that is refused changes nothing.
+    pub(super) fn line(&mut self, number: usize, line: &str) -> Result<(), LineError> {
         let words = words(line);
         let Some(first) = words.first().filter(|word| !word.text.starts_with('!')) else { return Ok(()) };
         if self.over {

@@ -4,7 +4,8 @@
 //! mode that it was typed in, and the standby runs it. A digest says whether both now hold the same
 //! configuration; a standby that does not must not take over with it.
 
-use super::{Config, ConfigError, ConfigSession, LineError};
+use super::{Config, ConfigError, ConfigSession, LineError, check::Reader};
+use std::mem;
 
 /// What the active sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub enum SyncError {
 
 const WHOLE: &str = "whole\n";
 const COMMAND: &str = "command ";
+/// As errors name it.
+const RUNNING: &str = "running-config";
 
 impl SyncRecord {
     /// As it travels.
@@ -70,16 +73,76 @@ impl SyncRecord {
     }
 }
 
+/// A whole configuration that comes in pieces: each is read as it comes, so that no step takes long.
+#[derive(Debug)]
+pub struct WholeReader {
+    reader: Reader<'static>,
+    /// Lines read, that which says what it is not counted.
+    line: usize,
+    /// Whether that one was read.
+    begun: bool,
+    /// Of a line, what has come.
+    rest: Vec<u8>,
+}
+
+impl Default for WholeReader {
+    fn default() -> Self {
+        Self { reader: Reader::over(Config::default(), None), line: 0, begun: false, rest: Vec::new() }
+    }
+}
+
+impl WholeReader {
+    /// Reads another piece; it may end in the middle of a line.
+    pub fn feed(&mut self, piece: &[u8]) -> Result<(), SyncError> {
+        let Some(end) = piece.iter().rposition(|byte| *byte == b'\n') else {
+            self.rest.extend_from_slice(piece);
+            return Ok(());
+        };
+        let (lines, rest) = piece.split_at(end + 1);
+        self.rest.extend_from_slice(lines);
+        let lines = mem::replace(&mut self.rest, rest.to_vec());
+        self.lines(&lines)
+    }
+
+    /// The configuration, once the last piece was fed.
+    pub fn finish(mut self) -> Result<Config, SyncError> {
+        let rest = mem::take(&mut self.rest);
+        self.lines(&rest)?;
+        if self.begun { Ok(self.reader.config) } else { Err(SyncError::Malformed) }
+    }
+
+    fn lines(&mut self, lines: &[u8]) -> Result<(), SyncError> {
+        let text = std::str::from_utf8(lines).map_err(|_| SyncError::Malformed)?;
+        for line in text.lines() {
+            if !mem::replace(&mut self.begun, true) {
+                if line != WHOLE.trim_end() {
+                    return Err(SyncError::Malformed);
+                }
+                continue;
+            }
+            self.line += 1;
+            let at = |error| ConfigError { file: RUNNING.to_owned(), line: self.line, error };
+            self.reader.line(self.line, line).map_err(at)?;
+        }
+        Ok(())
+    }
+}
+
+/// The digest of a configuration whose text is there already.
+pub fn digest_of(text: &str) -> u32 {
+    crc32fast::hash(text.as_bytes())
+}
+
 impl Config {
     /// Equal for equal configurations, and hardly ever for others.
     pub fn digest(&self) -> u32 {
-        crc32fast::hash(self.render().as_bytes())
+        digest_of(&self.render())
     }
 
     /// The configuration after a record of the active's; `self` stays as it is.
     pub fn follow(&self, record: &SyncRecord) -> Result<Self, SyncError> {
         let (lines, digest) = match record {
-            SyncRecord::Whole(text) => return Ok(Self::parse(text, "running-config")?),
+            SyncRecord::Whole(text) => return Ok(Self::parse(text, RUNNING)?),
             SyncRecord::Command { lines, digest } => (lines, *digest),
         };
         let mut config = self.clone();

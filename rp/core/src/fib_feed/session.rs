@@ -135,13 +135,7 @@ impl Output {
     /// The event that it stands for, if it is one.
     pub fn event(&self) -> Option<EventKind> {
         match self {
-            Self::Adopted { slot, how } => Some(EventKind::LcAdopted {
-                slot: *slot,
-                how: match how {
-                    Adoption::Keep => "keep".to_owned(),
-                    Adoption::Flush => "flush".to_owned(),
-                },
-            }),
+            Self::Adopted { slot, how } => Some(EventKind::LcAdopted { slot: *slot, how: *how }),
             Self::InSync { slot, buckets, routes } => {
                 Some(EventKind::LcInSync { slot: *slot, buckets: *buckets, routes: *routes })
             }

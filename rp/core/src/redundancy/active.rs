@@ -3,7 +3,7 @@
 use super::{
     BootCause, Output, Refusal, Request, Rf, Role, What,
     negotiation::log,
-    role::{BringUp, Handover, Restore, bring_up, next_active, operating_mode},
+    role::{BringUp, Handover, Restore, Resync, bring_up, next_active, operating_mode},
 };
 use fabric_proto::{
     operator::EventKind,
@@ -40,8 +40,9 @@ impl Rf {
     pub(super) fn drive(&mut self, now: Instant, out: &mut Vec<Output>) {
         let Role::Active(active) = &mut self.role else { return };
         let Some(peer) = &self.peer else { return };
+        let waits = active.resync.not_before.is_some_and(|until| now < until);
         let idle = active.stage == RfState::Active && self.visit.is_none() && active.bring_up == BringUp::Waiting;
-        if !idle || peer.last.state.is_active() {
+        if !idle || waits || peer.last.state.is_active() {
             return;
         }
         match (active.operating, peer.last.state) {
@@ -104,7 +105,32 @@ impl Rf {
         }
     }
 
+    /// A bulk sync broke. A standby for which that happens again and again would restart again and again.
+    pub(super) fn bulk_failed(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let Role::Active(active) = &mut self.role else { return };
+        if !active.syncing() {
+            return;
+        }
+        let wait = active.resync.failed(now);
+        let failures = active.resync.failures;
+        if !wait.is_zero() {
+            self.history.note(now, What::SyncWaits { failures, seconds: wait.as_secs() });
+            log(
+                out,
+                format!(
+                    "%RF-4-SYNC_WAIT: bulk sync failed {failures} times in a row: the standby waits {} s for the next",
+                    wait.as_secs()
+                ),
+            );
+        }
+    }
+
     pub(super) fn cf_failed(&mut self, now: Instant, why: &str, out: &mut Vec<Output>) {
+        if matches!(self.role, Role::Standby(_)) {
+            self.standby_broken(now, why, out);
+            return;
+        }
+        self.bulk_failed(now, out);
         self.counters.sync_failures += 1;
         self.history.note(now, What::Code { code: Code::ClientProgression, client: None, op: 0 });
         log(out, format!("%RF-3-SYNC_FAILED: the standby is out of sync and restarts: {why}"));
@@ -115,8 +141,9 @@ impl Rf {
     fn complete(&mut self, out: &mut Vec<Output>) {
         let Role::Active(active) = &mut self.role else { return };
         active.bring_up = BringUp::Complete;
+        active.resync = Resync::default();
         let (mode, configured) = (active.operating, self.config.configured);
-        out.push(Output::Event(EventKind::Redundant { mode: mode.to_string() }));
+        out.push(Output::Event(EventKind::Redundant { mode }));
         log(out, format!("%HA-5-MODE: Operating mode is {mode}, configured mode is {configured}."));
         if let Some(slot) = self.config.slot.peer() {
             let name = mode.name().to_uppercase();
@@ -214,8 +241,7 @@ impl Rf {
         active.operating = mode;
         let configured = self.config.configured;
         self.history.note(now, What::Code { code: Code::RedundancyModeChange, client: None, op: mode as u32 });
-        let (shown, wanted) = (mode.to_string(), configured.to_string());
-        out.push(Output::Event(EventKind::OperatingMode { mode: shown, configured: wanted }));
+        out.push(Output::Event(EventKind::OperatingMode { mode, configured }));
         log(out, format!("%HA-5-MODE: Operating mode is {mode}, configured mode is {configured}."));
         true
     }
@@ -317,6 +343,8 @@ impl Rf {
                 self.peer_gone(now, "reloaded by the operator", out);
                 if let Role::Active(active) = &mut self.role {
                     active.restore = None;
+                    // Whoever asks for it has done something about it.
+                    active.resync = Resync::default();
                 }
                 out.push(Output::ResetPeer { reason: "redundancy reload peer".to_owned() });
             }

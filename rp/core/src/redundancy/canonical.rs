@@ -37,11 +37,13 @@ impl Rf {
                 if let Some(Handover::Draining { until } | Handover::Asked { until }) = &mut active.handover {
                     *until = moved(*until);
                 }
+                active.resync.not_before = active.resync.not_before.map(moved);
                 if let Some(restore) = &mut active.restore {
                     restore.until = moved(restore.until);
                 }
             }
-            Role::Start | Role::Initialization | Role::Disabled | Role::Standby(_) | Role::Gone => {}
+            Role::Standby(standby) => standby.broken = standby.broken.map(moved),
+            Role::Start | Role::Initialization | Role::Disabled | Role::Gone => {}
         }
         same
     }

@@ -52,6 +52,13 @@ pub enum What {
         /// What it was shown.
         code: Code,
     },
+    /// Bulk syncs failed one after the other; the next one waits.
+    SyncWaits {
+        /// How many.
+        failures: u32,
+        /// How long.
+        seconds: u64,
+    },
     /// A progression, status or event.
     Code {
         /// The code.
@@ -72,6 +79,7 @@ impl fmt::Display for What {
                 let (mine, theirs) = if *my_changed { ("*", "") } else { ("", "*") };
                 write!(f, "{mine}my state = {my}({}) {theirs}peer state = {peer}({})", my.number(), peer.number())
             }
+            Self::SyncWaits { failures, seconds } => write!(f, "bulk sync failed x{failures} next in {seconds}s"),
             Self::Overdue { name, id, code } => write!(f, "client timed out: {name}({id}) {code}"),
             Self::Code { code, client: Some(client), op } => write!(f, "{code} client {client} op={op}"),
             Self::Code { code, client: None, op } => write!(f, "{code} op={op}"),

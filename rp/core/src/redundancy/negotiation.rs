@@ -2,7 +2,7 @@
 
 use super::{
     BootCause, LastTerm, Output, Rf, Role, TakeOver, What,
-    role::{Active, BringUp, Restore, Standby, operating_mode, valid_transition},
+    role::{Active, BringUp, Restore, Resync, Standby, operating_mode, valid_transition},
 };
 use fabric_proto::{
     id::{Epoch, RpSlot},
@@ -84,6 +84,7 @@ impl Rf {
             bring_up: BringUp::Waiting,
             handover: None,
             restore,
+            resync: Resync::default(),
         });
         out.push(Output::BecomeActive { epoch, reason, how });
         self.moved(now, out);
@@ -97,7 +98,7 @@ impl Rf {
         let stage = if booted { RfState::StandbyCold } else { RfState::Disabled };
         self.history.note(now, What::Code { code: Code::GoStandby, client: None, op: 0 });
         self.remember(self.highest, false, out);
-        self.role = Role::Standby(Standby { operating, stage, ready: !booted, pending: None });
+        self.role = Role::Standby(Standby { operating, stage, ready: !booted, broken: None, pending: None });
         out.push(Output::BecomeStandby { operating });
         self.moved(now, out);
         if booted {
@@ -129,7 +130,7 @@ impl Rf {
         self.shown = to;
         self.shown_since = now;
         self.history.note(now, What::States { my: to, my_changed: true, peer: self.peer_state() });
-        out.push(Output::Event(EventKind::RfState { from: from.to_string(), to: to.to_string() }));
+        out.push(Output::Event(EventKind::RfState { from, to }));
         self.beat_now(now, out);
     }
 

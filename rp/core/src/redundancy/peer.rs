@@ -58,6 +58,7 @@ impl Rf {
             // A standby that is not booted can be synced again at any time.
             self.forget_bring_up(out);
         } else {
+            self.bulk_failed(now, out);
             self.standby_useless(out);
         }
     }

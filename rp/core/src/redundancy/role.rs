@@ -8,6 +8,7 @@ use fabric_proto::{
     sabotage::{self, Sabotage},
     time::Instant,
 };
+use std::time::Duration;
 
 /// What this unit is, with what only matters while it is that.
 #[derive(Clone, Debug)]
@@ -39,6 +40,9 @@ pub(super) struct Standby {
     pub(super) stage: RfState,
     /// Whether it can take over as the mode promises.
     pub(super) ready: bool,
+    /// It does not hold what the active has, is never ready again in this run, and restarts by then if the active
+    /// does not say so before.
+    pub(super) broken: Option<Instant>,
     /// A progression that came while clients were busy with the one before; the active sends one at a time.
     pub(super) pending: Option<Code>,
 }
@@ -52,7 +56,37 @@ pub(super) struct Active {
     pub(super) bring_up: BringUp,
     pub(super) handover: Option<Handover>,
     pub(super) restore: Option<Restore>,
+    pub(super) resync: Resync,
 }
+
+/// How often a standby could not be brought up, one time after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Resync {
+    /// Bulk syncs that broke since one was complete; no more than [`RESYNC_WAITS`].
+    pub(super) failures: u32,
+    /// The next one does not begin before.
+    pub(super) not_before: Option<Instant>,
+}
+
+/// Waits before another bulk sync: none, one second, two, four, up to a minute.
+const RESYNC_WAITS: u32 = 8;
+
+impl Resync {
+    /// Another one broke; how long the next one waits.
+    pub(super) fn failed(&mut self, now: Instant) -> Duration {
+        self.failures = RESYNC_WAITS.min(self.failures + 1);
+        let wait = match self.failures {
+            // What broke it may be over: a cut, a queue that was full once.
+            0 | 1 => Duration::ZERO,
+            more => RESYNC_FIRST * (1 << (more - 2)),
+        };
+        self.not_before = (!wait.is_zero()).then(|| now + wait);
+        wait
+    }
+}
+
+/// The first wait; every further one is twice as long.
+const RESYNC_FIRST: Duration = Duration::from_secs(1);
 
 /// How far the standby is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The standby: led up by the active, taking over when the active is gone.
 
 use super::{
-    BootCause, Output, Rf, Role, TakeOver,
+    BootCause, Output, Rf, Role, TakeOver, What,
     negotiation::log,
     role::{Restore, bring_up, valid_transition},
 };
@@ -45,7 +45,7 @@ impl Rf {
     pub(super) fn standby_visited(&mut self, now: Instant, event: Code, out: &mut Vec<Output>) {
         let Role::Standby(standby) = &mut self.role else { return };
         let pending = standby.pending.take();
-        if standby.stage == standby.operating.promised_state() && !standby.ready {
+        if standby.stage == standby.operating.promised_state() && !standby.ready && standby.broken.is_none() {
             standby.ready = true;
             self.beat_now(now, out);
         }
@@ -56,6 +56,20 @@ impl Rf {
         if let Some(event) = pending {
             self.progression(now, event, out);
         }
+    }
+
+    /// This unit could not take what the active gave it: it does not take over with what it holds, and restarts once
+    /// the active has been told by the facility that found it.
+    pub(super) fn standby_broken(&mut self, now: Instant, why: &str, out: &mut Vec<Output>) {
+        let Role::Standby(standby) = &mut self.role else { return };
+        // The active is told on another stream; it may be the one that cannot be reached.
+        let until = now + self.config.switchover;
+        standby.ready = false;
+        standby.broken.get_or_insert(until);
+        self.counters.sync_failures += 1;
+        self.history.note(now, What::Code { code: Code::ClientProgression, client: None, op: 0 });
+        log(out, format!("%RF-3-SYNC_FAILED: this unit is out of sync with the active and not ready: {why}"));
+        self.beat_now(now, out);
     }
 
     /// The operator forces a switchover on the active.

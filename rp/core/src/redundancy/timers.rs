@@ -1,7 +1,7 @@
 //! Everything that happens because time has passed.
 
 use super::{
-    Output, Rf, Role,
+    BootCause, Output, Rf, Role,
     role::{BringUp, Handover},
 };
 use fabric_proto::{redundancy::SwitchoverReason, time::Instant};
@@ -14,7 +14,7 @@ impl Rf {
             Role::Start => return Some(self.started),
             Role::Initialization => None,
             Role::Negotiation { until } => Some(self.negotiation_end(*until)),
-            Role::Standby(_) => self.silence_due(),
+            Role::Standby(standby) => self.silence_due().into_iter().chain(standby.broken).min(),
             Role::Active(active) => {
                 let bring_up = match active.bring_up {
                     BringUp::Peer { until, .. } => Some(until),
@@ -22,7 +22,7 @@ impl Rf {
                 };
                 let handover = active.handover.map(|(Handover::Draining { until } | Handover::Asked { until })| until);
                 let restore = active.restore.map(|restore| restore.until);
-                [bring_up, handover, restore, self.silence_due()].into_iter().flatten().min()
+                [bring_up, handover, restore, active.resync.not_before, self.silence_due()].into_iter().flatten().min()
             }
         };
         let visit = self.visit.map(|visit| visit.until);
@@ -44,9 +44,12 @@ impl Rf {
                     self.alone_or_first(now, out);
                 }
             }
-            Role::Standby(_) => {
+            Role::Standby(standby) => {
+                let broken = standby.broken.is_some_and(|until| until <= now);
                 if self.silent(now) {
                     self.take_over(now, SwitchoverReason::ActiveUnitFailed, out);
+                } else if broken {
+                    self.restart_self("out of sync with the active", BootCause::Cold, out);
                 }
             }
             Role::Active(_) => self.run_active_timers(now, out),
@@ -61,7 +64,8 @@ impl Rf {
         if self.silent(now) {
             self.standby_lost(now, out);
         }
-        let Role::Active(active) = &self.role else { return };
+        let Role::Active(active) = &mut self.role else { return };
+        let resync = active.resync.not_before.take_if(|until| *until <= now).is_some();
         let (bring_up, handover, restore) = (active.bring_up, active.handover, active.restore);
         if restore.is_some_and(|restore| restore.until <= now) {
             self.restore_peer(now, "crashdump-timeout is over", out);
@@ -73,6 +77,9 @@ impl Rf {
         }
         if matches!(bring_up, BringUp::Peer { until, .. } if until <= now) {
             self.standby_stuck(now, out);
+        }
+        if resync {
+            self.drive(now, out);
         }
     }
 

@@ -49,4 +49,10 @@ impl Rp {
     pub fn config_confirmed(&self) -> bool {
         self.cf.config_confirmed() || sabotage::is(Sabotage::AcknowledgeEarly)
     }
+
+    /// Why the standby could not be given the latest change of the configuration: it has restarted then, and nobody
+    /// waits any more, but nobody may take the change for confirmed.
+    pub fn config_unconfirmed(&self) -> Option<&str> {
+        self.unconfirmed.as_deref()
+    }
 }

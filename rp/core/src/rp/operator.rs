@@ -3,7 +3,7 @@
 use super::{Output, Rp, local, show};
 use crate::{
     cli::{Action, CliSession, Completion, Configure},
-    config::{Config, ConfigChange, unsupported},
+    config::{CONFIG_MAX, Config, ConfigChange, digest_of, unsupported},
     redundancy as rf,
 };
 use fabric_proto::{
@@ -140,6 +140,12 @@ impl Rp {
         if let Some(refusal) = platform_refusal(self.boot.profile, &self.config, &change.config) {
             return Err(refusal);
         }
+        let text = change.config.render();
+        // What makes one that is too long shorter is welcome.
+        if text.len() > CONFIG_MAX && text.len() > self.config.render().len() {
+            let bytes = text.len();
+            return Err(format!("the configuration would take {bytes} bytes; a standby RP can be given {CONFIG_MAX}"));
+        }
         let heartbeat = self.boot.timers.heartbeat_ms;
         let least = Duration::from_millis(2 * heartbeat);
         if change.config.redundancy.switchover_timer.is_some_and(|timer| timer < least) {
@@ -173,7 +179,7 @@ impl Rp {
         for slot in cards {
             self.configure_ports(now, slot, out);
         }
-        self.checkpoint_command(now, &old, &change.lines, out);
+        self.checkpoint_command(now, &old, &change.lines, digest_of(&text), out);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Two route processors without line cards, joined by their messages: configuration, sessions, what follows.
 
 use super::*;
+use fabric_proto::redundancy::Mode;
 use std::time::Duration;
 
 const STARTUP: &str = "hostname pe1\ninterface 1/1\n ip address 10.0.1.1 255.255.255.0\nend\n";
@@ -303,8 +304,110 @@ fn a_unit_that_takes_over_runs_in_the_mode_of_its_configuration() {
     pair.send(A, out);
     pair.cut = true;
     pair.deliver(A, Vec::new());
-    assert_eq!(pair.rps[B].stats().configured, "sso");
+    assert_eq!(pair.rps[B].stats().configured, Mode::Sso);
     assert!(pair.run(60 * SECOND, |pair| pair.rps[B].stats().active));
     let stats = pair.rps[B].stats();
-    assert_eq!((stats.configured.as_str(), stats.operating.as_str()), ("rpr", "rpr"));
+    assert_eq!((stats.configured, stats.operating), (Mode::Rpr, Mode::Rpr));
+}
+
+/// A configuration of 10 MiB: static neighbours that are on no port, so that nothing but its size is unusual.
+fn large_startup() -> String {
+    use std::fmt::Write as _;
+    let mut text = STARTUP.trim_end_matches("end\n").to_owned();
+    for n in 0_u32.. {
+        let [_, a, b, c] = n.to_be_bytes();
+        let _ = writeln!(text, "arp 172.{}.{b}.{c} 0200.{a:02x}{b:02x}.{c:02x}01 arpa", 16 + a);
+        if text.len() > 10 << 20 {
+            break;
+        }
+    }
+    text + "end\n"
+}
+
+/// Longest checkpoint message among what a unit asks for.
+fn longest(out: &[Output]) -> usize {
+    let length = |output: &Output| match output {
+        Output::Checkpoint(CfMessage::Record { data, .. } | CfMessage::Piece { data, .. }) => data.len(),
+        _ => 0,
+    };
+    out.iter().map(length).max().unwrap_or(0)
+}
+
+#[test]
+fn a_configuration_of_ten_megabytes_reaches_the_standby_in_pieces() {
+    let startup = large_startup();
+    let mut pair = Pair::new(&startup);
+    assert!(pair.rps[A].config.render().len() > 10 << 20);
+    assert_eq!(pair.rps[A].config.digest(), pair.rps[B].config.digest());
+    assert!(pair.rps[B].stats().redundant);
+    assert_eq!((pair.rps[B].config_sync.whole, pair.rps[B].config_sync.failed), (1, 0));
+
+    // A change of all of it goes the same way, and none of its messages takes long.
+    let mut out = Vec::new();
+    assert!(!pair.rps[A].line(pair.now, 1, "write memory", &mut out).failed);
+    assert!(!pair.rps[A].config_confirmed());
+    assert!((1..=256 << 10).contains(&longest(&out)), "{}", longest(&out));
+    pair.deliver(A, out);
+    assert!(pair.rps[A].config_confirmed() && pair.rps[A].config_unconfirmed().is_none());
+    assert!(pair.saved[B].as_ref().is_some_and(|text| text.len() > 10 << 20) && pair.saved[A] == pair.saved[B]);
+}
+
+#[test]
+fn a_configuration_that_no_standby_takes_is_refused_where_it_is_entered() {
+    let mut pair = Pair::new(STARTUP);
+    pair.rps[A].config.version = Some("1".repeat(crate::config::CONFIG_MAX));
+    pair.line(A, 1, "configure terminal");
+    let refused = pair.line(A, 1, "hostname core");
+    assert!(refused.failed && refused.text.contains("a standby RP can be given 33554432"), "{}", refused.text);
+    assert_eq!(pair.rps[A].config.hostname, "pe1");
+}
+
+/// What the standby does with a change whose record is `damage`d on its way.
+fn refused_change(damage: impl Fn(&mut CfMessage)) -> Pair {
+    let mut pair = Pair::new(STARTUP);
+    pair.line(A, 1, "configure terminal");
+    let mut out = Vec::new();
+    assert!(!pair.rps[A].line(pair.now, 1, "hostname core", &mut out).failed);
+    assert!(!pair.rps[A].config_confirmed());
+    for output in &mut out {
+        if let Output::Checkpoint(message @ CfMessage::Record { .. }) = output {
+            damage(message);
+        }
+    }
+    pair.deliver(A, out);
+    pair
+}
+
+fn logged(pair: &Pair, at: usize, what: &str) -> bool {
+    pair.events[at].iter().any(|event| matches!(event, EventKind::Log { line } if line.contains(what)))
+}
+
+/// Goal: what the standby could not apply is not confirmed, and the standby is not ready with it. Method: damage the
+/// record of a change; as one of an unknown client, as no record, and as one that leads elsewhere.
+#[test]
+fn what_the_standby_cannot_apply_is_never_confirmed() {
+    let unknown = |message: &mut CfMessage| {
+        let CfMessage::Record { client, .. } = message else { return };
+        client.0 = 9;
+    };
+    let with = |text: &'static str| {
+        move |message: &mut CfMessage| {
+            let CfMessage::Record { data, .. } = message else { return };
+            *data = bytes::Bytes::from_static(text.as_bytes());
+        }
+    };
+    for (pair, why) in [
+        (refused_change(unknown), "this release has no checkpoint client 9"),
+        (refused_change(with("half")), "not a configuration record"),
+        (refused_change(with("command 00000000\nhostname cor")), "after 'hostname cor' the configurations differ"),
+        (refused_change(with("command 00000000\nhostnam")), "the standby refuses 'hostnam'"),
+    ] {
+        let unconfirmed = pair.rps[A].config_unconfirmed().unwrap_or_default();
+        assert!(unconfirmed.contains(why), "{why}: {unconfirmed}");
+        assert!(logged(&pair, B, "%CHKPT-3-APPLY") && logged(&pair, B, why), "{why}: {:?}", pair.events[B]);
+        assert!(logged(&pair, A, "%RF-3-SYNC_FAILED"), "{why}: {:?}", pair.events[A]);
+        assert!(!pair.rps[A].stats().redundant && !pair.rps[B].stats().redundant, "{why}");
+        assert_eq!(pair.rps[B].chassis, Chassis::default(), "{why}");
+        assert_eq!(pair.rps[B].config.hostname, "pe1", "{why}");
+    }
 }

@@ -5,6 +5,7 @@ use fabric_proto::{
     fib::{Family, left_aligned},
     id::{Epoch, LcSlot, RpSlot, Slot},
     operator::{CardStats, LcStats, RpStats},
+    redundancy::Mode,
 };
 use linecard::data::TablesCell;
 use std::{
@@ -142,7 +143,8 @@ impl Seen {
                 *at >= since && card.epoch == active.epoch && !card.stale && card.root == active.fib.1
             })
         };
-        let whole = active.redundant && active.converged && active.operating == "sso" && self.all_forward(DESTINATION);
+        let whole =
+            active.redundant && active.converged && active.operating == Mode::Sso && self.all_forward(DESTINATION);
         (whole && CARDS.iter().all(follows)).then_some(slot)
     }
 }

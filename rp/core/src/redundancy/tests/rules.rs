@@ -320,6 +320,82 @@ fn a_broken_sync_restarts_the_standby_and_is_made_good() {
     assert_eq!(world.rf(A).view().counters.sync_failures, 1);
 }
 
+/// A standby whose bulk sync breaks every time is restarted at growing intervals, not for ever at once; when it no longer
+/// breaks, the next one is complete, and the count begins anew.
+#[test]
+fn a_standby_that_cannot_be_synced_is_tried_ever_more_rarely() {
+    let mut world = World::redundant(29, Mode::Sso);
+    world.input(B, Input::CfFailed { why: "test".to_owned() });
+    let restarts = |world: &World| world.outputs(|output| matches!(output, Output::RestartSelf { .. }).then_some(()));
+    let end = world.now + Duration::from_secs(100);
+    while world.now < end {
+        if world.rf(A).view().bulk_sync {
+            world.input(A, Input::CfFailed { why: "it does not fit".to_owned() });
+        }
+        world.run(ms(10));
+    }
+    // At once, after 1, 2, 4, 8, 16 and 32 seconds.
+    let count = restarts(&world).len();
+    assert!((7..=10).contains(&count), "{count} restarts");
+    let waits = world.events(|event| matches!(event, EventKind::Log { line } if line.contains("SYNC_WAIT")));
+    assert!(waits >= 5, "{waits} are logged");
+    let noted =
+        world.rf(A).view().history.entries().filter(|entry| matches!(entry.what, What::SyncWaits { .. })).count();
+    assert!(noted >= 5, "{noted} are in the history");
+    world.run(Duration::from_secs(70));
+    world.assert_redundant();
+
+    world.input(A, Input::CfFailed { why: "queue full".to_owned() });
+    world.run(ms(5000));
+    world.assert_redundant();
+}
+
+/// The operator who reloads the standby need not wait for the next try.
+#[test]
+fn a_reload_of_the_standby_ends_the_wait() {
+    let mut world = World::redundant(31, Mode::Sso);
+    world.input(B, Input::CfFailed { why: "test".to_owned() });
+    for _ in 0..3000 {
+        if world.rf(A).view().bulk_sync {
+            world.input(A, Input::CfFailed { why: "it does not fit".to_owned() });
+        }
+        world.run(ms(10));
+    }
+    assert!(!world.rf(A).view().redundant);
+    world.input(A, Input::ReloadPeer);
+    world.run(ms(5000));
+    world.assert_redundant();
+}
+
+/// A standby that could not apply what it was given is not ready from then on: it is not handed the chassis, does not take it
+/// over hot, and restarts even if the active hears nothing of it.
+#[test]
+fn a_standby_that_is_out_of_sync_is_not_ready_any_more() {
+    for dies in [false, true] {
+        let mut world = World::redundant(33, Mode::Sso);
+        assert!(world.rf(B).view().redundant);
+        world.input(B, Input::CfFailed { why: "half a batch".to_owned() });
+        assert!(!world.rf(B).view().redundant);
+        if dies {
+            world.kill(A);
+        } else {
+            world.input(A, Input::ForceSwitchover);
+            world.run(ms(100));
+            assert_eq!(world.actives(), [A], "a handover is refused");
+        }
+        world.run(ms(10_000));
+        world.assert_redundant();
+        let hot = takeovers(&world).iter().any(|(.., how)| *how == TakeOver::Hot);
+        assert!(!hot, "{:?}", takeovers(&world));
+        let ours = |output: &Output| match output {
+            Output::RestartSelf { reason, .. } => Some(reason.clone()),
+            _ => None,
+        };
+        let restarts = world.outputs(ours);
+        assert_eq!(restarts.iter().any(|(.., reason)| reason.contains("out of sync")), !dies, "{restarts:?}");
+    }
+}
+
 #[test]
 fn late_heartbeats_are_counted_by_who_sent_and_by_who_heard_them_late() {
     let mut world = World::redundant(3, Mode::Sso);
