@@ -18,6 +18,7 @@ use bytes::Bytes;
 use fabric_proto::{
     codec::{Class, CodecError},
     id::CardId,
+    operator::Refusals,
 };
 use quinn::{AsyncUdpSocket, SendDatagramError, VarInt};
 use std::{net::SocketAddr, sync::Arc};
@@ -87,9 +88,25 @@ impl ControlEndpoint {
         self.0.impair()
     }
 
-    /// Callers refused so far.
-    pub fn refused(&self) -> u64 {
-        self.0.refused()
+    /// Keeps places for callers from these addresses: the cards that the configuration names. Whatever others do,
+    /// a handshake with one of these can begin.
+    pub fn expect(&self, peers: impl IntoIterator<Item = SocketAddr>) {
+        self.0.expect(peers);
+    }
+
+    /// Peers refused so far, by cause.
+    pub fn refusals(&self) -> Refusals {
+        self.0.refusals()
+    }
+
+    /// Handshakes under way that others began.
+    pub fn half_open(&self) -> usize {
+        self.0.half_open()
+    }
+
+    /// Connections: those under way, and those that are closing, too.
+    pub fn connections(&self) -> usize {
+        self.0.connections()
     }
 
     /// Closes all connections and stops listening.
@@ -192,7 +209,7 @@ impl Connection {
 
     /// Ends the connection with a peer that has no business here, and counts it.
     pub fn turn_away(&self, why: &str) {
-        crate::plane::count_refused();
+        crate::refusals::no_business();
         self.close(why);
     }
 

@@ -11,7 +11,7 @@ use crate::{
     tls::Identity,
 };
 use bytes::Bytes;
-use fabric_proto::id::CardId;
+use fabric_proto::{id::CardId, operator::Refusals};
 use quinn::VarInt;
 use std::net::SocketAddr;
 
@@ -92,9 +92,14 @@ impl DataEndpoint {
         self.0.impair()
     }
 
-    /// Callers refused so far.
-    pub fn refused(&self) -> u64 {
-        self.0.refused()
+    /// Keeps places for callers from these addresses, as [`crate::control::ControlEndpoint::expect`].
+    pub fn expect(&self, peers: impl IntoIterator<Item = SocketAddr>) {
+        self.0.expect(peers);
+    }
+
+    /// Peers refused so far, by cause.
+    pub fn refusals(&self) -> Refusals {
+        self.0.refusals()
     }
 
     /// Closes all connections and stops listening.
@@ -122,7 +127,7 @@ impl DataConnection {
 
     /// Ends the connection with a peer that has no business here, and counts it.
     pub fn turn_away(&self, why: &str) {
-        crate::plane::count_refused();
+        crate::refusals::no_business();
         self.close(why);
     }
 

@@ -23,6 +23,7 @@ mod error;
 pub mod impair;
 mod plane;
 pub mod priority;
+mod refusals;
 mod socket;
 pub mod tls;
 

@@ -4,20 +4,32 @@
 //! stream: TLS 1.3 lets a caller finish before its certificate is looked at, and without the welcome
 //! a refusal would only show on first use.
 //!
+//! **Whoever calls first proves its address** (QUIC's Retry): what cannot be answered costs no state, no signature and no
+//! place. Places are given by [`gate`].
+//!
 //! **A peer that was killed and started again** on the same address: connection ids and stateless reset tokens
 //! derive from the card's key, so the fresh process answers packets of the old connection with a
 //! reset that is believed, and the old connection ends with "peer restarted" within a round trip of
 //! the next packet sent. A caller need not wait for that: it calls again, and takes the new connection.
+
+mod door;
+mod gate;
 
 use crate::{
     FabricError,
     congestion::ConstantWindow,
     error::reason_of,
     impair::ImpairTable,
+    refusals::{Cause, Tally},
     socket,
     tls::{Identity, dns_name},
 };
-use fabric_proto::id::CardId;
+use door::{Door, lock};
+use fabric_proto::{
+    id::{CardId, Unit},
+    operator::Refusals,
+};
+use gate::Gate;
 use quinn::{
     AckFrequencyConfig, AsyncUdpSocket, ClientConfig, ConnectionError, Endpoint, EndpointConfig, Runtime, ServerConfig,
     TokioRuntime, TransportConfig, VarInt,
@@ -25,26 +37,24 @@ use quinn::{
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
-use tokio::{
-    sync::{Mutex, mpsc},
-    task::AbortHandle,
-    time::timeout,
-};
+use tokio::{sync::mpsc, task::AbortHandle, time::timeout};
 
 /// A caller waits this long for the first answer. Nobody there is the ordinary case while cards restart.
 const ANSWER: Duration = Duration::from_millis(250);
 /// Once the other side has answered, the handshake may take this long: a loaded host is not an absent one.
 const HANDSHAKE: Duration = Duration::from_secs(3);
-/// Handshakes under way and connections not yet accepted; a chassis has fewer cards than this.
+/// Proven callers that the owner has not taken yet; a chassis has fewer cards than this.
 const PLACES: usize = 128;
+/// First packets that wait to be looked at: answering one takes microseconds.
+const ARRIVALS: usize = 1024;
 /// Longer than any liveness decision: only collects connections whose peer will never come back.
 const IDLE: Duration = Duration::from_secs(30);
+/// An operator's connection holds things that nobody else can have meanwhile, as the configuration lock. One that
+/// was killed cannot say goodbye, so both sides give it up sooner: twenty times its [`KEEP_ALIVE`].
+const OPERATOR_IDLE: Duration = Duration::from_secs(5);
 /// Also bounds how long a peer that was restarted stays unnoticed by a side that has nothing to say.
 const KEEP_ALIVE: Duration = Duration::from_millis(250);
 /// Before the first measurement; it sets the pace at which a handshake's first packet is repeated.
@@ -52,21 +62,6 @@ const INITIAL_RTT: Duration = Duration::from_millis(10);
 
 /// The welcome byte: the version of what follows the handshake.
 const WELCOME: u8 = 1;
-
-/// Refusals of all endpoints of this process.
-static REFUSED: AtomicU64 = AtomicU64::new(0);
-
-/// Peers that were refused since the program was started, on any endpoint: without a valid certificate of the lab, with
-/// that of another card than the one that was called, with no business here, or with a handshake that never ended,
-/// as somebody's who repeats what another one said.
-pub(crate) fn refused_in_process() -> u64 {
-    REFUSED.load(Ordering::Relaxed)
-}
-
-/// Counts a peer that an endpoint let in and its owner refused.
-pub(crate) fn count_refused() {
-    REFUSED.fetch_add(1, Ordering::Relaxed);
-}
 
 /// What the planes do differently.
 pub(crate) struct Tuning {
@@ -95,9 +90,10 @@ struct Inner {
     identity: Identity,
     transport: Arc<TransportConfig>,
     impair: ImpairTable,
-    joined: Mutex<mpsc::Receiver<Joined>>,
+    joined: tokio::sync::Mutex<mpsc::Receiver<Joined>>,
     acceptor: AbortHandle,
-    refused: Arc<AtomicU64>,
+    gate: Arc<Mutex<Gate>>,
+    tally: Arc<Tally>,
 }
 
 /// A connection whose both ends are proven.
@@ -124,9 +120,10 @@ impl Plane {
         tuning: &Tuning,
     ) -> Result<Self, FabricError> {
         let failed = |source| FabricError::Bind { address, source };
-        let transport = Arc::new(transport(tuning, ConstantWindow::for_buffer(buffer)));
+        let idle = if identity.id().unit == Unit::Operator { OPERATOR_IDLE } else { IDLE };
+        let transport = Arc::new(transport(tuning, ConstantWindow::for_buffer(buffer), idle));
         let mut server = ServerConfig::with_crypto(Arc::new(identity.server()?));
-        server.transport_config(Arc::clone(&transport)).migration(false);
+        server.transport_config(Arc::clone(&transport)).migration(false).max_incoming(ARRIVALS);
 
         let runtime = Arc::new(TokioRuntime);
         let impair = ImpairTable::default();
@@ -134,17 +131,19 @@ impl Plane {
         let config = endpoint_config(identity, tuning.payload)?;
         let endpoint = Endpoint::new_with_abstract_socket(config, Some(server), socket, runtime).map_err(failed)?;
 
-        let refused = Arc::new(AtomicU64::new(0));
         let (ready, joined) = mpsc::channel(PLACES);
-        let acceptor = tokio::spawn(accept_all(endpoint.clone(), identity.clone(), ready, Arc::clone(&refused)));
+        let (gate, tally) = (Arc::<Mutex<Gate>>::default(), Arc::new(Tally::new()));
+        let door = Door::new(identity.clone(), ready, Arc::clone(&gate), Arc::clone(&tally));
+        let acceptor = tokio::spawn(door.accept_all(endpoint.clone()));
         Ok(Self(Arc::new(Inner {
             endpoint,
             identity: identity.clone(),
             transport,
             impair,
-            joined: Mutex::new(joined),
+            joined: tokio::sync::Mutex::new(joined),
             acceptor: acceptor.abort_handle(),
-            refused,
+            gate,
+            tally,
         })))
     }
 
@@ -160,9 +159,24 @@ impl Plane {
         &self.0.impair
     }
 
-    /// Peers refused: no valid certificate, another card's, a handshake without end, or no place left.
-    pub(crate) fn refused(&self) -> u64 {
-        self.0.refused.load(Ordering::Relaxed)
+    /// Peers refused, by cause.
+    pub(crate) fn refusals(&self) -> Refusals {
+        self.0.tally.read()
+    }
+
+    /// Keeps places for callers from these addresses.
+    pub(crate) fn expect(&self, peers: impl IntoIterator<Item = SocketAddr>) {
+        lock(&self.0.gate).expect(peers);
+    }
+
+    /// Handshakes under way that others began.
+    pub(crate) fn half_open(&self) -> usize {
+        lock(&self.0.gate).open()
+    }
+
+    /// Connections: those under way and those that are closing too.
+    pub(crate) fn connections(&self) -> usize {
+        self.0.endpoint.open_connections()
     }
 
     pub(crate) async fn connect(&self, peer: &CardId, address: SocketAddr) -> Result<Joined, FabricError> {
@@ -184,13 +198,9 @@ impl Plane {
         };
         let connection = timeout(HANDSHAKE, welcomed).await.unwrap_or_else(|_| Err(unreachable()));
         if impostor.get().is_some() {
-            self.count_refused();
+            self.0.tally.count(Cause::WrongCard);
         }
         Ok(Joined { connection: connection?, peer: peer.clone() })
-    }
-
-    fn count_refused(&self) {
-        count(&self.0.refused);
     }
 
     /// The next caller that proved who it is; `None` after [`Plane::close`].
@@ -213,11 +223,6 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.acceptor.abort();
     }
-}
-
-fn count(refused: &AtomicU64) {
-    refused.fetch_add(1, Ordering::Relaxed);
-    count_refused();
 }
 
 fn call_failed(
@@ -248,54 +253,10 @@ async fn await_welcome(connection: &quinn::Connection) -> Result<(), ConnectionE
     Ok(())
 }
 
-/// Takes callers for as long as the endpoint lives. Each handshake is its own task, so that a slow caller
-/// holds up nobody.
-async fn accept_all(endpoint: Endpoint, identity: Identity, ready: mpsc::Sender<Joined>, refused: Arc<AtomicU64>) {
-    while let Some(incoming) = endpoint.accept().await {
-        let Ok(place) = ready.clone().try_reserve_owned() else {
-            count(&refused);
-            incoming.refuse();
-            continue;
-        };
-        let (identity, refused) = (identity.clone(), Arc::clone(&refused));
-        tokio::spawn(async move {
-            let from = incoming.remote_address();
-            match timeout(HANDSHAKE, admit(incoming, &identity)).await {
-                Ok(Ok(joined)) => {
-                    place.send(joined);
-                }
-                Ok(Err(reason)) => {
-                    count(&refused);
-                    tracing::warn!(%from, "caller refused: {reason}");
-                }
-                Err(_) => {
-                    // A card that was killed meanwhile, or packets that somebody recorded and sends again.
-                    count(&refused);
-                    tracing::info!(%from, "caller refused: its handshake did not end");
-                }
-            }
-        });
-    }
-}
-
-async fn admit(incoming: quinn::Incoming, identity: &Identity) -> Result<Joined, String> {
-    let connection = incoming.await.map_err(|error| reason_of(&error))?;
-    let Some(peer) = identity.peer_of(&connection) else {
-        connection.close(VarInt::from_u32(1), b"your certificate names no card of this lab");
-        return Err("its certificate names no card of this lab".to_owned());
-    };
-    let welcome = async {
-        let mut stream = connection.open_uni().await.map_err(|error| reason_of(&error))?;
-        stream.write_all(&[WELCOME]).await.map_err(|error| error.to_string())
-    };
-    welcome.await?;
-    Ok(Joined { connection, peer })
-}
-
-fn transport(tuning: &Tuning, window: ConstantWindow) -> TransportConfig {
+fn transport(tuning: &Tuning, window: ConstantWindow, idle: Duration) -> TransportConfig {
     let mut config = TransportConfig::default();
     config
-        .max_idle_timeout(Some(IDLE.try_into().expect("30 s fit a VarInt of milliseconds")))
+        .max_idle_timeout(Some(idle.try_into().expect("seconds fit a VarInt of milliseconds")))
         .keep_alive_interval(Some(KEEP_ALIVE))
         .initial_rtt(INITIAL_RTT)
         .initial_mtu(tuning.payload)

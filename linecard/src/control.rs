@@ -13,7 +13,7 @@ use crate::{
 use fabric::{
     card::{
         Events,
-        process::{cpu_ns, refused, resident_bytes},
+        process::{cpu_ns, refusals, resident_bytes},
         telemetry::Telemetry,
     },
     control::{ControlEndpoint, Receiver, Sender},
@@ -235,6 +235,7 @@ impl Control {
         let mut lc = LcStats { resets: self.resets, ..LcStats::default() };
         self.machine.report(&mut lc);
         let (boot, release) = (self.boot, self.release.clone());
+        let (refusals, connections) = (refusals(), self.endpoint.connections() as u64);
         let commands = self.data.commands.clone();
         tokio::spawn(async move {
             let (reply, counters) = oneshot::channel();
@@ -249,8 +250,10 @@ impl Control {
                     rp: None,
                     lc: Some(lc),
                     memory_bytes: resident_bytes(),
-                    refused: refused(),
+                    refused: refusals.total(),
                     cpu_ns: cpu_ns(),
+                    refusals,
+                    connections,
                 };
                 // An operator that has gone needs no answer.
                 let _ = answer.send(Box::new(stats));

@@ -82,6 +82,8 @@ pub struct DataConfig {
     address: SocketAddr,
     wires: Vec<WireEnd>,
     peers: Vec<Peer>,
+    /// Where callers that are known beforehand call from.
+    callers: Vec<SocketAddr>,
     tables: TablesCell,
     counters: Counters,
     forwarding: Forwarding,
@@ -132,7 +134,8 @@ impl DataConfig {
             }
         };
         let peers = card.cards.iter().filter_map(peer).collect();
-        Ok(Self { identity, address, wires: card.wires.clone(), peers, tables, counters, forwarding })
+        let callers = card.data_peers().collect();
+        Ok(Self { identity, address, wires: card.wires.clone(), peers, callers, tables, counters, forwarding })
     }
 
     /// Starts the thread; returns when its endpoint is bound.
@@ -163,6 +166,7 @@ async fn run(
             return;
         }
     };
+    endpoint.expect(config.callers);
     let _ = ready.send(Ok(endpoint.impair().clone()));
     let card = Rc::new(Card::new(config.tables, config.counters, config.forwarding));
     let mut tasks = JoinSet::new();

@@ -54,6 +54,7 @@ fn start(file: &Path) -> anyhow::Result<End> {
     runtime.block_on(async {
         let data = data.spawn().await?;
         let endpoint = ControlEndpoint::bind(&identity, config.control)?;
+        endpoint.expect(config.control_peers());
         let control = Control::new(config, release, boot, machine, tables, data, endpoint, life);
         control.run().await
     })

@@ -168,6 +168,7 @@ fn in_runtime(work: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit
         .build()
         .map_err(CliError::io("cannot start"))?;
     let result = runtime.block_on(work);
+    runtime.block_on(crate::lab::farewell());
     // A read of stdin that nobody ends must not keep the process.
     runtime.shutdown_background();
     result

@@ -16,7 +16,7 @@ pub use crate::runtime::RuntimeKind;
 pub use converge::{Change, Step, changes};
 pub use error::LabError;
 pub use event::LabEvent;
-pub use link::Session;
+pub use link::{Session, farewell};
 pub use shelf::shelf;
 
 use crate::{

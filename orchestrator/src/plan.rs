@@ -214,6 +214,9 @@ impl Planner<'_> {
         });
         let mut config = self.config(id);
         config.wires = wires;
+        let fed = self.topology.chassis.iter().filter(|chassis| self.feeder(chassis) == Some(tester.name.as_str()));
+        config.cards =
+            fed.flat_map(|chassis| self.cards_of(chassis).filter(|card| matches!(card.slot, Slot::Rp(_)))).collect();
         config.table = table
             .and_then(|chassis| chassis.routes.as_ref().map(|routes| table_spec(self.topology, &chassis.name, routes)));
         self.finish(config, Program::Tester, String::new(), None, tester.limits)
@@ -235,7 +238,7 @@ impl Planner<'_> {
             heartbeat_ms: chassis.redundancy.heartbeat.0.as_millis() as u64,
             switchover_ms: chassis.redundancy.switchover_timer.0.as_millis() as u64,
         };
-        config.cards = self.neighbour_cards(chassis, slot);
+        config.cards = self.cards_of(chassis).filter(|card| card.slot != slot).collect();
         match slot {
             Slot::Rp(_) => {
                 config.feeds = self.feeds(chassis);
@@ -254,10 +257,11 @@ impl Planner<'_> {
         }
     }
 
-    fn neighbour_cards(&self, chassis: &Chassis, own: Slot) -> Vec<CardAddress> {
+    /// Where a chassis' cards are: route processors first.
+    fn cards_of<'c>(&'c self, chassis: &'c Chassis) -> impl Iterator<Item = CardAddress> + 'c {
         let rps = chassis.rps.iter().map(|slot| Slot::Rp(*slot));
         let line_cards = chassis.line_cards.iter().map(|card| Slot::Lc(card.slot));
-        let address = |slot| {
+        rps.chain(line_cards).map(|slot| {
             let id = CardId::card(self.lab(), &chassis.name, slot);
             CardAddress {
                 slot,
@@ -265,8 +269,7 @@ impl Planner<'_> {
                 data: has_data_plane(chassis, slot).then(|| self.address(&id, Plane::Data)),
                 legacy: chassis.line_cards.iter().any(|card| Slot::Lc(card.slot) == slot && card.legacy),
             }
-        };
-        rps.chain(line_cards).filter(|slot| *slot != own).map(address).collect()
+        })
     }
 
     fn feeds(&self, chassis: &Chassis) -> Vec<FeedAddress> {

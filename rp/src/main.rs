@@ -84,6 +84,7 @@ fn start(file: &Path) -> anyhow::Result<End> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let endpoint = ControlEndpoint::bind(&identity, config.control)?;
+        endpoint.expect(config.control_peers());
         let relay = Relay::start(&identity, &config).await?;
         Shell::run(config, slot, release, boot, nvram, endpoint, relay, rp).await
     })

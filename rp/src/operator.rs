@@ -12,28 +12,35 @@ use fabric_proto::{
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
-/// Serves one operator connection: a session a stream.
+/// Serves one operator connection: a session a stream. What is tied to a session ends with its stream, or with the
+/// connection: also while its last command is still being answered.
 pub(crate) async fn serve(connection: Connection, asks: mpsc::Sender<Ask>, events: Events) {
     static SESSIONS: AtomicU64 = AtomicU64::new(1);
-    while let Ok((class, sender, receiver)) = connection.accept_stream().await {
+    while let Ok((class, mut sender, receiver)) = connection.accept_stream().await {
         if class != Class::Operator {
             connection.close("an operator opens operator streams only");
             return;
         }
         let session = SESSIONS.fetch_add(1, Ordering::Relaxed);
-        let (asks, events) = (asks.clone(), events.clone());
+        let (asks, events, connection) = (asks.clone(), events.clone(), connection.clone());
         tokio::spawn(async move {
-            if let Err(error) = session_loop(session, sender, receiver, &asks, &events).await {
-                tracing::debug!(session, %error, "operator session ended");
+            let ended = tokio::select! {
+                ended = session_loop(session, &mut sender, receiver, &asks, &events) => ended.map_err(|error| error.to_string()),
+                reason = connection.closed() => Err(reason),
+            };
+            if let Err(reason) = ended {
+                tracing::debug!(session, reason, "operator session ended");
             }
             let _ = asks.send(Ask::SessionClosed(session)).await;
+            // The operator that sees its stream end knows that whatever it asks next comes after the session's end.
+            drop(sender);
         });
     }
 }
 
 async fn session_loop(
     session: u64,
-    mut sender: Sender,
+    sender: &mut Sender,
     mut receiver: Receiver,
     asks: &mpsc::Sender<Ask>,
     events: &Events,

@@ -87,6 +87,7 @@ impl Relay {
         let (ready, bound) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (identity, shared) = (identity.clone(), Arc::clone(&counters));
+        let peers: Vec<SocketAddr> = config.data_peers().collect();
         thread::Builder::new().name("relay".to_owned()).spawn(move || {
             let local = LocalSet::new();
             runtime.block_on(local.run_until(async move {
@@ -97,6 +98,7 @@ impl Relay {
                         return;
                     }
                 };
+                endpoint.expect(peers);
                 let _ = ready.send(Ok(()));
                 let outlets = Outlets::default();
                 for (slot, id, address) in cards {

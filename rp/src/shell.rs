@@ -453,6 +453,7 @@ impl Shell {
             Ask::SessionClosed(session) => self.rp.session_closed(now, session, out),
             Ask::Oir { slot, inserted } => self.rp.step(now, Some(Input::Oir { slot, inserted }), out),
             Ask::Stats { answer } => {
+                let refusals = fabric::card::process::refusals();
                 let mut rp = self.rp.stats();
                 rp.converged &= self.relay.as_ref().is_none_or(|relay| relay.reaches(rp.line_cards.len()));
                 let _ = answer.send(Box::new(CardStats {
@@ -461,8 +462,10 @@ impl Shell {
                     rp: Some(rp),
                     lc: self.relay.as_ref().map(Relay::stats),
                     memory_bytes: crate::process::resident_bytes(),
-                    refused: fabric::card::process::refused(),
+                    refused: refusals.total(),
                     cpu_ns: fabric::card::process::cpu_ns(),
+                    refusals,
+                    connections: self.endpoint.connections() as u64,
                 }));
             }
             Ask::Impair { to, plane, impairment, answer } => {

@@ -11,8 +11,12 @@ mod bench;
 mod chassis;
 #[path = "cli/experiments.rs"]
 mod experiments;
+#[path = "cli/flood.rs"]
+mod flood;
 #[path = "cli/follow.rs"]
 mod follow;
+#[path = "cli/goodbye.rs"]
+mod goodbye;
 #[path = "cli/hostile.rs"]
 mod hostile;
 #[path = "cli/leftovers.rs"]

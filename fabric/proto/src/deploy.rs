@@ -28,7 +28,7 @@ pub struct CardConfig {
     pub image: PathBuf,
     /// A directory that survives restarts: startup configuration, configuration register, core dumps.
     pub nvram: PathBuf,
-    /// The other cards of its chassis.
+    /// The other cards of its chassis. Tester: the route processors that call it for its routes.
     #[serde(default)]
     pub cards: Vec<CardAddress>,
     /// Timers of the redundancy facility.
@@ -139,6 +139,16 @@ impl CardConfig {
             crate::id::Unit::Card(Slot::Rp(slot)) => Some(slot),
             _ => None,
         }
+    }
+
+    /// Control endpoints of the cards that it knows, whoever calls whom.
+    pub fn control_peers(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.cards.iter().map(|card| card.control)
+    }
+
+    /// Data endpoints of the cards that it knows.
+    pub fn data_peers(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.cards.iter().filter_map(|card| card.data)
     }
 
     /// The card's line-card slot, if it is one.

@@ -363,6 +363,37 @@ pub struct CardStats {
     /// Processor time that the program has used since it was started, nanoseconds.
     #[serde(default)]
     pub cpu_ns: u64,
+    /// [`CardStats::refused`] by cause.
+    #[serde(default)]
+    pub refusals: Refusals,
+    /// Connections of its control endpoint: those under way and those that are closing, too.
+    #[serde(default)]
+    pub connections: u64,
+}
+
+/// Peers refused since the program was started, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Refusals {
+    /// No valid certificate of this lab.
+    pub certificate: u64,
+    /// Another card's certificate than the one that was called.
+    pub wrong_card: u64,
+    /// A certificate of this lab, and no business here.
+    pub no_business: u64,
+    /// A handshake that did not end, or gave way to a newer one.
+    pub unfinished: u64,
+    /// No place for another handshake of this address, or of anybody.
+    pub no_place: u64,
+    /// Not refused: callers that were asked to prove their address (QUIC's Retry). Whoever does not is heard of no more.
+    pub challenged: u64,
+}
+
+impl Refusals {
+    /// Refusals of all causes.
+    pub fn total(&self) -> u64 {
+        self.certificate + self.wrong_card + self.no_business + self.unfinished + self.no_place
+    }
 }
 
 /// How redundancy stands on an RP.

@@ -83,7 +83,7 @@ impl Events {
     }
 
     /// Sends every event after number `after`, until the operator ends the stream or the connection.
-    pub async fn follow(&self, mut sender: Sender, mut receiver: Receiver, mut after: u64) -> Result<(), FabricError> {
+    pub async fn follow(&self, sender: &mut Sender, mut receiver: Receiver, mut after: u64) -> Result<(), FabricError> {
         loop {
             let batch = tokio::select! {
                 batch = self.after(after) => batch,

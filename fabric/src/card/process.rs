@@ -1,5 +1,6 @@
 //! A card's process: memory, processor time, and starting it anew.
 
+use fabric_proto::operator::Refusals;
 use nix::time::{ClockId, clock_gettime};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{convert::Infallible, io, os::unix::process::CommandExt as _, process::Command};
@@ -27,9 +28,9 @@ pub fn inherited<L: DeserializeOwned + Default>() -> L {
     })
 }
 
-/// Peers that this process has refused, on any of its endpoints.
-pub fn refused() -> u64 {
-    crate::plane::refused_in_process()
+/// Peers that this process has refused, on any of its endpoints, by cause.
+pub fn refusals() -> Refusals {
+    crate::refusals::in_process()
 }
 
 /// Processor time of all threads of this process since it was started, nanoseconds; 0 when the kernel does not say.

@@ -37,7 +37,7 @@ async fn session(
     let restarting = || Reply::Refused("this line card is restarting".to_owned());
     while let Some(request) = receiver.recv::<Request>().await? {
         let reply = match request {
-            Request::Events { after } => return events.follow(sender, receiver, after).await,
+            Request::Events { after } => return events.follow(&mut sender, receiver, after).await,
             Request::Spans { after } => Reply::Spans(events.spans(after)),
             Request::Stats => {
                 let (answer, stats) = oneshot::channel();

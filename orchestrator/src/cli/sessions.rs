@@ -37,7 +37,10 @@ pub(super) async fn card_named(lab: &Lab, name: &str) -> Result<CardId, CliError
 }
 
 async fn one_line(lab: &Lab, card: &CardId, line: &str) -> Result<CommandOutput, CliError> {
-    Ok(lab.session(card).await?.exec(line).await?)
+    let mut session = lab.session(card).await?;
+    let output = session.exec(line).await?;
+    session.end().await;
+    Ok(output)
 }
 
 #[derive(Serialize)]
@@ -65,6 +68,7 @@ pub(super) async fn exec(args: ExecArgs, format: Format) -> Result<Exit, CliErro
             break;
         }
     }
+    session.end().await;
     if format == Format::Json {
         output::json(&executed)?;
     }

@@ -1,5 +1,8 @@
 //! The operator's connections: one to every card, made again for as long as the handle lives, with the
 //! card's events flowing into the hub.
+//!
+//! A card keeps a connection that nobody closed until it has been silent for seconds, and with it whatever is tied to
+//! its sessions. So an operator that leaves says goodbye, and its process waits until that is out ([`farewell`]).
 
 use super::{LabError, event::Hub};
 use crate::{
@@ -17,13 +20,15 @@ use fabric_proto::{
     id::CardId,
     operator::{CardStats, CommandOutput, Completion, Reply, Request},
 };
+use futures_util::future::join_all;
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 use tokio::{
+    runtime::Handle,
     sync::watch,
     task::AbortHandle,
     time::{sleep, timeout},
@@ -38,10 +43,32 @@ const ANSWER: Duration = Duration::from_secs(60);
 /// A card that lives answers a question after its state within this time.
 const STATS: Duration = Duration::from_secs(1);
 
+/// A goodbye is out within a few milliseconds; a card that is paused or dead never answers it.
+const FAREWELL: Duration = Duration::from_millis(200);
+/// A card ends a session as soon as it hears of it.
+const END: Duration = Duration::from_secs(1);
+
+/// The endpoints of all operators of this process whose cards may not know yet that they have left.
+static ENDPOINTS: Mutex<Vec<Weak<ControlEndpoint>>> = Mutex::new(Vec::new());
+
+/// Ends the connections of all operators of this process, and waits, not for long, until their cards know. The last
+/// thing that a process does with its labs.
+pub async fn farewell() {
+    let endpoints = std::mem::take(&mut *ENDPOINTS.lock().unwrap_or_else(PoisonError::into_inner));
+    let endpoints: Vec<_> = endpoints.iter().filter_map(Weak::upgrade).collect();
+    join_all(endpoints.iter().map(|endpoint| leave(endpoint))).await;
+}
+
+async fn leave(endpoint: &ControlEndpoint) {
+    endpoint.close("the operator leaves");
+    // Whoever does not hear of it finds out by the silence.
+    let _ = timeout(FAREWELL, endpoint.closed()).await;
+}
+
 /// The operator. Dropping it ends its connections.
 pub(super) struct Operator {
     links: BTreeMap<CardId, Link>,
-    endpoint: ControlEndpoint,
+    endpoint: Arc<ControlEndpoint>,
 }
 
 struct Link {
@@ -61,13 +88,17 @@ impl Operator {
     /// Begins to connect to every card of the plan.
     pub(super) fn connect(plan: &LabPlan, runtime: Arc<dyn Runtime>, hub: &Arc<Hub>) -> Result<Self, LabError> {
         let identity = Identity::load(&CardId::operator(&plan.lab), &pki::operator_files(&plan.dir))?;
-        let endpoint = ControlEndpoint::bind(&identity, own_address(plan))?;
+        let endpoint = Arc::new(ControlEndpoint::bind(&identity, own_address(plan))?);
+        let mut endpoints = ENDPOINTS.lock().unwrap_or_else(PoisonError::into_inner);
+        endpoints.retain(|endpoint| endpoint.strong_count() > 0);
+        endpoints.push(Arc::downgrade(&endpoint));
+        drop(endpoints);
         let mut links = BTreeMap::new();
         for card in &plan.cards {
             let (out, connection) = watch::channel(None);
             let id = card.config.id.clone();
             let keeper = Keeper {
-                endpoint: endpoint.clone(),
+                endpoint: ControlEndpoint::clone(&endpoint),
                 runtime: Arc::clone(&runtime),
                 hub: Arc::clone(hub),
                 address: card.config.control,
@@ -130,6 +161,11 @@ impl Drop for Operator {
             link.task.abort();
         }
         self.endpoint.close("the operator leaves");
+        // Out of a runtime nothing can be sent any more.
+        if let Ok(runtime) = Handle::try_current() {
+            let endpoint = Arc::clone(&self.endpoint);
+            runtime.spawn(async move { leave(&endpoint).await });
+        }
     }
 }
 
@@ -145,9 +181,15 @@ impl Session {
             None => Err(LabError::Silent(self.card.clone())),
         }
     }
-}
 
-impl Session {
+    /// Ends the session; returns once the card has ended it too, and whoever comes next finds nothing of it: the
+    /// configuration lock is free. A card that does not answer ends it by itself.
+    pub async fn end(mut self) {
+        self.sender.finish();
+        let over = async { while let Ok(Some(_)) = self.receiver.recv::<Reply>().await {} };
+        let _ = timeout(END, over).await;
+    }
+
     /// The words that can complete a line, or follow it after a space.
     pub async fn complete(&mut self, line: &str) -> Result<Vec<Completion>, LabError> {
         self.sender.send(&Request::Complete(line.to_owned())).await?;

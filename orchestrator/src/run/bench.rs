@@ -153,13 +153,17 @@ impl<'a> Bench<'a> {
         lines: &[&'l str],
     ) -> Result<Option<(&'l str, CommandOutput)>, LabError> {
         let mut session = self.lab.session(card).await?;
+        let mut refusal = None;
         for line in lines {
             let output = session.exec(line).await?;
             if output.failed {
-                return Ok(Some((*line, output)));
+                refusal = Some((*line, output));
+                break;
             }
         }
-        Ok(None)
+        // The next one is not to find the configuration locked.
+        session.end().await;
+        Ok(refusal)
     }
 }
 

@@ -8,7 +8,7 @@ use fabric::{
     FabricError,
     card::{
         Events,
-        process::{cpu_ns, refused, resident_bytes},
+        process::{cpu_ns, refusals, resident_bytes},
     },
     control::{Connection, ControlEndpoint, Receiver, Sender},
 };
@@ -21,8 +21,10 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What every session may use. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Shared {
+    /// Where it is served.
+    pub endpoint: ControlEndpoint,
     /// The traffic thread.
     pub traffic: Traffic,
     /// The event log.
@@ -34,8 +36,8 @@ pub struct Shared {
 }
 
 /// Serves connections until the endpoint is closed.
-pub async fn serve(endpoint: &ControlEndpoint, shared: &Shared) {
-    while let Some(connection) = endpoint.accept().await {
+pub async fn serve(shared: &Shared) {
+    while let Some(connection) = shared.endpoint.accept().await {
         tokio::spawn(connected(connection, shared.clone()));
     }
 }
@@ -82,7 +84,7 @@ fn ended(kind: &str, result: Result<(), FabricError>) {
 async fn operator(mut sender: Sender, mut receiver: Receiver, shared: &Shared) -> Result<(), FabricError> {
     while let Some(request) = receiver.recv().await? {
         let reply = match request {
-            Request::Events { after } => return shared.events.follow(sender, receiver, after).await,
+            Request::Events { after } => return shared.events.follow(&mut sender, receiver, after).await,
             Request::Spans { after } => Reply::Spans(shared.events.spans(after)),
             Request::Prepare(spec) => shared.traffic.call(Command::Prepare(spec)).await,
             Request::Start => shared.traffic.call(Command::Start).await,
@@ -105,12 +107,15 @@ async fn operator(mut sender: Sender, mut receiver: Receiver, shared: &Shared) -
 }
 
 fn stats(shared: &Shared) -> CardStats {
+    let refusals = refusals();
     CardStats {
         boot: shared.boot,
         release: env!("CARGO_PKG_VERSION").to_owned(),
         memory_bytes: resident_bytes(),
-        refused: refused(),
+        refused: refusals.total(),
         cpu_ns: cpu_ns(),
+        refusals,
+        connections: shared.endpoint.connections() as u64,
         ..CardStats::default()
     }
 }

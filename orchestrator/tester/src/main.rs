@@ -54,13 +54,14 @@ async fn run(config: &CardConfig, identity: &Identity) -> anyhow::Result<()> {
     let boot = fabric::clock::now();
     let events = Events::traced(Vec::new(), Telemetry::new(&config.id, env!("CARGO_PKG_VERSION"), boot));
     let endpoint = ControlEndpoint::bind(identity, config.control)?;
+    endpoint.expect(config.control_peers());
     let (traffic, mut traffic_ended) = Traffic::start(&config.wires, events.clone())?;
     let (loaded, table) = watch::channel(None);
     let mut loading = load_table(config, loaded)?;
-    let shared = Shared { traffic, events: events.clone(), table, boot: boot.0 };
+    let shared = Shared { endpoint, traffic, events: events.clone(), table, boot: boot.0 };
     events.push(fabric::clock::now(), EventKind::Booted { release: env!("CARGO_PKG_VERSION").to_owned() });
     tracing::info!(id = %config.id, control = %config.control, ports = config.wires.len(), "tester is ready");
-    let serving = control::serve(&endpoint, &shared);
+    let serving = control::serve(&shared);
     tokio::pin!(serving);
     let mut is_loading = true;
     let result = loop {
@@ -79,7 +80,7 @@ async fn run(config: &CardConfig, identity: &Identity) -> anyhow::Result<()> {
             () = &mut serving => break Err(anyhow::anyhow!("the control endpoint ended")),
         }
     };
-    endpoint.close("the tester ends");
+    shared.endpoint.close("the tester ends");
     shared.traffic.end();
     // The wires' sockets are gone when the thread has ended.
     let _ = traffic_ended.await;
