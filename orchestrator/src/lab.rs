@@ -4,16 +4,19 @@
 //! for the chassis' backplane and resets slots when the active RP asks for it. A [`Lab`] is only a
 //! handle: it can be dropped, or its process killed, and another one takes hold of the lab by its folder.
 
+mod claim;
 mod converge;
 mod error;
 mod event;
+mod files;
 mod layout;
 mod link;
 mod shelf;
 mod slot;
 
 pub use crate::runtime::RuntimeKind;
-pub use converge::{Change, Step, changes};
+pub use claim::Claim;
+pub use converge::{Change, Step, changes, placement};
 pub use error::LabError;
 pub use event::LabEvent;
 pub use link::{Session, farewell};
@@ -21,7 +24,7 @@ pub use shelf::shelf;
 
 use crate::{
     pki,
-    plan::{CardPlan, LabPlan, Placement},
+    plan::{CardPlan, LabPlan, Placement, labs_dir},
     runtime::{self, Runtime, RuntimeError, docker, process::ProcessRuntime},
 };
 use event::Hub;
@@ -33,7 +36,12 @@ use fabric_proto::{
 use futures_util::future::try_join_all;
 use link::Operator;
 use slot::Slots;
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::mpsc;
 
 /// A card that does not answer after this long will not: a debug build on a loaded host takes a few seconds.
@@ -72,17 +80,25 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Brings a lab up: folders, certificates, NVRAM, programs. Fails when the lab is there already, and leaves
-    /// nothing behind when it fails. Returns when every card answers.
-    pub async fn deploy(plan: LabPlan) -> Result<Self, LabError> {
+    /// Brings the lab that is claimed up: folders, certificates, NVRAM, programs. What one left behind of which nothing
+    /// runs makes room. Fails when the lab is there already, and leaves nothing behind when it fails. Returns when every card
+    /// answers.
+    pub async fn deploy(plan: LabPlan, claim: &Claim) -> Result<Self, LabError> {
+        claim.covers(&plan)?;
         let runtime = runtime::of_plan(&plan).await?;
         runtime.check(&plan).await?;
-        layout::claim(&plan, runtime.running().await.is_empty())?;
-        let dir = plan.dir.clone();
+        if claim.is_occupied().await? {
+            return Err(LabError::Exists { lab: plan.lab, dir: plan.dir });
+        }
+        // Networks and containers that do not run may be left of it, too.
+        if layout::look_at(&plan.dir)? {
+            destroy(claim).await?;
+        }
+        claim.set_deployed(true);
         match Self::bring_up(plan, runtime).await {
             Ok(lab) => Ok(lab),
             Err(error) => {
-                if let Err(left) = destroy_dir(&dir).await {
+                if let Err(left) = claim.roll_back().await {
                     tracing::warn!("rolling back: {left}");
                 }
                 Err(error)
@@ -91,6 +107,7 @@ impl Lab {
     }
 
     async fn bring_up(plan: LabPlan, runtime: Arc<dyn Runtime>) -> Result<Self, LabError> {
+        layout::found(&plan)?;
         pki::issue(&plan)?;
         layout::furnish(&plan, &*runtime)?;
         runtime.create(&plan).await?;
@@ -209,13 +226,6 @@ impl Lab {
     pub async fn running(&self) -> Vec<CardId> {
         self.runtime.running().await
     }
-
-    /// Stops everything and removes every trace.
-    pub async fn destroy(self) -> Result<(), LabError> {
-        let dir = self.plan.dir.clone();
-        drop(self);
-        destroy_dir(&dir).await
-    }
 }
 
 impl fmt::Debug for Lab {
@@ -229,26 +239,50 @@ fn start_shelf(plan: &LabPlan) -> Result<(), RuntimeError> {
     ProcessRuntime::new(&plan.lab, &plan.dir).start_shelf(&layout::shelf_log(&plan.dir))
 }
 
-/// Where the cards of the lab in `dir` run; `None` when no lab is there, or one that is going.
-pub fn placement(dir: &Path) -> Result<Option<Placement>, LabError> {
-    match layout::read_plan(dir) {
-        Ok(plan) => Ok((!layout::is_going(dir)).then_some(plan.placement)),
-        Err(LabError::NoLab(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
+/// Refuses what no lab can be called: a name becomes part of paths.
+fn check_name(lab: &str) -> Result<(), LabError> {
+    fabric::tls::check_name("lab", lab).map_err(|_| LabError::Name(lab.to_owned()))
 }
 
-/// Brings the log files of the lab in `dir` up to date, before they are copied; nothing there is fine.
-pub async fn collect_logs(dir: &Path) -> Result<(), LabError> {
+/// The folder of the lab called `lab`, if one was deployed.
+pub fn find(lab: &str) -> Result<Option<PathBuf>, LabError> {
+    check_name(lab)?;
+    let dir = labs_dir().join(lab);
+    Ok((layout::look_at(&dir)? && layout::has_plan(&dir)).then_some(dir))
+}
+
+/// Names of the labs that were deployed, in order.
+pub fn names() -> Result<Vec<String>, LabError> {
+    let labs = labs_dir();
+    if !files::look_at(&labs)? {
+        return Ok(Vec::new());
+    }
+    let entries = std::fs::read_dir(&labs).map_err(layout::wrong(&labs))?.flatten();
+    let mut names: Vec<_> = entries
+        .filter(|entry| layout::has_plan(&entry.path()))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Brings the log files of the lab in `dir` up to date, before they are copied, and answers with its plan; nothing there is
+/// fine.
+pub async fn collect_logs(dir: &Path) -> Result<Option<LabPlan>, LabError> {
     let plan = match layout::read_plan(dir) {
-        Err(LabError::NoLab(_)) => return Ok(()),
+        Err(LabError::NoLab(_)) => return Ok(None),
         other => other?,
     };
-    Ok(runtime::of_plan(&plan).await?.collect_logs(&plan).await?)
+    runtime::of_plan(&plan).await?.collect_logs(&plan).await?;
+    Ok(Some(plan))
 }
 
-/// Destroys a lab that may be half there, without a handle: what its folder and its labels say.
-pub async fn destroy_dir(dir: &Path) -> Result<(), LabError> {
+/// Destroys the lab that is claimed, which may be half there: what its folder and its labels say.
+pub async fn destroy(claim: &Claim) -> Result<(), LabError> {
+    let dir = claim.dir();
+    if layout::look_at(dir)? && !layout::is_lab(dir)? {
+        return Err(LabError::Foreign(dir.to_owned()));
+    }
     // The lab's name plays no part: processes are found by their folder. First the shelf, which would start cards
     // again.
     layout::condemn(dir)?;
@@ -267,5 +301,7 @@ pub async fn destroy_dir(dir: &Path) -> Result<(), LabError> {
             }
         }
     }
-    layout::remove(dir)
+    layout::remove(dir)?;
+    claim.set_deployed(false);
+    Ok(())
 }

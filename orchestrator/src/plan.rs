@@ -39,7 +39,7 @@ pub struct LabPlan {
     pub lab: String,
     /// Its folder: certificates, configurations, NVRAM, wires, logs. Mode 0700.
     pub dir: PathBuf,
-    /// The topology file.
+    /// The topology file, from the root.
     pub topology: PathBuf,
     /// Where its cards run.
     #[serde(default)]
@@ -110,11 +110,32 @@ impl LabPlan {
         Ok(Self {
             lab: topology.name.clone(),
             dir: dir.to_owned(),
-            topology: topology.document.path().to_owned(),
+            topology: whole(topology.document.path()),
             chassis: chassis.collect(),
             placement,
             cards,
         })
+    }
+
+    /// The plan with every path of the lab below `dir`, wherever it says that they are. What names in it would lead elsewhere
+    /// is refused with the reason.
+    pub fn rooted(mut self, dir: &Path) -> Result<Self, String> {
+        dir.clone_into(&mut self.dir);
+        for card in &mut self.cards {
+            let id = &card.config.id;
+            fabric::tls::check_name("node", &id.node).map_err(|error| error.to_string())?;
+            if id.lab != self.lab {
+                return Err(format!("{id} is not a card of lab {}", self.lab));
+            }
+            let files = CardFiles::of(dir, id);
+            (card.folder, card.log) = (files.folder, files.log);
+            (card.config.tls, card.config.nvram) = (files.tls, files.nvram);
+            for wire in &mut card.config.wires {
+                let name = wire.path.parent().and_then(Path::file_name);
+                wire.path = wire_file(dir, name.ok_or_else(|| format!("{} is no wire", wire.path.display()))?);
+            }
+        }
+        Ok(self)
     }
 
     /// The card or tester with this identity.
@@ -136,6 +157,38 @@ impl LabPlan {
     pub fn line_cards<'a>(&'a self, node: &'a str) -> impl Iterator<Item = &'a CardId> + 'a {
         self.ids().filter(move |id| id.node == node && matches!(id.unit, Unit::Card(Slot::Lc(_))))
     }
+}
+
+/// Where a card's files are in its lab's folder.
+struct CardFiles {
+    folder: PathBuf,
+    log: PathBuf,
+    nvram: PathBuf,
+    tls: TlsFiles,
+}
+
+impl CardFiles {
+    fn of(dir: &Path, id: &CardId) -> Self {
+        let unit = unit_name(id);
+        let folder = dir.join(&id.node).join(&unit);
+        let pem = |name: &str| folder.join("tls").join(name);
+        Self {
+            log: dir.join("logs").join(format!("{}-{unit}.log", id.node)),
+            nvram: folder.join("nvram"),
+            tls: TlsFiles { ca: pem("ca.pem"), cert: pem("cert.pem"), key: pem("key.pem") },
+            folder,
+        }
+    }
+}
+
+/// A wire's socket, in a folder of its own: only the cards at its two ends are given that folder.
+fn wire_file(dir: &Path, name: impl AsRef<Path>) -> PathBuf {
+    dir.join("wires").join(name).join("wire")
+}
+
+/// A file's path without links and dots, so that the same file is called the same from everywhere.
+fn whole(path: &Path) -> PathBuf {
+    path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Whether packets pass a card.
@@ -170,10 +223,9 @@ impl Planner<'_> {
         self.placement.address(self.topology, self.dir, id, plane)
     }
 
-    /// A wire's socket, in a folder of its own: only the cards at its two ends are given that folder.
     fn wire_path(&self, link: usize) -> PathBuf {
         let ends = self.topology.links[link].ends.each_ref().map(|end| end.to_string().replace([':', '/'], "-"));
-        self.dir.join("wires").join(format!("{}--{}", ends[0], ends[1])).join("wire")
+        wire_file(self.dir, format!("{}--{}", ends[0], ends[1]))
     }
 
     fn check_socket_paths(&self) -> Result<(), BadInput> {
@@ -279,14 +331,13 @@ impl Planner<'_> {
     }
 
     fn config(&self, id: CardId) -> CardConfig {
-        let folder = self.dir.join(&id.node).join(unit_name(&id));
-        let pem = |name: &str| folder.join("tls").join(name);
+        let files = CardFiles::of(self.dir, &id);
         CardConfig {
             control: self.address(&id, Plane::Control),
             data: None,
-            tls: TlsFiles { ca: pem("ca.pem"), cert: pem("cert.pem"), key: pem("key.pem") },
+            tls: files.tls,
             image: PathBuf::new(),
-            nvram: folder.join("nvram"),
+            nvram: files.nvram,
             cards: Vec::new(),
             redundancy: RedundancyTimers::default(),
             wires: Vec::new(),
@@ -306,16 +357,8 @@ impl Planner<'_> {
         startup: Option<String>,
         limits: Limits,
     ) -> CardPlan {
-        let unit = unit_name(&config.id);
-        CardPlan {
-            folder: self.dir.join(&config.id.node).join(&unit),
-            log: self.dir.join("logs").join(format!("{}-{unit}.log", config.id.node)),
-            config,
-            program,
-            release,
-            startup_config: startup,
-            limits,
-        }
+        let files = CardFiles::of(self.dir, &config.id);
+        CardPlan { folder: files.folder, log: files.log, config, program, release, startup_config: startup, limits }
     }
 }
 

@@ -34,7 +34,7 @@ use crate::{
     experiment::Experiment,
     images::Images,
     inject::InjectError,
-    lab::{LabError, RuntimeKind},
+    lab::{Claim, LabError, RuntimeKind},
 };
 use bench::Bench;
 use fabric_proto::id::CardId;
@@ -132,8 +132,13 @@ pub enum RunError {
     Store(#[from] StoreError),
 }
 
-/// Runs an experiment. The lab is gone when this returns, whatever happened.
-pub async fn run(experiment: &Experiment, images: &Images, options: &RunOptions) -> Result<Outcome, RunError> {
+/// Runs an experiment on the lab that is claimed. What was deployed is gone when this returns, whatever happened.
+pub async fn run(
+    experiment: &Experiment,
+    images: &Images,
+    options: &RunOptions,
+    claim: &Claim,
+) -> Result<Outcome, RunError> {
     let spans = collector()?;
     let started = store::unix_ms();
     let mut record = journal::begin(experiment, &options.command, started);
@@ -145,15 +150,14 @@ pub async fn run(experiment: &Experiment, images: &Images, options: &RunOptions)
     let order = order::order(&experiment.modes, experiment.trials, experiment.baseline, experiment.seed);
     let progress = Progress::new(options.quiet, order.len() as u64);
     progress.say(&format!("{} trials, seed {}, into {}", order.len(), experiment.seed, folder.display()));
-    let engine = engine(experiment, images, options, &order, &kept, &progress, &mut record, spans);
+    let engine = engine(experiment, images, options, claim, &order, &kept, &progress, &mut record, spans);
     let ended = tokio::select! {
         ended = engine => Some(ended),
         () = interrupted() => None,
     };
     progress.finish();
-    let dir = crate::plan::lab_dir(&experiment.topology.name);
-    keep_logs(&dir, &folder).await;
-    let destroyed = crate::lab::destroy_dir(&dir).await;
+    keep_logs(claim, &folder).await;
+    let destroyed = claim.roll_back().await;
     record.finished_unix_ms = store::unix_ms();
     let status = match &ended {
         None => Status::Interrupted,
@@ -183,6 +187,7 @@ async fn engine(
     experiment: &Experiment,
     images: &Images,
     options: &RunOptions,
+    claim: &Claim,
     order: &[Due],
     kept: &Kept,
     progress: &Progress,
@@ -195,7 +200,6 @@ async fn engine(
     let load = tokio::task::spawn_blocking(move || traffic::build(&own))
         .await
         .map_err(|error| RunError::Evidence(format!("drawing destinations failed: {error}")))??;
-    let dir = crate::plan::lab_dir(&experiment.topology.name);
     let folder = kept.folder();
     let events = folder.join("events.ndjson");
     let mut timeline =
@@ -203,16 +207,23 @@ async fn engine(
     journal::know_load(&mut record.topology, &load);
     record.flows.clone_from(&load.paths);
     // Once for the whole run: figures of containers and of processes are not averaged.
-    let chosen = crate::runtime::choose::choose(options.runtime, &experiment.topology, images, &dir).await;
+    let chosen = crate::runtime::choose::choose(options.runtime, &experiment.topology, images, claim.dir()).await;
     let chosen = chosen.map_err(LabError::from)?;
     progress.say(&format!("runtime: {}", chosen.why));
     let mut left = (1..).zip(order).peekable();
     let mut broken = 0;
     while left.peek().is_some() {
         progress.step("deploying the lab");
-        let deployed =
-            Bench::deploy(experiment, images, load.spec.clone(), chosen.placement.clone(), &mut timeline, progress)
-                .await;
+        let deployed = Bench::deploy(
+            experiment,
+            images,
+            load.spec.clone(),
+            chosen.placement.clone(),
+            claim,
+            &mut timeline,
+            progress,
+        )
+        .await;
         match deployed {
             Ok(mut bench) => {
                 broken = 0;
@@ -230,8 +241,8 @@ async fn engine(
             }
         }
         // The handle is gone by now, so nothing of it disturbs the next deployment.
-        keep_logs(&dir, folder).await;
-        crate::lab::destroy_dir(&dir).await?;
+        keep_logs(claim, folder).await;
+        claim.roll_back().await?;
     }
     if let Some(told) = timeline.spans.finish().await {
         progress.say(&format!("spans: {told}"));
@@ -321,12 +332,15 @@ fn summary(record: &TrialRecord, what: &str) -> String {
 }
 
 /// The cards' logs are kept even when the run failed: then most of all.
-pub(crate) async fn keep_logs(dir: &Path, folder: &Path) {
-    if let Err(error) = crate::lab::collect_logs(dir).await {
-        tracing::warn!(%error, "collecting logs");
-    }
-    let Ok(text) = std::fs::read(dir.join("plan.json")) else { return };
-    let Ok(plan) = serde_json::from_slice(&text) else { return };
+pub(crate) async fn keep_logs(claim: &Claim, folder: &Path) {
+    let plan = match crate::lab::collect_logs(claim.dir()).await {
+        Ok(Some(plan)) => plan,
+        Ok(None) => return,
+        Err(error) => {
+            tracing::warn!(%error, "collecting logs");
+            return;
+        }
+    };
     if let Err(error) = store::copy_logs(&plan, folder) {
         tracing::warn!(%error, "copying logs");
     }

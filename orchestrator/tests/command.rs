@@ -156,3 +156,96 @@ fn a_share_of_a_rate_that_nobody_measured_names_the_command_that_does() {
     let checked = stdout(&mut swact(&["validate", path, "--images", "images"]));
     assert!(checked.contains("10 flows at 80%"), "a share is valid before it is known: {checked}");
 }
+
+/// Everything that changes or looks at a lab, in a folder of labs that is somebody else's to change.
+#[test]
+fn a_labs_folder_that_others_can_change_is_refused_with_the_remedy() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let victim = folder.path().join("victim");
+    std::fs::create_dir(&victim).expect("made");
+    let default = folder.path().join(format!("swact-{}", nix::unistd::Uid::effective()));
+    symlink(&victim, &default).expect("linked");
+    let open = folder.path().join("open");
+    std::fs::create_dir(&open).expect("made");
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).expect("opened");
+    for args in [
+        &["deploy", "topologies/edge/small.chassis.yml", "--runtime", "process"][..],
+        &["destroy", "small"],
+        &["inspect"],
+        &["exec", "small", "pe1", "show version"],
+    ] {
+        let mut command = swact(args);
+        let command = command.env_remove("SWACT_DIR").env_remove("XDG_RUNTIME_DIR").env("TMPDIR", folder.path());
+        let (code, text) = refused(command);
+        assert_eq!(code, 2, "{args:?}: {text}");
+        assert!(text.contains("it is a link; name a folder of your own in SWACT_DIR"), "{args:?}: {text}");
+        let (code, text) = refused(swact(args).env("SWACT_DIR", &open));
+        assert_eq!(code, 2, "{args:?}: {text}");
+        assert!(text.contains("others can write into it (mode 777)"), "{args:?}: {text}");
+    }
+    assert_eq!(std::fs::read_dir(&victim).expect("read").count(), 0, "nothing was made there");
+    assert_eq!(std::fs::read_dir(&open).expect("read").count(), 0, "nothing was made there");
+}
+
+#[test]
+fn what_is_no_labs_name_leads_nowhere() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("plan.json"), "{}").expect("written");
+    for name in ["..", ".", "-x-"] {
+        let (code, text) = refused(swact(&["destroy", "--", name]).env("SWACT_DIR", folder.path().join("labs")));
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains("is no lab's name"), "{text}");
+    }
+    assert!(folder.path().join("plan.json").exists());
+}
+
+#[test]
+fn one_unreadable_lab_hides_no_other() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (lab, plan) in [("broken", "{"), ("other", "null")] {
+        std::fs::create_dir(folder.path().join(lab)).expect("made");
+        std::fs::write(folder.path().join(lab).join("plan.json"), plan).expect("written");
+    }
+    let assert = swact(&["inspect", "--format", "json"]).env("SWACT_DIR", folder.path()).assert().code(2);
+    let rows: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).expect("JSON");
+    for (row, lab) in rows.as_array().expect("rows").iter().zip(["broken", "other"]) {
+        assert_eq!(row["lab"], lab);
+        assert!(row["state"].as_str().is_some_and(|state| state.contains("cannot be read")), "{row}");
+    }
+    assert_eq!(rows.as_array().map(Vec::len), Some(2));
+}
+
+/// Goal: what a card would refuse is refused before anything starts, by every verb alike. Method: a startup configuration
+/// with an unknown line, names that no certificate bears, and a table that is cut off, given to `validate` and to `deploy`.
+#[test]
+fn validate_and_deploy_refuse_alike() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("x.chassis.yml");
+    let topology = |name: &str, more: &str| {
+        let node = format!("{{kind: chassis, image: \"1.0\", {more}components: [{{slot: A}}, {{slot: 1, ports: 1}}]}}");
+        let t1 = "{kind: tester, ports: 1}";
+        format!(
+            "name: {name}\ntopology:\n  nodes:\n    pe1: {node}\n    t1: {t1}\n  links:\n    - endpoints: [\"t1:p1\", \"pe1:1/1\"]\n"
+        )
+    };
+    std::fs::write(folder.path().join("pe1.cfg"), "hostname pe1\nline vty 0 4\nend\n").expect("written");
+    std::fs::write(folder.path().join("cut.mrt"), [0, 0, 0, 0, 0, 13, 0, 1, 0, 0, 0, 100, 1, 2, 3, 4])
+        .expect("written");
+    for (text, wanted) in [
+        (topology("x", "startup-config: pe1.cfg, "), "pe1.cfg:2:1: 'line' is not supported"),
+        (topology("--help", ""), "x.chassis.yml:1:7: lab name '--help' cannot be used"),
+        (topology("x-", ""), "x.chassis.yml:1:7: lab name 'x-' cannot be used"),
+        (topology("x", "routes: {table: cut.mrt, next-hops: 1}, "), "cut.mrt"),
+    ] {
+        std::fs::write(&file, text).expect("written");
+        let path = file.to_str().expect("UTF-8");
+        let labs = folder.path().join("labs");
+        for verb in ["validate", "deploy"] {
+            let (code, text) = refused(swact(&[verb, path, "--images", "images"]).env("SWACT_DIR", &labs));
+            assert_eq!(code, 2, "{verb}: {text}");
+            assert!(text.contains(wanted), "{verb}: {wanted}: {text}");
+            assert!(!labs.exists(), "{verb} began something");
+        }
+    }
+}

@@ -253,6 +253,9 @@ pub(super) struct DeployArgs {
     /// Say what would be done to which card, and do nothing.
     #[arg(long, env = "SWACT_DRY_RUN")]
     pub(super) dry_run: bool,
+    /// Also where the lab that runs was deployed from another topology file: it becomes this one's.
+    #[arg(long, env = "SWACT_REPLACE")]
+    pub(super) replace: bool,
     /// Return as soon as the programs run, without waiting until the chassis forwards.
     #[arg(long, env = "SWACT_NO_WAIT")]
     pub(super) no_wait: bool,

@@ -70,8 +70,7 @@ fn validate_topology(file: &Path, args: &ValidateArgs) -> Result<Checked, BadInp
     if let Some(table) = &args.table {
         crate::experiment::override_table(&mut topology, table)?;
     }
-    let plan = check_plan(&topology, &args.images)?;
-    check_tables(&topology)?;
+    let plan = check_topology(&topology, &images(&args.images, file)?)?;
     let summary = format!(
         "{} chassis, {} testers, {} links, {} programs",
         topology.chassis.len(),
@@ -85,8 +84,8 @@ fn validate_topology(file: &Path, args: &ValidateArgs) -> Result<Checked, BadInp
 fn validate_experiment(file: &Path, args: &ValidateArgs) -> Result<Checked, BadInput> {
     let mut experiment = Experiment::load(file)?;
     experiment.apply(&Overrides { table: args.table.clone(), ..Overrides::default() })?;
-    let plan = check_plan(&experiment.topology, &args.images)?;
     let images = images(&args.images, experiment.topology.document.path())?;
+    let plan = check_plan(&experiment.topology, &images)?;
     check_images(&experiment, &images)?;
     // Draws the destinations as a run would: a table that is cut off, or too small, is found here.
     let load = traffic::draw(&experiment)?.spec;
@@ -115,11 +114,16 @@ fn rates(experiment: &Experiment) -> String {
     }
 }
 
+/// What a topology must hold to be deployed, whoever asks: releases exist, socket paths fit, tables can be read.
+pub(super) fn check_topology(topology: &Topology, images: &Images) -> Result<LabPlan, BadInput> {
+    let plan = check_plan(topology, images)?;
+    check_tables(topology)?;
+    Ok(plan)
+}
+
 /// Plans the lab without building it: releases exist, socket paths fit.
-fn check_plan(topology: &Topology, dir: &ImagesDir) -> Result<LabPlan, BadInput> {
-    let images = images(dir, topology.document.path())?;
-    let folder = lab_dir(&topology.name);
-    LabPlan::new(topology, &folder, &images, Placement::Process)
+fn check_plan(topology: &Topology, images: &Images) -> Result<LabPlan, BadInput> {
+    LabPlan::new(topology, &lab_dir(&topology.name), images, Placement::Process)
 }
 
 /// Releases that faults and upgrades need exist.

@@ -8,10 +8,11 @@ use super::{
 use crate::{
     document::BadInput,
     experiment::override_table,
+    images::Images,
     inject,
-    lab::{Change, Lab, LabError, RuntimeKind, Step},
+    lab::{Change, Claim, Lab, LabError, RuntimeKind, Step},
     lab_name,
-    plan::{LabPlan, Placement, Subnet, lab_dir, labs_dir},
+    plan::{LabPlan, Placement, Subnet, lab_dir},
     run::{RunError, timeline::describe},
     runtime::choose::choose,
     topology::Topology,
@@ -39,39 +40,29 @@ fn lab_named(lab: &str) -> Result<String, BadInput> {
 }
 
 /// The folder of a lab that runs.
-fn running(lab: &str) -> Result<PathBuf, BadInput> {
+fn running(lab: &str) -> Result<PathBuf, CliError> {
     let name = lab_named(lab)?;
-    let dir = lab_dir(&name);
-    if dir.join("plan.json").is_file() {
+    if let Some(dir) = crate::lab::find(&name)? {
         return Ok(dir);
     }
-    let names = labs();
+    let names = crate::lab::names()?;
     let there = if names.is_empty() { "no lab runs".to_owned() } else { format!("these run: {}", names.join(", ")) };
-    Err(BadInput::new("lab", format!("lab '{name}' does not run"), format!("{there}; 'swact deploy' brings one up")))
-}
-
-/// Names of the labs that run.
-fn labs() -> Vec<String> {
-    let entries = std::fs::read_dir(labs_dir()).into_iter().flatten().filter_map(Result::ok);
-    let mut names: Vec<_> = entries
-        .filter(|entry| entry.path().join("plan.json").is_file())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
+    let remedy = format!("{there}; 'swact deploy' brings one up");
+    Err(BadInput::new("lab", format!("lab '{name}' does not run"), remedy).into())
 }
 
 pub(super) async fn attach(lab: &str) -> Result<Lab, CliError> {
     Ok(Lab::attach(&running(lab)?).await?)
 }
 
-/// Refuses a lab that runs already, before anything of it is touched.
-pub(super) fn check_free(name: &str) -> Result<(), BadInput> {
-    if !lab_dir(name).join("plan.json").exists() {
-        return Ok(());
+/// Claims a lab of which nothing runs; one that runs already is refused before anything of it is touched.
+pub(super) async fn claim_free(name: &str) -> Result<Claim, CliError> {
+    let claim = Claim::take(name)?;
+    if claim.is_occupied().await? {
+        let message = format!("lab '{name}' runs already");
+        return Err(BadInput::new("lab", message, format!("'swact destroy {name}' takes it down")).into());
     }
-    let message = format!("lab '{name}' runs already");
-    Err(BadInput::new("lab", message, format!("'swact destroy {name}' takes it down")))
+    Ok(claim)
 }
 
 /// `swact deploy`: an interrupt on the way takes everything down again.
@@ -81,50 +72,57 @@ pub(super) async fn deploy(args: DeployArgs, format: Format) -> Result<Exit, Cli
         override_table(&mut topology, table)?;
     }
     let images = files::images(&args.images, &args.topology)?;
-    let dir = lab_dir(&topology.name);
-    let (placement, is_there) = match crate::lab::placement(&dir)? {
-        Some(placement) => (stays(placement, &args, &topology)?, true),
-        // Which cards there would be is the same everywhere, and nothing is made to find out.
-        None if args.dry_run => (Placement::Process, false),
-        None => {
-            let chosen = choose(args.runtime.into(), &topology, &images, &dir).await.map_err(LabError::from)?;
-            eprintln!("runtime: {}", chosen.why);
-            (chosen.placement, false)
-        }
-    };
-    let plan = LabPlan::new(&topology, &dir, &images, placement)?;
+    files::check_topology(&topology, &images)?;
     if args.dry_run {
+        let dir = lab_dir(&topology.name);
+        let placement = match crate::lab::placement(&dir, &args.topology, args.replace).await? {
+            Some(placement) => stays(placement, &args, &topology)?,
+            // Which cards there would be is the same everywhere, and nothing is made to find out.
+            None => Placement::Process,
+        };
+        let plan = LabPlan::new(&topology, &dir, &images, placement)?;
         return print_changes(&crate::lab::changes(&plan).await?, format);
     }
-    let work = async {
-        let (lab, changes) = Lab::converge(plan).await?;
-        for change in changes.iter().filter(|change| is_there && change.step != Step::Keep) {
-            eprintln!("{} {}: {}", change.step.name(), lab_name(&change.card), change.why);
-        }
-        if !args.no_wait {
-            wait_until_ready(&lab).await?;
-        }
-        Ok::<_, CliError>(lab)
-    };
+    let claim = Claim::take(&topology.name)?;
+    let work = bring_up(&args, &topology, &images, &claim);
     let lab = tokio::select! {
         lab = work => lab,
         () = crate::run::interrupted() => {
             // What ran before goes on running: the next deployment brings it where it should be.
-            if !is_there {
-                crate::lab::destroy_dir(&dir).await?;
-            }
+            claim.roll_back().await?;
             return Ok(Exit::Interrupted);
         }
     };
     match lab {
-        Ok(lab) => print_cards(&[lab], format).await,
+        Ok(lab) => print_cards(&[lab], Vec::new(), format).await,
         Err(error) => {
-            if !is_there {
-                crate::lab::destroy_dir(&dir).await?;
-            }
+            claim.roll_back().await?;
             Err(error)
         }
     }
+}
+
+/// Brings the lab that is claimed to what its topology says.
+async fn bring_up(args: &DeployArgs, topology: &Topology, images: &Images, claim: &Claim) -> Result<Lab, CliError> {
+    let stands = crate::lab::placement(claim.dir(), &args.topology, args.replace).await?;
+    let was_there = stands.is_some();
+    let placement = match stands {
+        Some(placement) => stays(placement, args, topology)?,
+        None => {
+            let chosen = choose(args.runtime.into(), topology, images, claim.dir()).await.map_err(LabError::from)?;
+            eprintln!("runtime: {}", chosen.why);
+            chosen.placement
+        }
+    };
+    let plan = LabPlan::new(topology, claim.dir(), images, placement)?;
+    let (lab, changes) = Lab::converge(plan, claim).await?;
+    for change in changes.iter().filter(|change| was_there && change.step != Step::Keep) {
+        eprintln!("{} {}: {}", change.step.name(), lab_name(&change.card), change.why);
+    }
+    if !args.no_wait {
+        wait_until_ready(&lab).await?;
+    }
+    Ok(lab)
 }
 
 /// The placement of a lab that is there: it does not move, and must have room for what the topology has now.
@@ -181,12 +179,12 @@ pub(super) async fn wait_until_ready(lab: &Lab) -> Result<(), RunError> {
 
 /// `swact destroy`: a lab that is not there is gone, too.
 pub(super) async fn destroy(args: LabArgs) -> Result<Exit, CliError> {
-    let name = lab_named(&args.lab)?;
-    crate::lab::destroy_dir(&lab_dir(&name)).await?;
+    let claim = Claim::take(&lab_named(&args.lab)?)?;
+    crate::lab::destroy(&claim).await?;
     Ok(Exit::Pass)
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct CardRow {
     lab: String,
     card: String,
@@ -197,20 +195,22 @@ struct CardRow {
     stats: Option<CardStats>,
 }
 
-/// `swact inspect`.
+/// `swact inspect`: of all labs, one that cannot be read hides no other.
 pub(super) async fn inspect(args: InspectArgs, format: Format) -> Result<Exit, CliError> {
-    let names = match &args.lab {
-        Some(lab) => vec![lab.clone()],
-        None => labs(),
-    };
-    let mut running = Vec::new();
-    for name in names {
-        running.push(attach(&name).await?);
+    if let Some(lab) = &args.lab {
+        return print_cards(&[attach(lab).await?], Vec::new(), format).await;
     }
-    print_cards(&running, format).await
+    let (mut running, mut broken) = (Vec::new(), Vec::new());
+    for name in crate::lab::names()? {
+        match attach(&name).await {
+            Ok(lab) => running.push(lab),
+            Err(error) => broken.push((name, error)),
+        }
+    }
+    print_cards(&running, broken, format).await
 }
 
-async fn print_cards(labs: &[Lab], format: Format) -> Result<Exit, CliError> {
+async fn print_cards(labs: &[Lab], broken: Vec<(String, CliError)>, format: Format) -> Result<Exit, CliError> {
     let mut rows = Vec::new();
     for lab in labs {
         for card in &lab.plan().cards {
@@ -226,6 +226,12 @@ async fn print_cards(labs: &[Lab], format: Format) -> Result<Exit, CliError> {
             });
         }
     }
+    let mut exit = Exit::Pass;
+    for (lab, error) in broken {
+        exit = exit.max(error.exit());
+        rows.push(CardRow { lab, state: error.to_string(), ..CardRow::default() });
+    }
+    rows.sort_by(|one, two| one.lab.cmp(&two.lab));
     let row = |row: &CardRow| {
         let release = row.stats.as_ref().map(|stats| stats.release.clone()).unwrap_or_default();
         let memory = row.stats.as_ref().map(|stats| format!("{} MiB", stats.memory_bytes >> 20)).unwrap_or_default();
@@ -233,7 +239,7 @@ async fn print_cards(labs: &[Lab], format: Format) -> Result<Exit, CliError> {
     };
     let header = ["Lab", "Card", "Address", "Release", "State", "Memory"];
     output::print(format, &header, rows.iter().map(row).collect(), &rows)?;
-    Ok(Exit::Pass)
+    Ok(exit)
 }
 
 fn standing(stats: &CardStats) -> String {

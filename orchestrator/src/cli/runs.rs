@@ -8,24 +8,28 @@ use super::{
 use crate::{
     document::BadInput,
     experiment::{Experiment, Overrides},
+    lab::Claim,
     report::{self, Change, Report, RunRecord, Status},
     run::{self, RunError, RunOptions},
 };
 use measure::verdict::Verdict;
 use std::path::Path;
 
-/// `swact run`: all files are checked before the first experiment begins.
+/// `swact run`: all files are checked, and all labs claimed, before the first experiment begins.
 pub(super) async fn run(args: RunArgs, format: Format, colour: bool) -> Result<Exit, CliError> {
     let overrides =
         Overrides { modes: args.bench.mode, trials: args.trials, table: args.bench.table, seed: args.bench.seed };
-    let mut due = Vec::new();
+    let (mut due, mut claims) = (Vec::new(), Vec::new());
     for path in &args.experiments {
         let mut experiment = Experiment::load(path)?;
         experiment.apply(&overrides)?;
         experiment.settle_rates(&args.bench.store)?;
         let images = files::images(&args.bench.images, experiment.topology.document.path())?;
         files::check_images(&experiment, &images)?;
-        labs::check_free(&experiment.topology.name)?;
+        let name = &experiment.topology.name;
+        if !claims.iter().any(|claim: &Claim| claim.lab() == name) {
+            claims.push(labs::claim_free(name).await?);
+        }
         due.push((experiment, images));
     }
     let command: Vec<_> = std::env::args().collect();
@@ -38,7 +42,8 @@ pub(super) async fn run(args: RunArgs, format: Format, colour: bool) -> Result<E
     let several = due.len() > 1;
     let (mut reports, mut worst) = (Vec::new(), Exit::Pass);
     for (experiment, images) in due {
-        let outcome = run::run(&experiment, &images, &options).await?;
+        let Some(claim) = claims.iter().find(|claim| claim.lab() == experiment.topology.name) else { continue };
+        let outcome = run::run(&experiment, &images, &options, claim).await?;
         if !args.bench.quiet {
             eprintln!("reports: {}", outcome.folder.display());
         }

@@ -6,14 +6,7 @@ use super::{
     labs::attach,
     output,
 };
-use crate::{
-    document::BadInput,
-    inject,
-    lab::Lab,
-    lab_name,
-    plan::{lab_dir, startup_config},
-    topology::Topology,
-};
+use crate::{document::BadInput, inject, lab::Lab, lab_name, plan::startup_config, topology::Topology};
 use fabric_proto::{id::CardId, operator::CommandOutput};
 use serde::Serialize;
 
@@ -79,7 +72,7 @@ pub(super) async fn exec(args: ExecArgs, format: Format) -> Result<Exit, CliErro
 pub(super) async fn save(args: SaveArgs) -> Result<Exit, CliError> {
     let topology = Topology::load(&args.topology)?;
     let to = args.to.unwrap_or_else(|| topology.document.folder().to_owned());
-    let runs = lab_dir(&topology.name).join("plan.json").is_file();
+    let runs = crate::lab::find(&topology.name)?.is_some();
     let lab = if runs { Some(attach(&topology.name).await?) } else { None };
     for chassis in &topology.chassis {
         let text = match &lab {

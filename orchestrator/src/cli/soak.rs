@@ -38,7 +38,7 @@ pub(super) async fn soak(args: SoakArgs, format: Format) -> Result<Exit, CliErro
     }
     let images = files::images(&args.bench.images, experiment.topology.document.path())?;
     files::check_images(&experiment, &images)?;
-    labs::check_free(&experiment.topology.name)?;
+    let claim = labs::claim_free(&experiment.topology.name).await?;
     let extent = match (args.trials, args.time) {
         (Some(0), _) => return Err(BadInput::new("--trials", "no trials", "give 1 or more").into()),
         (Some(trials), _) => Extent::Trials(trials),
@@ -56,7 +56,7 @@ pub(super) async fn soak(args: SoakArgs, format: Format) -> Result<Exit, CliErro
         extent,
         first: args.first,
     };
-    let soaked = soak::soak(&experiment, &images, &options).await?;
+    let soaked = soak::soak(&experiment, &images, &options, &claim).await?;
     let summary = &soaked.summary;
     output::print(format, &["Soak", &summary.title], summary.rows(), summary)?;
     if !args.bench.quiet {

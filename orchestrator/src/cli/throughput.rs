@@ -25,9 +25,9 @@ pub(super) async fn throughput(args: ThroughputArgs, format: Format, colour: boo
     }
     let images = files::images(&args.images, &args.topology)?;
     let options = check(args)?;
-    labs::check_free(&topology.name)?;
+    let claim = labs::claim_free(&topology.name).await?;
     let quiet = options.quiet;
-    let (figures, folder) = match throughput::run(&topology, &images, &options).await? {
+    let (figures, folder) = match throughput::run(&topology, &images, &options, &claim).await? {
         Ended::Completed(figures, folder) => (figures, folder),
         Ended::Interrupted => return Ok(Exit::Interrupted),
     };

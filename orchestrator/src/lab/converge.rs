@@ -1,10 +1,13 @@
 //! Bringing a lab that runs, or what is left of it, to what its topology says now, and nothing more.
 
-use super::{Lab, LabError, destroy_dir, layout, shelf, slot, start_shelf};
+use super::{Claim, Lab, LabError, layout, shelf, slot, start_shelf};
 use crate::{
     pki,
-    plan::{CardPlan, LabPlan},
-    runtime::{self, Runtime, RuntimeError, Signal, process::ProcessRuntime},
+    plan::{CardPlan, LabPlan, Placement},
+    runtime::{
+        self, Runtime, RuntimeError, Signal,
+        process::{ProcessRuntime, find::plain},
+    },
 };
 use fabric_proto::{
     deploy::{CONFIG_FILE, CardConfig},
@@ -64,8 +67,9 @@ struct Known {
     outdated: BTreeSet<CardId>,
 }
 
-/// The plan and the runtime of the lab in `dir`; `None` where no lab is, or only what one left behind.
-async fn standing(dir: &Path) -> Result<Option<(LabPlan, Arc<dyn Runtime>)>, LabError> {
+/// The plan and the runtime of the lab in `dir`; `None` where no lab is, or only what one left behind, as after a restart of
+/// the host.
+pub(super) async fn standing(dir: &Path) -> Result<Option<(LabPlan, Arc<dyn Runtime>)>, LabError> {
     let plan = match layout::read_plan(dir) {
         Err(LabError::NoLab(_)) => return Ok(None),
         Ok(_) if layout::is_going(dir) => return Ok(None),
@@ -74,6 +78,18 @@ async fn standing(dir: &Path) -> Result<Option<(LabPlan, Arc<dyn Runtime>)>, Lab
     let runtime = runtime::of_plan(&plan).await?;
     let idle = runtime.running().await.is_empty() && !shelf::is_up(dir)?;
     Ok((!idle).then_some((plan, runtime)))
+}
+
+/// Where the cards of the lab in `dir` run; `None` where nothing of it runs. A lab that was deployed from another file than
+/// `topology` is refused.
+pub async fn placement(dir: &Path, topology: &Path, replace: bool) -> Result<Option<Placement>, LabError> {
+    let Some((plan, _)) = standing(dir).await? else { return Ok(None) };
+    let asked = plain(topology);
+    // Where it is not absolute, an earlier release wrote it, and nobody knows from where it was meant.
+    if !replace && plan.topology.is_absolute() && plan.topology != asked {
+        return Err(LabError::Elsewhere { lab: plan.lab, deployed: plan.topology, asked });
+    }
+    Ok(Some(plan.placement))
 }
 
 /// What deploying `new` will do: everything is new where no lab is.
@@ -126,16 +142,13 @@ fn compare(old: Option<&LabPlan>, new: &LabPlan, known: &Known) -> Vec<Change> {
 }
 
 impl Lab {
-    /// Brings the lab in the plan's folder to the plan; cards that are as they should be are left alone. Where no
+    /// Brings the lab that is claimed to the plan; cards that are as they should be are left alone. Where no
     /// lab is, it is deployed. The plan must be for the lab's own placement.
-    pub async fn converge(new: LabPlan) -> Result<(Self, Vec<Change>), LabError> {
+    pub async fn converge(new: LabPlan, claim: &Claim) -> Result<(Self, Vec<Change>), LabError> {
+        claim.covers(&new)?;
         let Some((old, runtime)) = standing(&new.dir).await? else {
-            // Networks and containers that do not run may be left of an earlier one.
-            if new.dir.exists() {
-                destroy_dir(&new.dir).await?;
-            }
             let changes = compare(None, &new, &Known::default());
-            return Ok((Self::deploy(new).await?, changes));
+            return Ok((Self::deploy(new, claim).await?, changes));
         };
         let changes = compare(Some(&old), &new, &known(&old, &new, &*runtime).await);
         runtime.check(&new).await?;
@@ -207,7 +220,7 @@ fn remove_folder(folder: &Path) -> Result<(), LabError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{document::Document, images::Images, plan::Placement, topology::Topology};
+    use crate::{document::Document, images::Images, topology::Topology};
 
     fn plan(components: &str) -> LabPlan {
         let text = format!(

@@ -17,6 +17,48 @@ pub enum LabError {
     /// No lab has this folder.
     #[error("there is no lab in {}: 'swact deploy' makes one", .0.display())]
     NoLab(PathBuf),
+    /// A name that no lab can have.
+    #[error("'{0}' is no lab's name: use a-z, 0-9 and '-', and a letter or digit first and last")]
+    Name(String),
+    /// Somebody else changes the lab.
+    #[error("lab {lab} is in use by {holder}: wait until it has ended, or end it first")]
+    Busy {
+        /// Its name.
+        lab: String,
+        /// Who, in its own words.
+        holder: String,
+    },
+    /// Another topology has a lab of this name.
+    #[error(
+        "lab {lab} was deployed from {}, not from {}: 'swact destroy {lab}' takes it down, --replace makes it this one",
+        deployed.display(), asked.display()
+    )]
+    Elsewhere {
+        /// Its name.
+        lab: String,
+        /// The file that it was deployed from.
+        deployed: PathBuf,
+        /// The one that is asked for.
+        asked: PathBuf,
+    },
+    /// A folder that others can change, or have made.
+    #[error("{} cannot be trusted with labs: {why}; name a folder of your own in SWACT_DIR", dir.display())]
+    Untrusted {
+        /// Which.
+        dir: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// A lab whose plan says nothing that can be used.
+    #[error("lab {lab} cannot be read: plan.json in {}: {why}; 'swact destroy {lab}' removes it", dir.display())]
+    Unreadable {
+        /// Its name.
+        lab: String,
+        /// Its folder.
+        dir: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A folder with other things in it.
     #[error("{} is not a lab's folder: it is left alone", .0.display())]
     Foreign(PathBuf),
@@ -74,7 +116,8 @@ impl LabError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Exists { .. } | Self::NoLab(_) | Self::Foreign(_) | Self::NotRunning(_) | Self::Going(_) => true,
-            Self::NoCard(_) | Self::Empty(_) => true,
+            Self::NoCard(_) | Self::Empty(_) | Self::Name(_) | Self::Busy { .. } | Self::Elsewhere { .. } => true,
+            Self::Untrusted { .. } | Self::Unreadable { .. } => true,
             Self::Runtime(error) => error.is_usage(),
             Self::Start { .. } | Self::Silent(_) | Self::Answer { .. } | Self::File { .. } | Self::Fabric(_) => false,
         }

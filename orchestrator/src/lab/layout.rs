@@ -11,15 +11,15 @@
 //! <node>/<slot>/   config.json, slot.lock, removed (while its slot is empty), nvram/, tls/
 //! ```
 
-use super::LabError;
+use super::{LabError, files};
 use crate::{
     plan::{CardPlan, LabPlan},
-    runtime::{Runtime, process::find},
+    runtime::Runtime,
 };
 use fabric_proto::deploy::{CONFIG_FILE, INITIAL_CONFIG};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder},
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -31,11 +31,12 @@ const GOING_FILE: &str = "going";
 /// Marks the lab as one that is taken down: who is killed on the way leaves remains, and nobody takes them for a lab
 /// that runs. Without a plan there is nothing to mark.
 pub(super) fn condemn(dir: &Path) -> Result<(), LabError> {
-    if !dir.join(PLAN_FILE).is_file() {
-        return Ok(());
-    }
-    let mark = dir.join(GOING_FILE);
-    File::create(&mark).map(drop).map_err(wrong(&mark))
+    if has_plan(dir) { files::mark(&dir.join(GOING_FILE)) } else { Ok(()) }
+}
+
+/// Whether a lab was deployed into the folder.
+pub(super) fn has_plan(dir: &Path) -> bool {
+    fs::symlink_metadata(dir.join(PLAN_FILE)).is_ok_and(|found| found.is_file())
 }
 
 /// Whether the lab is being taken down, or somebody was killed who did it.
@@ -63,22 +64,10 @@ pub(super) fn removed_mark(card: &CardPlan) -> PathBuf {
     card.folder.join("removed")
 }
 
-/// Makes the lab's folder, its owner's alone. What a lab left behind of which nothing runs (`idle`), as after
-/// a restart of the host, makes room.
-pub(super) fn claim(plan: &LabPlan, idle: bool) -> Result<(), LabError> {
+/// Makes the lab's folder, its owner's alone.
+pub(super) fn found(plan: &LabPlan) -> Result<(), LabError> {
     let dir = &plan.dir;
-    if let Some(parent) = dir.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(wrong(parent))?;
-    }
-    let make = || DirBuilder::new().mode(0o700).create(dir);
-    let made = match make() {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && idle && !super::shelf::is_up(dir)? => {
-            remove(dir)?;
-            make()
-        }
-        other => other,
-    };
-    match made {
+    match DirBuilder::new().mode(0o700).create(dir) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             return Err(LabError::Exists { lab: plan.lab.clone(), dir: dir.clone() });
         }
@@ -108,13 +97,11 @@ pub(super) fn furnish_card(card: &CardPlan, runtime: &dyn Runtime) -> Result<(),
         make_dir(wire)?;
     }
     if let Some(text) = &card.startup_config {
-        let path = card.config.nvram.join(INITIAL_CONFIG);
-        fs::write(&path, text).map_err(wrong(&path))?;
+        // Cards write into their NVRAM: what stands there is not followed.
+        files::write(&card.config.nvram.join(INITIAL_CONFIG), text.as_bytes())?;
     }
     write_config(card, runtime)?;
-    let lock = slot_lock(card);
-    File::create(&lock).map_err(wrong(&lock))?;
-    Ok(())
+    files::mark(&slot_lock(card))
 }
 
 /// Writes what a card is told at its next start.
@@ -122,44 +109,67 @@ pub(super) fn write_config(card: &CardPlan, runtime: &dyn Runtime) -> Result<(),
     write_json(&card.folder.join(CONFIG_FILE), &runtime.told(card))
 }
 
-/// The plan of the lab in `dir`.
+/// The plan of the lab in `dir`. Every path in it is the folder's own, whatever the file says.
 pub(super) fn read_plan(dir: &Path) -> Result<LabPlan, LabError> {
-    match read_json(&dir.join(PLAN_FILE)) {
-        Err(LabError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            Err(LabError::NoLab(dir.to_owned()))
-        }
-        other => other,
+    if !look_at(dir)? {
+        return Err(LabError::NoLab(dir.to_owned()));
     }
+    let text = match files::read(&dir.join(PLAN_FILE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(LabError::NoLab(dir.to_owned())),
+        other => other,
+    };
+    let unreadable = |why: String| LabError::Unreadable { lab: name_of(dir), dir: dir.to_owned(), why };
+    let plan: LabPlan = serde_json::from_slice(&text.map_err(|error| unreadable(error.to_string()))?)
+        .map_err(|error| unreadable(error.to_string()))?;
+    if plan.lab != name_of(dir) {
+        return Err(unreadable(format!("it is of a lab '{}'", plan.lab)));
+    }
+    plan.rooted(dir).map_err(unreadable)
 }
 
-/// Removes the lab's folder, and the folder of all labs when it was the last. Nothing there is fine; a folder
-/// that is not a lab's is refused.
-pub(super) fn remove(dir: &Path) -> Result<(), LabError> {
-    let dir = find::plain(dir);
-    let entries = match fs::read_dir(&dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(LabError::File { path: dir, source }),
-    };
-    let plan = dir.join(PLAN_FILE);
-    let unfinished = plan.with_added_extension("new");
-    let others: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| *path != plan && *path != unfinished).collect();
-    if !others.is_empty() && !plan.is_file() {
-        return Err(LabError::Foreign(dir));
+/// Whether there is a lab's folder; one that is not this user's alone, or in such a folder, is refused.
+pub(super) fn look_at(dir: &Path) -> Result<bool, LabError> {
+    let labs = dir.parent().filter(|labs| *labs != Path::new("")).unwrap_or(Path::new("."));
+    Ok(files::look_at(labs)? && files::look_at(dir)?)
+}
+
+/// Name of the lab that has this folder.
+fn name_of(dir: &Path) -> String {
+    dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Whether a folder is one that a lab of its name has, or was about to have: its plan or its authority says so, or it is
+/// empty but for a plan that was never finished.
+pub(super) fn is_lab(dir: &Path) -> Result<bool, LabError> {
+    let entries = fs::read_dir(dir).map_err(wrong(dir))?;
+    let unfinished = Path::new(PLAN_FILE).with_added_extension("new");
+    if entries.flatten().all(|entry| Path::new(&entry.file_name()) == unfinished) {
+        return Ok(true);
     }
+    let plan = files::read(&dir.join(PLAN_FILE)).ok();
+    let plan = plan.and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+    let authority = files::read(&dir.join("authority/ca.lab")).ok();
+    let name = name_of(dir);
+    Ok(plan.is_some_and(|plan| plan["lab"] == name) || authority.is_some_and(|lab| lab.trim_ascii() == name.as_bytes()))
+}
+
+/// Removes the lab's folder. Nothing there is fine; a folder that is not a lab's is refused.
+pub(super) fn remove(dir: &Path) -> Result<(), LabError> {
+    if !look_at(dir)? {
+        return Ok(());
+    }
+    if !is_lab(dir)? {
+        return Err(LabError::Foreign(dir.to_owned()));
+    }
+    let plan = dir.join(PLAN_FILE);
     // The plan last: who is killed on the way leaves a lab's folder, and the next one goes on.
-    for path in others {
+    for path in fs::read_dir(dir).map_err(wrong(dir))?.flatten().map(|entry| entry.path()).filter(|path| *path != plan)
+    {
         let is_folder = fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir());
         let removed = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.map_err(wrong(&path))?;
     }
-    fs::remove_dir_all(&dir).map_err(wrong(&dir))?;
-    if let Some(parent) = dir.parent().filter(|parent| *parent == find::plain(&crate::plan::labs_dir())) {
-        // It stays when another lab is in it.
-        let _ = fs::remove_dir(parent);
-    }
-    Ok(())
+    fs::remove_dir_all(dir).map_err(wrong(dir))
 }
 
 /// Maps a system's error to the file that it is about.
@@ -172,17 +182,9 @@ fn make_dir(path: &Path) -> Result<(), LabError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(wrong(path))
 }
 
-/// Whole or not at all: a reader never sees half a file.
 fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), LabError> {
-    let beside = path.with_added_extension("new");
     let text = serde_json::to_vec_pretty(value).map_err(io::Error::from).map_err(wrong(path))?;
-    fs::write(&beside, text).map_err(wrong(&beside))?;
-    fs::rename(&beside, path).map_err(wrong(path))
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, LabError> {
-    let text = fs::read(path).map_err(wrong(path))?;
-    serde_json::from_slice(&text).map_err(io::Error::from).map_err(wrong(path))
+    files::write(path, &text)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! It resets a slot, or the whole chassis, when the RP in charge asks for it, and does nothing else: a card that
 //! was killed or ended by itself stays down. An RP that an active one of a higher epoch has fenced has no say.
 
-use super::{LabError, LabEvent, event::Hub, layout, link::Operator, slot::Slots};
+use super::{LabError, LabEvent, event::Hub, files, layout, link::Operator, slot::Slots};
 use crate::{
     plan::LabPlan,
     runtime::{self, Runtime},
@@ -21,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub fn shelf(dir: &Path) -> Result<(), LabError> {
     let plan = layout::read_plan(dir)?;
     let path = layout::shelf_lock(&plan.dir);
-    let lock = File::create(&path).map_err(layout::wrong(&path))?;
+    let lock = files::open(&path).map_err(layout::wrong(&path))?;
     lock.lock().map_err(layout::wrong(&path))?;
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(layout::wrong(dir))?;
     executor.block_on(async {

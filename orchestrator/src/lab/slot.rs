@@ -3,7 +3,7 @@
 //! Any process may act on a slot: a lock in the card's folder keeps them apart, and a mark says that
 //! the slot is empty, so that the shelf does not fill it again.
 
-use super::{CardAction, LabError, layout};
+use super::{CardAction, LabError, files, layout};
 use crate::{
     plan::{CardPlan, LabPlan},
     runtime::{self, Runtime, RuntimeError, Signal},
@@ -45,8 +45,7 @@ impl Slots {
             }
             CardAction::Remove => {
                 let _lock = lock(card).await?;
-                let mark = layout::removed_mark(card);
-                File::create(&mark).map_err(layout::wrong(&mark))?;
+                files::mark(&layout::removed_mark(card))?;
                 let at = fabric::clock::now();
                 runtime::clear(runtime, id).await?;
                 Ok(at)

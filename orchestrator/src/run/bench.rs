@@ -5,7 +5,7 @@ use crate::{
     experiment::Experiment,
     images::Images,
     inject,
-    lab::{Lab, LabError},
+    lab::{Claim, Lab, LabError},
     mode::Mode,
     plan::{LabPlan, Placement},
 };
@@ -47,12 +47,12 @@ impl<'a> Bench<'a> {
         images: &'a Images,
         load: TrafficSpec,
         placement: Placement,
+        claim: &Claim,
         timeline: &'a mut Timeline,
         progress: &'a Progress,
     ) -> Result<Self, RunError> {
         let topology = &experiment.topology;
-        let dir = crate::plan::lab_dir(&topology.name);
-        let lab = Lab::deploy(LabPlan::new(topology, &dir, images, placement)?).await?;
+        let lab = Lab::deploy(LabPlan::new(topology, claim.dir(), images, placement)?, claim).await?;
         let mut bench = Self { experiment, images, load, lab, timeline, progress };
         bench.timeline.follow(bench.lab.events(true));
         bench.all_ready(None).await?;

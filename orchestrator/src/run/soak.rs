@@ -15,7 +15,7 @@ use super::{
 use crate::{
     experiment::Experiment,
     images::Images,
-    lab::LabError,
+    lab::{Claim, LabError},
     report::{RunDirectory, RunRecord, Status, StoreError, write_atomically},
     storm::Dice,
     telemetry::Collector,
@@ -68,8 +68,13 @@ pub struct Soaked {
     pub outcome: Outcome,
 }
 
-/// Soaks. The lab is gone when this returns, whatever happened.
-pub async fn soak(experiment: &Experiment, images: &Images, options: &SoakOptions) -> Result<Soaked, RunError> {
+/// Soaks the lab that is claimed. What was deployed is gone when this returns, whatever happened.
+pub async fn soak(
+    experiment: &Experiment,
+    images: &Images,
+    options: &SoakOptions,
+    claim: &Claim,
+) -> Result<Soaked, RunError> {
     let started = store::unix_ms();
     let mut record = journal::begin(experiment, &options.run.command, started);
     // It keeps the trial that did not pass, if there is one, and is asked for none.
@@ -80,9 +85,8 @@ pub async fn soak(experiment: &Experiment, images: &Images, options: &SoakOption
     write_atomically(&folder.join("topology.yml"), experiment.topology.document.text().as_bytes())?;
     let mut summary = Summary::new(experiment, options);
     let screen = Screen::new(options);
-    let dir = crate::plan::lab_dir(&experiment.topology.name);
     let ended = {
-        let engine = engine(experiment, images, options, &folder, &screen, &mut record, &mut summary);
+        let engine = engine(experiment, images, options, claim, &folder, &screen, &mut record, &mut summary);
         tokio::select! {
             ended = engine => Some(ended),
             () = interrupted() => None,
@@ -90,9 +94,9 @@ pub async fn soak(experiment: &Experiment, images: &Images, options: &SoakOption
     };
     screen.progress.finish();
     if summary.violation.is_some() || matches!(ended, Some(Err(_))) {
-        keep_logs(&dir, &folder).await;
+        keep_logs(claim, &folder).await;
     }
-    let destroyed = crate::lab::destroy_dir(&dir).await;
+    let destroyed = claim.roll_back().await;
     record.finished_unix_ms = store::unix_ms();
     let (status, error) = match &ended {
         None => (Status::Interrupted, None),
@@ -114,10 +118,12 @@ pub async fn soak(experiment: &Experiment, images: &Images, options: &SoakOption
     Ok(Soaked { summary, outcome: Outcome { status, record, report, folder } })
 }
 
+#[allow(clippy::too_many_arguments, reason = "the parts of a soak, put together once")]
 async fn engine(
     experiment: &Experiment,
     images: &Images,
     options: &SoakOptions,
+    claim: &Claim,
     folder: &Path,
     screen: &Screen,
     record: &mut RunRecord,
@@ -129,8 +135,7 @@ async fn engine(
         .await
         .map_err(|error| RunError::Evidence(format!("drawing destinations failed: {error}")))??;
     journal::know_load(&mut record.topology, &load);
-    let dir = crate::plan::lab_dir(&experiment.topology.name);
-    let chosen = crate::runtime::choose::choose(options.run.runtime, &experiment.topology, images, &dir).await;
+    let chosen = crate::runtime::choose::choose(options.run.runtime, &experiment.topology, images, claim.dir()).await;
     let chosen = chosen.map_err(LabError::from)?;
     screen.progress.say(&format!("runtime: {}", chosen.why));
     let mut lines = Lines::create(folder)?;
@@ -139,9 +144,16 @@ async fn engine(
     while !summary.is_done(options.extent) {
         screen.progress.step("deploying the lab");
         let mut timeline = events(folder)?;
-        let mut bench =
-            Bench::deploy(experiment, images, load.spec.clone(), chosen.placement.clone(), &mut timeline, &quiet)
-                .await?;
+        let mut bench = Bench::deploy(
+            experiment,
+            images,
+            load.spec.clone(),
+            chosen.placement.clone(),
+            claim,
+            &mut timeline,
+            &quiet,
+        )
+        .await?;
         bench.runtime_name().clone_into(&mut record.runtime);
         bench.runtime_name().clone_into(&mut summary.runtime);
         let mut intact = true;
@@ -182,7 +194,7 @@ async fn engine(
             index = index.wrapping_add(1);
         }
         drop(bench);
-        crate::lab::destroy_dir(&dir).await?;
+        claim.roll_back().await?;
     }
     Ok(())
 }

@@ -315,7 +315,12 @@ impl Runtime for DockerRuntime {
             };
             network::create(self, subnet).await?;
             plan.cards.iter().try_for_each(container::hand_over)?;
-            try_join_all(plan.cards.iter().map(|card| self.make(card))).await?;
+            try_join_all(plan.cards.iter().map(async |card| match self.make(card).await {
+                // Somebody was faster with the name: whose it is says `find`.
+                Err(refused) => self.find(&card.config.id).await.and(Err(refused)),
+                made => made,
+            }))
+            .await?;
             // One container of each image tells whether the engine stores the program that was put there.
             let samples = image::needed(plan).into_iter().filter_map(|needed| {
                 let of = |card: &&CardPlan| images::reference(card.program, &card.release) == needed.reference;

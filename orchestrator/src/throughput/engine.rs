@@ -8,7 +8,7 @@ use crate::{
     document::{BadInput, Document},
     experiment::Experiment,
     images::Images,
-    lab::{LabError, RuntimeKind},
+    lab::{Claim, LabError, RuntimeKind},
     plan::tester_ports,
     report::{RunDirectory, StoreError, rate, write_atomically},
     run::{
@@ -80,21 +80,20 @@ pub enum Ended {
     Interrupted,
 }
 
-/// Measures a topology. The lab is gone when this returns, whatever happened.
-pub async fn run(topology: &Topology, images: &Images, options: &Options) -> Result<Ended, RunError> {
+/// Measures a topology, whose lab is claimed. What was deployed is gone when this returns, whatever happened.
+pub async fn run(topology: &Topology, images: &Images, options: &Options, claim: &Claim) -> Result<Ended, RunError> {
     let started = store::unix_ms();
     let experiment = experiment(topology, options, options.frame_sizes[0])?;
     let directory = RunDirectory::create(&options.store, &topology.name, started)?;
     let folder = directory.path.clone();
     let progress = Progress::new(options.quiet, 0);
-    let dir = crate::plan::lab_dir(&topology.name);
     let ended = tokio::select! {
-        ended = engine(&experiment, images, options, &folder, &progress, started) => Some(ended),
+        ended = engine(&experiment, images, options, claim, &folder, &progress, started) => Some(ended),
         () = interrupted() => None,
     };
     progress.finish();
-    crate::run::keep_logs(&dir, &folder).await;
-    let destroyed = crate::lab::destroy_dir(&dir).await;
+    crate::run::keep_logs(claim, &folder).await;
+    let destroyed = claim.roll_back().await;
     let Some(figures) = ended.transpose()? else { return Ok(Ended::Interrupted) };
     destroyed?;
     keep(&figures, &folder)?;
@@ -153,25 +152,25 @@ async fn engine(
     experiment: &Experiment,
     images: &Images,
     options: &Options,
+    claim: &Claim,
     folder: &Path,
     progress: &Progress,
     started: u64,
 ) -> Result<Figures, RunError> {
     let topology = &experiment.topology;
-    let dir = crate::plan::lab_dir(&topology.name);
     let mut loads = Loads::default();
     progress.step("drawing destinations out of the table");
     let first = loads.get(topology, options, options.frame_sizes[0]).await?;
     let events = folder.join("events.ndjson");
     let mut timeline = Timeline::create(&events, Collector::default())
         .map_err(|source| StoreError::Write { path: events.clone(), source })?;
-    let chosen = crate::runtime::choose::choose(options.runtime, topology, images, &dir).await;
+    let chosen = crate::runtime::choose::choose(options.runtime, topology, images, claim.dir()).await;
     let chosen = chosen.map_err(LabError::from)?;
     progress.say(&format!("runtime: {}", chosen.why));
     progress.step("deploying the lab");
     let begun = Instant::now();
     let mut bench =
-        Bench::deploy(experiment, images, first.spec.clone(), chosen.placement, &mut timeline, progress).await?;
+        Bench::deploy(experiment, images, first.spec.clone(), chosen.placement, claim, &mut timeline, progress).await?;
     let deploy_ms = begun.elapsed().as_secs_f64() * 1e3;
     let host = crate::run::journal::host();
     let mut figures = Figures {

@@ -13,7 +13,7 @@ use fabric_proto::{
 use std::{
     collections::HashMap,
     fs, io,
-    os::unix::fs::chown,
+    os::unix::fs::lchown,
     path::{Path, PathBuf},
 };
 
@@ -115,7 +115,8 @@ pub(super) fn hand_over(card: &CardPlan) -> Result<(), RuntimeError> {
 
 fn give(path: &Path) -> io::Result<()> {
     let (user, group) = owner();
-    match chown(path, Some(user), Some(group)) {
+    // A card writes into some of these folders: a link that it leaves there is not followed.
+    match lchown(path, Some(user), Some(group)) {
         // Files come and go while a card runs.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         done => done?,
