@@ -52,6 +52,55 @@ fn dependencies_point_one_way() {
     }
 }
 
+/// Modules of the orchestrator from the bottom up: each uses those before it and none after it, so they make no circles.
+const LAYERS: &[&str] = &["units", "document", "mode", "images", "topology", "plan", "pki", "runtime", "lab"];
+
+#[test]
+fn lower_modules_know_nothing_of_higher_ones() {
+    let mut seen = BTreeSet::new();
+    for (name, text) in files() {
+        let Some(path) = name.strip_prefix("orchestrator/src/").filter(|path| !path.ends_with("tests.rs")) else {
+            continue;
+        };
+        let module = path.split(['/', '.']).next().unwrap_or_default();
+        let Some(layer) = LAYERS.iter().position(|known| *known == module) else { continue };
+        seen.insert(layer);
+        for used in modules_used(text.split("#[cfg(test)]").next().unwrap_or_default()) {
+            assert!(used == module || LAYERS[..layer].contains(&used), "{name} uses {used}, which is above {module}");
+        }
+    }
+    assert_eq!(seen.len(), LAYERS.len());
+    assert_eq!(modules_used("use crate::{\n  a::{b, c},\n  d,\n};\ncrate::e::f()"), ["a", "d", "e"].into());
+}
+
+/// Modules of its own package that a text names.
+fn modules_used(text: &str) -> BTreeSet<&str> {
+    let word =
+        |text: &'_ str| text.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(text.len());
+    let mut used = BTreeSet::new();
+    for after in text.split("crate::").skip(1) {
+        let Some(list) = after.strip_prefix('{') else {
+            used.insert(&after[..word(after)]);
+            continue;
+        };
+        let (mut depth, mut begins) = (0, true);
+        for (at, letter) in list.char_indices() {
+            match letter {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => begins = true,
+                letter if begins && letter.is_alphabetic() => {
+                    used.insert(&list[at..at + word(&list[at..])]);
+                    begins = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    used
+}
+
 /// Every file that git tracks or would track.
 fn files() -> Vec<(String, String)> {
     let listed = Command::new("git")
