@@ -51,7 +51,7 @@ impl KnownOutage {
     pub fn find(&self, traffic: &TrafficEvidence) -> Found {
         let start = traffic.schedule.start;
         let from = self.began_ns.saturating_sub(start).saturating_sub(GUARD_NS);
-        let to = self.ended_ns.saturating_sub(start) + GUARD_NS;
+        let to = self.ended_ns.saturating_sub(start).saturating_add(GUARD_NS);
         let bins = (from / BIN_NS) as usize..=(to / BIN_NS) as usize;
         let in_window = traffic.loss_over_time.iter().enumerate().filter(|(bin, _)| bins.contains(bin));
         let lost = in_window.map(|(_, bin)| u64::from(bin.lost)).sum();

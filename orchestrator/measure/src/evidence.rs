@@ -2,13 +2,7 @@
 
 mod stored;
 
-use crate::{
-    histogram::Sketch,
-    loss::{self, LossPeriod},
-    pace::Generator,
-    recorder::{FlowRecorder, Misdelivery, Recorder},
-    schedule::Schedule,
-};
+use crate::{histogram::Sketch, loss::LossPeriod, pace::Generator, schedule::Schedule};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -20,6 +14,31 @@ pub const PERIODS_LISTED_MAX: usize = 64;
 pub const PERIODS_LISTED_IN_ALL_MAX: usize = 16_384;
 /// Width of a bin of [`TrafficEvidence::loss_over_time`], nanoseconds of intended time.
 pub const BIN_NS: u64 = 10_000_000;
+/// Forwarding Delay Threshold (RFC 6412 §3.7.6): a packet that arrives later than this after its intended time is impaired
+/// although it arrives. Ten times the lateness that the generator itself is allowed.
+pub const FORWARDING_DELAY_THRESHOLD_NS: u64 = 100_000_000;
+
+/// How a packet arrived where or as it should not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Misdelivery {
+    /// At a port that the routing table does not lead to.
+    WrongPort,
+    /// With another destination MAC address than the adjacency's.
+    WrongMac,
+    /// TTL or hop limit is not one less than sent.
+    Ttl,
+    /// IP or UDP checksum is wrong.
+    Checksum,
+    /// Addresses or ports differ from what was sent.
+    Header,
+    /// Payload is not what was sent.
+    Payload,
+    /// A packet of another trial.
+    Foreign,
+    /// A flow or sequence that was never offered.
+    Impossible,
+}
 
 /// The evidence of one tester's traffic in one trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +63,10 @@ pub struct TrafficEvidence {
     pub loss_over_time: Vec<LossBin>,
     /// Latency from the intended send time, nanoseconds, to two digits.
     pub latency_ns: Sketch,
+    /// By how much a packet arrived before it was due, at most, nanoseconds. `None`: none did, as it must be where
+    /// sender and receiver share a clock; evidence of earlier releases does not say.
+    #[serde(default)]
+    pub early_max_ns: Option<u64>,
 }
 
 /// Packets whose intended time falls into one bin.
@@ -80,6 +103,22 @@ pub struct FlowEvidence {
     pub never_recovered: bool,
     /// The first loss periods, at most [`PERIODS_LISTED_MAX`], of all flows [`PERIODS_LISTED_IN_ALL_MAX`].
     pub periods: Vec<LossPeriod>,
+    /// What loss does not tell. `None`: evidence of an earlier release, which did not measure it.
+    #[serde(default)]
+    pub delay: Option<FlowDelay>,
+}
+
+/// How a flow's packets came late, or did not come for a time. To the microsecond.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowDelay {
+    /// Longest time without a first arrival, nanoseconds: between two of them in order of arrival, from the first packet's
+    /// intended time to the first of them, or from the last of them to the last packet's intended time (a lower bound).
+    pub gap_ns: u64,
+    /// Greatest latency from the intended send time, nanoseconds; `None`: nothing arrived.
+    pub latency_max_ns: Option<u64>,
+    /// Impaired packets (RFC 6412 §3.8.1): lost, arrived later than [`FORWARDING_DELAY_THRESHOLD_NS`], overtaken, or
+    /// arrived again.
+    pub impaired: u32,
 }
 
 /// The outage of a trial in one line, both ways, never only the longest. Nanoseconds.
@@ -104,7 +143,7 @@ pub struct Outage {
 impl FlowEvidence {
     /// Packets offered and not delivered.
     pub fn lost(&self) -> u32 {
-        self.offered - self.delivered
+        self.offered.saturating_sub(self.delivered)
     }
 }
 
@@ -137,6 +176,27 @@ impl TrafficEvidence {
     /// Packets that arrived where or as they should not.
     pub fn misdelivered(&self) -> u64 {
         self.misdelivered.values().sum()
+    }
+
+    /// Longest time without an arrival in any one flow, nanoseconds; `None`: not measured.
+    pub fn arrival_gap_ns(&self) -> Option<u64> {
+        self.delays()?.map(|delay| delay.gap_ns).max()
+    }
+
+    /// Greatest latency of any packet that arrived, from its intended time, nanoseconds; `None`: not measured, or nothing
+    /// arrived.
+    pub fn latency_max_ns(&self) -> Option<u64> {
+        self.delays()?.filter_map(|delay| delay.latency_max_ns).max()
+    }
+
+    /// Packets that were impaired (RFC 6412 §3.8.1), the lost ones too; `None`: not measured.
+    pub fn impaired(&self) -> Option<u64> {
+        Some(self.delays()?.map(|delay| u64::from(delay.impaired)).sum())
+    }
+
+    /// The delays of all flows; `None`: not measured.
+    fn delays(&self) -> Option<impl Iterator<Item = FlowDelay> + '_> {
+        self.flows.iter().all(|flow| flow.delay.is_some()).then(|| self.flows.iter().filter_map(|flow| flow.delay))
     }
 
     /// Packets lost whose intended time lies before `offset_ns`: loss in steady state. The last whole bin is
@@ -200,60 +260,6 @@ impl Outage {
             never_recovered: self.never_recovered + other.never_recovered,
         }
     }
-}
-
-/// The evidence of each flow, when the first `offered` packets of the schedule were offered.
-pub(crate) fn flows(recorder: &Recorder, offered: u64) -> Vec<FlowEvidence> {
-    let schedule = recorder.schedule();
-    let mut listed_left = PERIODS_LISTED_IN_ALL_MAX;
-    let evidence = |(number, flow): (usize, &FlowRecorder)| {
-        let number = number as u32;
-        let offered = schedule.offered_to(number, offered);
-        let arrival = |sequence| recorder.arrival_us(schedule.packet(number, sequence));
-        // A flow of which everything arrived has no loss to look for.
-        let complete = flow.delivered() == offered;
-        let mut periods = if complete { Vec::new() } else { loss::periods(schedule, number, offered, arrival) };
-        let lost: u32 = periods.iter().map(|period| period.length).sum();
-        let longest = periods.iter().max_by_key(|period| period.length).cloned();
-        let evidence = FlowEvidence {
-            offered,
-            delivered: offered - lost,
-            duplicated: flow.duplicated(),
-            reordered: flow.reordered(),
-            late: flow.late(),
-            misdelivered: flow.misdelivered(),
-            period_count: periods.len() as u32,
-            longest,
-            timestamp_total_ns: periods.iter().map(LossPeriod::timestamp_derived_ns).sum(),
-            never_recovered: periods.last().is_some_and(|period| !period.recovered()),
-            periods: Vec::new(),
-        };
-        periods.truncate(PERIODS_LISTED_MAX.min(listed_left));
-        listed_left -= periods.len();
-        FlowEvidence { periods, ..evidence }
-    };
-    recorder.flows().iter().enumerate().map(evidence).collect()
-}
-
-/// Offered and lost packets by intended time.
-pub(crate) fn loss_over_time(recorder: &Recorder, offered: u64) -> Vec<LossBin> {
-    let schedule = recorder.schedule();
-    let Some(last) = offered.checked_sub(1) else { return Vec::new() };
-    let bins = schedule.offset(last) / BIN_NS + 1;
-    let due = |bin: u64| schedule.due(schedule.start + bin * BIN_NS - 1).min(offered);
-    let mut before = 0;
-    let mut over_time: Vec<LossBin> = (1..=bins)
-        .map(|bin| {
-            let until = due(bin);
-            let in_bin = until - before;
-            before = until;
-            LossBin { offered: in_bin as u32, lost: 0 }
-        })
-        .collect();
-    for packet in (0..offered).filter(|packet| recorder.arrival_us(*packet).is_none()) {
-        over_time[(schedule.offset(packet) / BIN_NS) as usize].lost += 1;
-    }
-    over_time
 }
 
 #[cfg(test)]

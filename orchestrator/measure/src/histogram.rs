@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Values up to an hour in nanoseconds; greater ones are counted there.
-const HIGH: u64 = 3_600_000_000_000;
+pub(crate) const HIGH: u64 = 3_600_000_000_000;
 /// Decimal digits kept of every value.
 const DIGITS: u8 = 3;
 

@@ -9,11 +9,13 @@
 //! * [`loss`]: loss periods (RFC 3357) and the outages they stand for (RFC 6201)
 //! * [`evidence`]: all of it in one serialisable piece, as a tester hands it over
 //! * [`trial`]: one trial with its accounting: `offered = delivered + Σ dropped by cause`
+//! * [`audit`]: evidence held against itself
 //! * [`accuracy`]: what is found of outages whose measure is known
 //! * [`stats`] and [`verdict`]: many trials: medians with intervals, pass, fail or inconclusive
 //! * [`histogram`]: HdrHistogram over flows and trials, and its text formats
 
 pub mod accuracy;
+pub mod audit;
 pub mod evidence;
 pub mod histogram;
 pub mod loss;
@@ -25,9 +27,9 @@ pub mod stats;
 pub mod trial;
 pub mod verdict;
 
-pub use evidence::{FlowEvidence, TrafficEvidence};
+pub use evidence::{FlowDelay, FlowEvidence, Misdelivery, TrafficEvidence};
 pub use pace::Pace;
-pub use recorder::{Misdelivery, Recorder};
+pub use recorder::Recorder;
 pub use schedule::Schedule;
 pub use signature::Signature;
 pub use stats::Stat;

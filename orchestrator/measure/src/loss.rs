@@ -95,14 +95,14 @@ pub fn inter_loss_period_lengths(periods: &[LossPeriod]) -> Vec<u32> {
     let mut before = periods.first().map_or(0, last_lost);
     let mut lengths = Vec::with_capacity(periods.len());
     for period in periods {
-        lengths.push(if lengths.is_empty() { 0 } else { period.first - before });
+        lengths.push(if lengths.is_empty() { 0 } else { period.first.saturating_sub(before) });
         before = last_lost(period);
     }
     lengths
 }
 
 fn last_lost(period: &LossPeriod) -> u32 {
-    period.first + period.length - 1
+    period.first.saturating_add(period.length).saturating_sub(1)
 }
 
 #[cfg(test)]

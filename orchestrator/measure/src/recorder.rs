@@ -4,44 +4,26 @@
 //! after the trial from what really happened, and a late packet takes back its loss by itself. Arrivals are kept
 //! in the order of the schedule: packets arrive much as they were sent, so that a hundred thousand flows are
 //! written to as one.
+//!
+//! Of each flow the longest time without an arrival and the greatest latency are kept as packets come: traffic that
+//! stood still and then came, without loss, was not there meanwhile.
+
+mod account;
 
 use crate::{
-    evidence::{self, TrafficEvidence},
+    evidence::{FORWARDING_DELAY_THRESHOLD_NS, Misdelivery, TrafficEvidence},
     histogram::{self, Sketch},
     pace::Generator,
     schedule::Schedule,
     signature::Signature,
 };
 use hdrhistogram::Histogram;
-use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Arrivals are kept in blocks of this many packets: 64 KiB, made when the first packet of one arrives.
 const BLOCK: usize = 16 << 10;
 /// A packet that arrives this long after its intended time counts as late as well.
 const LATE_NS: u64 = 1_000_000_000;
-
-/// How a packet arrived where or as it should not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Misdelivery {
-    /// At a port that the routing table does not lead to.
-    WrongPort,
-    /// With another destination MAC address than the adjacency's.
-    WrongMac,
-    /// TTL or hop limit is not one less than sent.
-    Ttl,
-    /// IP or UDP checksum is wrong.
-    Checksum,
-    /// Addresses or ports differ from what was sent.
-    Header,
-    /// Payload is not what was sent.
-    Payload,
-    /// A packet of another trial.
-    Foreign,
-    /// A flow or sequence that was never offered.
-    Impossible,
-}
 
 /// What one arrival meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +51,13 @@ pub struct FlowRecorder {
     reordered: u32,
     late: u32,
     misdelivered: u32,
+    /// First arrivals that were reordered, or came later than the Forwarding Delay Threshold.
+    impaired: u32,
+    /// The latest first arrival, microseconds after the start; before the first one, when that was due.
+    last_us: u32,
+    /// Longest time between two first arrivals so far, or from the first packet's intended time to the first one.
+    gap_us: u32,
+    latency_max_us: u32,
 }
 
 /// Arrivals of all flows of a trial.
@@ -82,6 +71,8 @@ pub struct Recorder {
     sequence_end: u32,
     misdelivered: BTreeMap<Misdelivery, u64>,
     latency: Histogram<u64>,
+    /// By how much a packet arrived before it was due, at most.
+    early_max_ns: u64,
 }
 
 impl Arrivals {
@@ -110,12 +101,21 @@ impl FlowRecorder {
         // Zero means not arrived, so times are kept plus one.
         *kept = at_us.saturating_add(1);
         self.delivered += 1;
+        self.gap_us = self.gap_us.max(at_us.saturating_sub(self.last_us));
+        self.last_us = self.last_us.max(at_us);
         if sequence < self.next_expected {
             self.reordered += 1;
             return Arrival::Reordered;
         }
         self.next_expected = sequence + 1;
         Arrival::New
+    }
+
+    /// Takes the latency of a first arrival.
+    fn delayed(&mut self, latency_ns: u64, reordered: bool) {
+        self.latency_max_us = self.latency_max_us.max(micros(latency_ns));
+        self.late += u32::from(latency_ns > LATE_NS);
+        self.impaired += u32::from(reordered | (latency_ns > FORWARDING_DELAY_THRESHOLD_NS));
     }
 
     /// Distinct packets that arrived as they should.
@@ -149,16 +149,18 @@ impl Recorder {
     pub fn new(schedule: Schedule, trial: u16, at_most: Duration) -> Self {
         let nanos = u64::try_from(at_most.as_nanos()).unwrap_or(u64::MAX);
         let packets = schedule.due(schedule.start.saturating_add(nanos));
-        let mut flows = Vec::new();
-        flows.resize_with(schedule.flows as usize, FlowRecorder::default);
+        // A flow stands still from when its first packet is due.
+        let due = |flow: u32| micros(schedule.offset(schedule.packet(flow, 0)));
+        let flows = (0..schedule.flows).map(|flow| FlowRecorder { last_us: due(flow), ..FlowRecorder::default() });
         Self {
             sequence_end: schedule.offered_to(0, packets),
             schedule,
             trial,
             arrivals: Arrivals::default(),
-            flows,
+            flows: flows.collect(),
             misdelivered: BTreeMap::new(),
             latency: histogram::empty(),
+            early_max_ns: 0,
         }
     }
 
@@ -176,11 +178,12 @@ impl Recorder {
         };
         let at = now.saturating_sub(self.schedule.start);
         let kept = self.arrivals.slot(self.schedule.packet(packet.flow, packet.sequence));
-        let arrival = flow.arrived(packet.sequence, u32::try_from(at / 1000).unwrap_or(u32::MAX), kept);
+        let arrival = flow.arrived(packet.sequence, micros(at), kept);
         if !matches!(arrival, Arrival::Duplicate) {
             let latency = at.saturating_sub(packet.intended);
             self.latency.saturating_record(latency);
-            flow.late += u32::from(latency > LATE_NS);
+            flow.delayed(latency, matches!(arrival, Arrival::Reordered));
+            self.early_max_ns = self.early_max_ns.max(packet.intended.saturating_sub(at));
         }
         arrival
     }
@@ -223,9 +226,10 @@ impl Recorder {
             port_down,
             generator,
             misdelivered: self.misdelivered.clone(),
-            flows: evidence::flows(self, offered),
-            loss_over_time: evidence::loss_over_time(self, offered),
+            flows: account::flows(self, offered),
+            loss_over_time: account::loss_over_time(self, offered),
             latency_ns: Sketch::coarse(&self.latency),
+            early_max_ns: Some(self.early_max_ns).filter(|early| *early > 0),
         }
     }
 
@@ -233,6 +237,11 @@ impl Recorder {
         self.misdelivered(None, how);
         Arrival::Refused(how)
     }
+}
+
+/// Whole microseconds of `nanos`; 71 minutes and more are the same.
+fn micros(nanos: u64) -> u32 {
+    u32::try_from(nanos / 1000).unwrap_or(u32::MAX)
 }
 
 fn place(packet: u64) -> (usize, usize) {

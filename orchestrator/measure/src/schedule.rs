@@ -94,7 +94,7 @@ impl Schedule {
 
     /// How many of the first `offered` packets belong to `flow`.
     pub fn offered_to(&self, flow: u32, offered: u64) -> u32 {
-        ((offered + u64::from(self.flows) - 1 - u64::from(flow)) / u64::from(self.flows)) as u32
+        offered.saturating_sub(u64::from(flow)).div_ceil(u64::from(self.flows)) as u32
     }
 
     /// Walks the schedule from packet `first` on without a division a packet.

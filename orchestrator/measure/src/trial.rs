@@ -12,6 +12,10 @@ pub const TESTER_PORT_DOWN: &str = "tester_port_down";
 /// Cause under which packets are counted that the generator skipped; a trial that has any is invalid.
 pub const TESTER_SKIPPED: &str = "tester_skipped";
 
+/// A packet may arrive this much before it is due, by the clocks of sender and receiver, nanoseconds: a tenth of the
+/// lateness that a generator is allowed. On one host's `CLOCK_MONOTONIC` none ever does.
+pub const CLOCKS_APART_MAX_NS: u64 = 1_000_000;
+
 /// One run of one mode under one fault.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrialRecord {
@@ -159,7 +163,7 @@ pub fn accounting(traffic: &[TrafficEvidence], drops: &BTreeMap<String, u64>, ca
     let offered = sum(|evidence| evidence.offered);
     let delivered = sum(TrafficEvidence::delivered);
     let misdelivered = sum(TrafficEvidence::misdelivered);
-    let dropped = drops.values().sum();
+    let dropped = drops.values().copied().fold(0, u64::saturating_add);
     let remainder = i128::from(offered) - i128::from(delivered) - i128::from(misdelivered) - i128::from(dropped);
     let remainder = i64::try_from(remainder).unwrap_or(if remainder < 0 { i64::MIN } else { i64::MAX });
     // More drops than losses are a counting error even when a card died.
@@ -167,7 +171,7 @@ pub fn accounting(traffic: &[TrafficEvidence], drops: &BTreeMap<String, u64>, ca
     Accounting {
         offered,
         delivered,
-        lost: offered - delivered,
+        lost: offered.saturating_sub(delivered),
         misdelivered,
         dropped,
         lost_with_card,
@@ -206,7 +210,7 @@ pub enum Invalid {
         /// What was waited for.
         waited_for: String,
     },
-    /// Cards or testers do not share a clock that is good enough.
+    /// Sender and receiver do not share a clock: packets arrived before they were due.
     Clock {
         /// What was seen.
         detail: String,
@@ -336,6 +340,27 @@ impl TrialRecord {
         self.traffic.iter().map(TrafficEvidence::late).sum()
     }
 
+    /// Longest time without an arrival in any one flow, milliseconds; `None`: not measured.
+    pub fn arrival_gap_ms(&self) -> Option<f64> {
+        self.worst_ms(TrafficEvidence::arrival_gap_ns)
+    }
+
+    /// Greatest latency of a packet from its intended send time, milliseconds; `None`: not measured.
+    pub fn latency_max_ms(&self) -> Option<f64> {
+        self.worst_ms(TrafficEvidence::latency_max_ns)
+    }
+
+    /// Packets that were impaired (RFC 6412 §3.8.1), the lost ones too; `None`: not measured.
+    pub fn impaired(&self) -> Option<u64> {
+        let of_all: Vec<u64> = self.traffic.iter().map(TrafficEvidence::impaired).collect::<Option<_>>()?;
+        (!of_all.is_empty()).then(|| of_all.iter().sum())
+    }
+
+    fn worst_ms(&self, of: fn(&TrafficEvidence) -> Option<u64>) -> Option<f64> {
+        let of_all: Vec<u64> = self.traffic.iter().map(of).collect::<Option<_>>()?;
+        of_all.into_iter().max().map(|ns| ns as f64 / 1e6)
+    }
+
     /// Judges the evidence: accounts for every packet, and adds what it shows to `invalid` and `failures`.
     ///
     /// `self.drops` holds the cards' drops; the tester's own join them here. Call it once.
@@ -357,6 +382,11 @@ impl TrialRecord {
             skipped: generator.skipped,
             late_p99_ns: generator.late_p99_ns,
         }));
+        let early = self.traffic.iter().filter_map(|evidence| evidence.early_max_ns).max().unwrap_or(0);
+        if early > CLOCKS_APART_MAX_NS {
+            let detail = format!("a packet arrived {:.1} ms before it was due", early as f64 / 1e6);
+            self.invalid.push(Invalid::Clock { detail });
+        }
         let mut was_whole = true;
         if let Some(fault_at) = self.fault_at_ns {
             let before =
@@ -379,4 +409,4 @@ impl TrialRecord {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

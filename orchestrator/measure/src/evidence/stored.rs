@@ -1,10 +1,13 @@
 //! Evidence in JSON, without saying the same thing a thousand times: a flow that lost nothing is one number,
 //! repeated ones are counted. Binary formats take the plain lists. What earlier releases wrote is read as well.
 
-/// `{"offered": [[packets, flows], …], "told": [[number, {…}], …]}`: what each flow was offered, in runs, and
-/// the whole story of those of which there is more to tell.
+/// `{"offered": [[packets, flows], …], "told": [[number, {…}], …], "delays": {…}}`: what each flow was offered, in runs,
+/// the whole story of those of which there is more to tell, and how late packets came, in runs.
 pub(super) mod flows {
-    use crate::{evidence::FlowEvidence, loss::LossPeriod};
+    use crate::{
+        evidence::{FlowDelay, FlowEvidence},
+        loss::LossPeriod,
+    };
     use serde::{
         Deserialize, Deserializer, Serialize, Serializer,
         de::{self, MapAccess, SeqAccess, value::MapAccessDeserializer},
@@ -13,8 +16,21 @@ pub(super) mod flows {
 
     #[derive(Serialize, Deserialize)]
     struct Stored {
-        offered: Vec<(u32, u32)>,
+        offered: Runs<u32>,
         told: Vec<(u32, Told)>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delays: Option<Delays>,
+    }
+
+    /// Values of flows that follow each other, and how many have each.
+    type Runs<T> = Vec<(T, u32)>;
+
+    /// [`FlowDelay`] of every flow, a column each.
+    #[derive(Serialize, Deserialize)]
+    struct Delays {
+        gap_ns: Runs<u64>,
+        latency_max_ns: Runs<Option<u64>>,
+        impaired: Runs<u32>,
     }
 
     #[derive(Default, Serialize, Deserialize)]
@@ -58,18 +74,34 @@ pub(super) mod flows {
         if !serializer.is_human_readable() {
             return flows.serialize(serializer);
         }
-        let mut offered: Vec<(u32, u32)> = Vec::new();
-        for flow in flows {
-            match offered.last_mut() {
-                Some((packets, count)) if *packets == flow.offered => *count += 1,
-                Some(_) | None => offered.push((flow.offered, 1)),
-            }
-        }
+        let offered = runs(flows.iter().map(|flow| flow.offered));
         let quiet = |flow: &FlowEvidence| {
-            *flow == FlowEvidence { offered: flow.offered, delivered: flow.offered, ..FlowEvidence::default() }
+            let FlowEvidence { offered, delay, .. } = *flow;
+            *flow == FlowEvidence { offered, delivered: offered, delay, ..FlowEvidence::default() }
         };
         let told = (0..).zip(flows).filter(|(_, flow)| !quiet(flow)).map(|(number, flow)| (number, tell(flow)));
-        Stored { offered, told: told.collect() }.serialize(serializer)
+        Stored { offered, told: told.collect(), delays: delays(flows) }.serialize(serializer)
+    }
+
+    fn runs<T: PartialEq>(values: impl Iterator<Item = T>) -> Runs<T> {
+        let mut runs: Runs<T> = Vec::new();
+        for value in values {
+            match runs.last_mut() {
+                Some((same, count)) if *same == value => *count += 1,
+                Some(_) | None => runs.push((value, 1)),
+            }
+        }
+        runs
+    }
+
+    /// All of them or none: a release measures them or does not.
+    fn delays(flows: &[FlowEvidence]) -> Option<Delays> {
+        let all: Vec<FlowDelay> = flows.iter().map(|flow| flow.delay).collect::<Option<_>>()?;
+        Some(Delays {
+            gap_ns: runs(all.iter().map(|delay| delay.gap_ns)),
+            latency_max_ns: runs(all.iter().map(|delay| delay.latency_max_ns)),
+            impaired: runs(all.iter().map(|delay| delay.impaired)),
+        })
     }
 
     fn tell(flow: &FlowEvidence) -> Told {
@@ -95,7 +127,7 @@ pub(super) mod flows {
         }
     }
 
-    fn hear(offered: u32, told: Told) -> FlowEvidence {
+    fn hear(FlowEvidence { offered, delay, .. }: FlowEvidence, told: Told) -> FlowEvidence {
         let periods: Vec<LossPeriod> = told
             .periods
             .into_iter()
@@ -112,7 +144,7 @@ pub(super) mod flows {
         let more = told.more.unwrap_or_else(|| More {
             period_count: periods.len() as u32,
             longest: periods.iter().max_by_key(|period| period.length).cloned(),
-            timestamp_total_ns: periods.iter().map(LossPeriod::timestamp_derived_ns).sum(),
+            timestamp_total_ns: periods.iter().map(LossPeriod::timestamp_derived_ns).fold(0, u64::saturating_add),
             never_recovered: periods.last().is_some_and(|period| !period.recovered()),
         });
         FlowEvidence {
@@ -127,14 +159,27 @@ pub(super) mod flows {
             timestamp_total_ns: more.timestamp_total_ns,
             never_recovered: more.never_recovered,
             periods,
+            delay,
         }
     }
 
-    /// More flows than signatures can name are no evidence, and would only fill the memory.
-    const FLOWS_MAX: u64 = crate::signature::FLOWS_MAX as u64;
+    /// Ten times the flows that an experiment may have. More are no evidence, and would only fill the memory.
+    const FLOWS_MAX: u64 = 1 << 20;
+
+    fn count<T>(runs: &Runs<T>) -> u64 {
+        runs.iter().map(|(_, flows)| u64::from(*flows)).sum()
+    }
+
+    /// The values of `flows` flows.
+    fn unrolled<T: Copy, E: de::Error>(runs: &Runs<T>, flows: usize) -> Result<Vec<T>, E> {
+        if count(runs) != flows as u64 {
+            return Err(E::custom(format!("{flows} flows, and delays of {}", count(runs))));
+        }
+        Ok(runs.iter().flat_map(|(value, flows)| std::iter::repeat_n(*value, *flows as usize)).collect())
+    }
 
     fn unfold<E: de::Error>(stored: Stored) -> Result<Vec<FlowEvidence>, E> {
-        if stored.offered.iter().map(|(_, flows)| u64::from(*flows)).sum::<u64>() > FLOWS_MAX {
+        if count(&stored.offered) > FLOWS_MAX {
             return Err(E::custom("more flows than a tester has"));
         }
         let quiet = |packets| FlowEvidence { offered: packets, delivered: packets, ..FlowEvidence::default() };
@@ -142,9 +187,19 @@ pub(super) mod flows {
         for (packets, count) in stored.offered {
             flows.resize(flows.len() + count as usize, quiet(packets));
         }
+        if let Some(Delays { gap_ns, latency_max_ns, impaired }) = stored.delays {
+            let (gaps, latencies) = (unrolled(&gap_ns, flows.len())?, unrolled(&latency_max_ns, flows.len())?);
+            let columns = gaps.into_iter().zip(latencies).zip(unrolled(&impaired, flows.len())?);
+            for (flow, ((gap_ns, latency_max_ns), impaired)) in flows.iter_mut().zip(columns) {
+                flow.delay = Some(FlowDelay { gap_ns, latency_max_ns, impaired });
+            }
+        }
         for (number, told) in stored.told {
             let flow = flows.get_mut(number as usize).ok_or_else(|| E::custom(format!("there is no flow {number}")))?;
-            *flow = hear(flow.offered, told);
+            if told.lost > flow.offered {
+                return Err(E::custom(format!("flow {number} lost {} of {} packets", told.lost, flow.offered)));
+            }
+            *flow = hear(std::mem::take(flow), told);
         }
         Ok(flows)
     }

@@ -133,3 +133,15 @@ fn traffic_that_was_not_there_before_the_fault_cannot_come_back() {
     assert_eq!(trial.invalid, [Invalid::SteadyStateLoss { packets: 290 }]);
     assert_eq!(trial.failures, []);
 }
+
+#[test]
+fn clocks_that_are_apart_make_the_trial_invalid() {
+    let mut trial = trial(0..0, 0);
+    trial.traffic[0].early_max_ns = Some(CLOCKS_APART_MAX_NS);
+    trial.judge(false, 0);
+    assert!(trial.valid(), "within the bound");
+    trial.traffic[0].early_max_ns = Some(2_500_000);
+    trial.judge(false, 0);
+    assert_eq!(trial.invalid, [Invalid::Clock { detail: "a packet arrived 2.5 ms before it was due".to_owned() }]);
+    assert!(trial.invalid[0].to_string().starts_with("clocks: "));
+}

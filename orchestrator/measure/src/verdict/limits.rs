@@ -47,6 +47,12 @@ quantities! {
     Late = "late", "late packets", |trial| Some(trial.late() as f64);
     /// Packets that arrived where or as they should not.
     Misdelivered = "misdelivered", "misdelivered packets", |trial| Some(trial.accounting.misdelivered as f64);
+    /// Packets lost, too late, overtaken or arrived again (RFC 6412 §3.8.1).
+    Impaired = "impaired", "impaired packets", |trial| trial.impaired().map(|packets| packets as f64);
+    /// Longest time without an arrival in any one flow, whether packets were lost or only late.
+    ArrivalGap = "arrival-gap-ms", "arrival gap ms", TrialRecord::arrival_gap_ms;
+    /// Greatest latency of a packet that arrived, from its intended send time.
+    LatencyMax = "latency-max-ms", "greatest latency ms", TrialRecord::latency_max_ms;
     /// Loss-derived outage over all flows.
     Outage = "outage-ms", "outage ms", |trial| Some(trial.outage().loss_derived_ns / 1e6);
     /// Longest loss period of any flow.

@@ -139,3 +139,23 @@ fn limits_are_read_in_both_spellings_and_written_in_one() {
         assert!(read(bad).unwrap_err().to_string().contains(says), "{bad}");
     }
 }
+
+#[test]
+fn standing_still_can_be_limited_and_old_evidence_proves_nothing_about_it() {
+    let mut frozen = crate::trial::tests::trial(0..0, 0);
+    frozen.traffic[0].flows[0].delay =
+        Some(crate::FlowDelay { gap_ns: 500_000_000, latency_max_ns: Some(499_000_000), impaired: 400 });
+    let at_most = |quantity, most| Limits::default().and(quantity, Statistic::Worst, most);
+    for (quantity, shown) in [(Quantity::ArrivalGap, 500.0), (Quantity::LatencyMax, 499.0), (Quantity::Impaired, 400.0)]
+    {
+        let name = quantity.name();
+        assert_eq!(verdict(std::slice::from_ref(&frozen), &at_most(quantity, shown)), Verdict::Pass, "{name}");
+        assert_eq!(verdict(std::slice::from_ref(&frozen), &at_most(quantity, shown - 1.0)), Verdict::Fail, "{name}");
+    }
+    frozen.traffic[0].flows[0].delay = None;
+    let old = judge(std::slice::from_ref(&frozen), &at_most(Quantity::ArrivalGap, 50.0));
+    assert_eq!(
+        (old.verdict, old.reasons),
+        (Verdict::Inconclusive, vec!["trial 1: arrival gap ms was not measured".to_owned()])
+    );
+}
