@@ -15,7 +15,9 @@ mod sessions;
 mod soak;
 mod throughput;
 
-use crate::{document::BadInput, inject::InjectError, lab::LabError, report::ColourChoice, run::RunError};
+use crate::{
+    document::BadInput, inject::InjectError, lab::LabError, report::ColourChoice, run::RunError, text::printable,
+};
 use args::{ChaosCommand, Cli, Command, ImagesCommand};
 use clap::{CommandFactory, Parser};
 use std::{
@@ -106,7 +108,7 @@ impl CliError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => {}
             Self::Input(error) if io::stderr().is_terminal() => eprintln!("{:?}", miette::Report::new(error)),
             Self::Input(error) => eprintln!("error: {}", error.plain()),
-            error => eprintln!("error: {error}"),
+            error => eprintln!("error: {}", printable(&error.to_string())),
         }
     }
 }

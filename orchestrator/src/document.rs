@@ -1,5 +1,6 @@
 //! Files that users write: read once, kept with their text, so that every complaint shows the place.
 
+use crate::text::printable;
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use serde::de::DeserializeOwned;
 use serde_saphyr::Location;
@@ -28,9 +29,9 @@ impl BadInput {
     /// A complaint about something that has no position: a whole file, a flag, a name.
     pub fn new(place: impl ToString, message: impl ToString, remedy: impl ToString) -> Self {
         Self(Box::new(Complaint {
-            place: place.to_string(),
-            message: message.to_string(),
-            remedy: Some(remedy.to_string()),
+            place: shown(&place.to_string()),
+            message: shown(&message.to_string()),
+            remedy: Some(shown(&remedy.to_string())),
             source_code: None,
             span: None,
         }))
@@ -123,20 +124,29 @@ impl Document {
     }
 
     fn complain(&self, at: Option<(usize, usize)>, message: &str, remedy: Option<String>) -> BadInput {
-        let path = self.path.display();
-        let place = at.map_or_else(|| path.to_string(), |(line, column)| format!("{path}:{line}:{column}"));
-        let span = at.map(|(line, column)| self.span(line, column));
-        let source_code = Some(NamedSource::new(path.to_string(), self.text.clone()));
-        BadInput(Box::new(Complaint { place, message: message.to_owned(), remedy, source_code, span }))
+        let path = shown(&self.path.display().to_string());
+        let place = at.map_or_else(|| path.clone(), |(line, column)| format!("{path}:{line}:{column}"));
+        // The text around the place must not steer the terminal either.
+        let text = shown(&self.text.replace("\r\n", "\n"));
+        let span = at.map(|(line, column)| span(&text, line, column));
+        let source_code = Some(NamedSource::new(path, text));
+        let remedy = remedy.as_deref().map(shown);
+        BadInput(Box::new(Complaint { place, message: shown(message), remedy, source_code, span }))
     }
+}
 
-    fn span(&self, line: usize, column: usize) -> SourceSpan {
-        let line_start: usize = self.text.split_inclusive('\n').take(line - 1).map(str::len).sum();
-        let line = self.text[line_start..].lines().next().unwrap_or_default();
-        let offset = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
-        let length = line[offset..].find([',', '}', ']', '#']).unwrap_or(line.len() - offset);
-        (line_start + offset, line[offset..offset + length].trim_end().len().max(1)).into()
-    }
+/// What a user wrote, or what a card answered, as a complaint shows it.
+fn shown(text: &str) -> String {
+    printable(text).into_owned()
+}
+
+/// Where a line and a column lie in a text.
+fn span(text: &str, line: usize, column: usize) -> SourceSpan {
+    let line_start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    let line = text[line_start..].lines().next().unwrap_or_default();
+    let offset = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
+    let length = line[offset..].find([',', '}', ']', '#']).unwrap_or(line.len() - offset);
+    (line_start + offset, line[offset..offset + length].trim_end().len().max(1)).into()
 }
 
 /// Line and column of a place that the parser knows.

@@ -26,6 +26,7 @@ pub mod run;
 pub mod runtime;
 pub mod storm;
 pub mod telemetry;
+pub mod text;
 pub mod throughput;
 pub mod topology;
 pub mod units;

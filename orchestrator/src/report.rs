@@ -5,8 +5,10 @@
 //! (`report.json`); every other form is drawn from it and shows what was not measured as `–`, never as 0.
 
 mod accuracy;
+mod audit;
 mod compare;
 mod csv;
+mod digests;
 mod format;
 mod html;
 mod junit;
@@ -30,7 +32,7 @@ pub use format::{compact_utc, mode_label, rate, utc};
 pub use kept::Kept;
 pub use platforms::side_by_side;
 pub use store::{RunDirectory, StoreError, write_atomically};
-pub use summary::{Cell, Comparison, FsuStats, NoiseFloor, OutageStats, Packets, Report, SwitchoverStats};
+pub use summary::{Cell, Comparison, DelayStats, FsuStats, NoiseFloor, OutageStats, Packets, Report, SwitchoverStats};
 pub use terminal::{ColourChoice, terminal};
 
 pub(crate) use {
@@ -41,7 +43,10 @@ pub(crate) use {
 
 use measure::{TrialRecord, verdict::Limits};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Component, Path},
+};
 
 /// Name of the file in a run's directory that holds its [`RunRecord`]: JSON, compressed with gzip.
 pub const EVIDENCE: &str = "evidence.json.gz";
@@ -209,18 +214,18 @@ pub struct LineCardSummary {
 }
 
 /// Reads the evidence of a stored run, of this release or an earlier one; of a run that never came to its end, what it
-/// had finished.
+/// had finished. What was changed since the run ended, or contradicts itself, is no evidence.
 pub fn load(run: &Path) -> Result<RunRecord, StoreError> {
+    digests::check(run)?;
     let (whole, plain) = (run.join(EVIDENCE), run.join(EVIDENCE_PLAIN));
-    if !whole.exists() && plain.exists() {
-        return store::read_json(&plain);
-    }
-    if !whole.exists()
-        && let Some(record) = kept::join(run)?
-    {
-        return Ok(record);
-    }
-    store::read_json_gz(&whole)
+    let finished = if whole.exists() || plain.exists() { None } else { kept::join(run)? };
+    let record = match finished {
+        Some(record) => record,
+        None if plain.exists() && !whole.exists() => store::read_json(&plain)?,
+        None => store::read_json_gz(&whole)?,
+    };
+    let found = audit::contradictions(&record);
+    if found.is_empty() { Ok(record) } else { Err(StoreError::Contradiction { path: run.to_owned(), found }) }
 }
 
 /// Writes a run's evidence and everything drawn from it into its directory; returns the figures.
@@ -231,26 +236,62 @@ pub fn render(directory: &Path, run: &RunRecord) -> Result<Report, StoreError> {
     draw(directory, run)
 }
 
-/// Writes everything that is drawn from a run's evidence; the evidence itself stays as it is.
+/// Writes everything that is drawn from a run's evidence, and the digests of all that is in its folder; the evidence
+/// itself stays as it is.
 pub fn draw(directory: &Path, run: &RunRecord) -> Result<Report, StoreError> {
     let report = Report::of(run);
-    let plots = plots::all(run, &report);
-    store::write_json(&directory.join("report.json"), &report, true)?;
-    let text = |name: &str, text: &str| write_atomically(&directory.join(name), text.as_bytes());
-    text("trials.csv", &csv::trials(run))?;
-    text("flows.csv", &csv::flows(run))?;
-    text("loss-periods.csv", &csv::loss_periods(run))?;
-    text("report.md", &markdown::page(run, &report))?;
-    text("standards.md", &markdown::standards(run, &report))?;
-    text("junit.xml", &junit::suite(&report))?;
-    text("report.html", &html::page(run, &report, &plots))?;
-    for plot in &plots {
-        text(&format!("plots/{}.svg", plot.name), &plot.standalone())?;
-    }
-    for (name, bytes) in logs::files(run)? {
+    for (name, bytes) in drawn(run, &report)? {
+        // Names of modes are part of names of files.
+        if !is_inside(&name) {
+            return Err(StoreError::Name(name));
+        }
         write_atomically(&directory.join(name), &bytes)?;
     }
+    digests::write(directory)?;
     Ok(report)
+}
+
+/// Files that [`drawn`] makes, but for those that are known by their ends.
+const DRAWN: [&str; 8] = [
+    "report.json",
+    "trials.csv",
+    "flows.csv",
+    "loss-periods.csv",
+    "report.md",
+    "standards.md",
+    "junit.xml",
+    "report.html",
+];
+
+/// Whether a file of a run's folder is drawn from the evidence, and can be again.
+fn is_drawn(name: &str) -> bool {
+    let ends = [".hlog", ".hgrm"].iter().any(|end| name.ends_with(end));
+    DRAWN.contains(&name) || name.starts_with("plots/") || ends
+}
+
+/// Whether a name stays inside the folder that it is put into.
+fn is_inside(name: &str) -> bool {
+    !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// Names and contents of everything that is drawn from a run's evidence.
+fn drawn(run: &RunRecord, report: &Report) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    let plots = plots::all(run, report);
+    let [json, trials, flows, periods, page, standards, suite, html] = DRAWN;
+    let text = |name: &str, text: String| (name.to_owned(), text.into_bytes());
+    let mut files = vec![
+        (json.to_owned(), store::json(Path::new(json), report)?),
+        text(trials, csv::trials(run)),
+        text(flows, csv::flows(run)),
+        text(periods, csv::loss_periods(run)),
+        text(page, markdown::page(run, report)),
+        text(standards, markdown::standards(run, report)),
+        text(suite, junit::suite(report)),
+        text(html, html::page(run, report, &plots)),
+    ];
+    files.extend(plots.iter().map(|plot| text(&format!("plots/{}.svg", plot.name), plot.standalone())));
+    files.extend(logs::files(run)?);
+    Ok(files)
 }
 
 #[cfg(test)]

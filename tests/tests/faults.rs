@@ -151,6 +151,8 @@ fn a_soak_stops_at_the_first_violation_and_keeps_it() {
     ended.says("1 × switchover, where there must be none");
     let reproduce = fs::read_to_string(bench.run_file("reproduce.txt")).unwrap();
     assert!(reproduce.contains("--seed 1 --first 1 --trials 1"), "{reproduce}");
+    let lines = fs::read_to_string(bench.run_file("soak.csv")).unwrap();
+    assert!(lines.lines().last().unwrap().ends_with(",fail"), "the line of the trial that violated: {lines}");
     for name in ["soak.json", "report.html", "events.ndjson", "logs/A.log"] {
         assert!(fs::metadata(bench.run_file(name)).unwrap().len() > 0, "{name} is empty");
     }

@@ -1,6 +1,7 @@
 //! Tables for people, JSON for programs, on stdout.
 
 use super::{CliError, args::Format};
+use crate::text::printable;
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -17,7 +18,7 @@ pub(super) fn print(
             let mut table = Table::new();
             table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
             table.set_header(header.iter().copied());
-            table.add_rows(rows);
+            table.add_rows(rows.iter().map(|row| row.iter().map(|cell| printable(cell))));
             text(&format!("{table}\n"))
         }
         Format::Json => json(data),

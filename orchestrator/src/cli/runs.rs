@@ -95,9 +95,7 @@ pub(super) fn compare(args: &CompareArgs, format: Format, colour: bool) -> Resul
 }
 
 fn load(run: &Path) -> Result<RunRecord, BadInput> {
-    report::load(run).map_err(|error| {
-        BadInput::new(run.display(), error, "name the folder of a run: store/<lab>/<time> or store/<lab>/latest")
-    })
+    report::load(run).map_err(|error| BadInput::new(run.display(), &error, error.remedy()))
 }
 
 fn print(report: &Report, format: Format, colour: bool) -> Result<Exit, CliError> {

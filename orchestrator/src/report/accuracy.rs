@@ -39,32 +39,45 @@ pub struct Accuracy {
 
 /// All known outages of a run, by their measure.
 pub(super) fn accuracy(run: &RunRecord) -> Vec<Accuracy> {
-    let mut groups: BTreeMap<(u32, u64), Vec<(&KnownOutage, Found)>> = BTreeMap::new();
+    let mut measures: BTreeMap<(u32, u64), Vec<Vec<Known<'_>>>> = BTreeMap::new();
     for trial in run.trials.iter().filter(|trial| trial.valid()) {
+        let mut of_trial: BTreeMap<(u32, u64), Vec<Known<'_>>> = BTreeMap::new();
         for known in &trial.known_outages {
-            for traffic in &trial.traffic {
-                groups.entry((known.every, known.length_ns())).or_default().push((known, known.find(traffic)));
-            }
+            let found = trial.traffic.iter().map(|traffic| (known, known.find(traffic)));
+            of_trial.entry((known.every, known.length_ns())).or_default().extend(found);
+        }
+        for (measure, of) in of_trial {
+            measures.entry(measure).or_default().push(of);
         }
     }
-    groups.into_iter().map(|((every, length_ns), of)| row(every, length_ns as f64 / 1e6, &of, run.seed)).collect()
+    measures.into_iter().map(|((every, length_ns), of)| row(every, length_ns as f64 / 1e6, &of, run.seed)).collect()
 }
 
-fn row(every: u32, injected_ms: f64, of: &[(&KnownOutage, Found)], seed: u64) -> Accuracy {
+/// A known outage, and what one tester found of it.
+type Known<'a> = (&'a KnownOutage, Found);
+
+/// `trials` holds a list a trial: outages of one trial are not independent, nor are flows of one outage, so that an
+/// interval comes from resampling whole trials.
+fn row(every: u32, injected_ms: f64, trials: &[Vec<Known<'_>>], seed: u64) -> Accuracy {
     // Losing a share of the packets for a time is losing all of them for that share of it.
     let expected_ms = injected_ms / f64::from(every.max(1));
-    let loss_derived: Vec<f64> = of.iter().map(|(_, found)| found.loss_derived_ns / 1e6).collect();
-    let timestamps = of.iter().flat_map(|(_, found)| &found.timestamp_derived_ns).map(|ns| *ns as f64 / 1e6);
-    let resolution_ms = of.iter().map(|(_, found)| found.resolution_ns / 1e6).fold(0.0, f64::max);
-    let worst_error_ms = loss_derived.iter().map(|ms| (ms - expected_ms).abs()).fold(0.0, f64::max);
+    let loss_derived_ms = |(_, found): &Known<'_>| found.loss_derived_ns / 1e6;
+    let timestamps_ms =
+        |(_, found): &Known<'_>| found.timestamp_derived_ns.iter().map(|ns| *ns as f64 / 1e6).collect::<Vec<_>>();
+    let by_trial = |ms: &dyn Fn(&Known<'_>) -> Vec<f64>| -> Vec<Vec<f64>> {
+        trials.iter().map(|of| of.iter().flat_map(ms).collect()).collect()
+    };
+    let of = || trials.iter().flatten();
+    let resolution_ms = of().map(|(_, found)| found.resolution_ns / 1e6).fold(0.0, f64::max);
+    let worst_error_ms = of().map(|one| (loss_derived_ms(one) - expected_ms).abs()).fold(0.0, f64::max);
     Accuracy {
         every,
         injected_ms,
-        n: of.len(),
-        dropped: of.iter().map(|(known, _)| known.dropped).sum(),
-        lost: of.iter().map(|(_, found)| found.lost).sum(),
-        timestamp_derived_ms: Stat::of(timestamps, seed),
-        loss_derived_ms: Stat::of(loss_derived, seed),
+        n: of().count(),
+        dropped: of().map(|(known, _)| known.dropped).fold(0, u64::saturating_add),
+        lost: of().map(|(_, found)| found.lost).sum(),
+        timestamp_derived_ms: Stat::of_groups(&by_trial(&timestamps_ms), seed),
+        loss_derived_ms: Stat::of_groups(&by_trial(&|one| vec![loss_derived_ms(one)]), seed),
         worst_error_ms,
         resolution_ms,
         within_resolution: worst_error_ms <= resolution_ms,
@@ -110,7 +123,7 @@ mod tests {
     fn a_share_of_the_packets_is_that_share_of_the_time() {
         let known = KnownOutage { every: 10, ended_ns: 1_000_000_000, dropped: 1000, ..KnownOutage::default() };
         let found = Found { lost: 1000, loss_derived_ns: 1e8, resolution_ns: 1e6, ..Found::default() };
-        let row = row(10, 1000.0, &[(&known, found)], 1);
+        let row = row(10, 1000.0, &[vec![(&known, found)]], 1);
         assert_eq!((row.worst_error_ms, row.within_resolution), (0.0, true));
         let table = table(&[row]).unwrap();
         assert_eq!(table.rows[0][0], "1 in 10 for 1 s");
@@ -122,10 +135,28 @@ mod tests {
         let known = KnownOutage { every: 1, ended_ns: 10_000_000, dropped: 100, ..KnownOutage::default() };
         let timestamp_derived_ns = vec![11_000_000, 13_000_000];
         let found = Found { lost: 130, loss_derived_ns: 13e6, resolution_ns: 1e6, timestamp_derived_ns };
-        let row = row(1, 10.0, &[(&known, found)], 1);
+        let row = row(1, 10.0, &[vec![(&known, found)]], 1);
         assert!((row.worst_error_ms - 3.0).abs() < 1e-9 && !row.within_resolution);
         let table = table(&[row]).unwrap();
         assert_eq!((table.rows[0][6].as_str(), table.rows[0][7].as_str()), ("11–13", "1 ms: no"));
         assert!(super::table(&[]).is_none());
+    }
+
+    #[test]
+    fn an_interval_comes_from_trials_and_not_from_the_flows_of_one() {
+        let known = KnownOutage { every: 1, ended_ns: 10_000_000, dropped: 100, ..KnownOutage::default() };
+        let found = |at: u64| {
+            let timestamp_derived_ns = (0..20).map(|flow| 10_000_000 + at * 100_000 + flow * 10_000).collect();
+            Found { lost: 100, loss_derived_ns: 10e6 + at as f64, resolution_ns: 1e6, timestamp_derived_ns }
+        };
+        let of = |trials: u64, each: u64| {
+            let trials: Vec<Vec<_>> = (0..trials).map(|at| (0..each).map(|_| (&known, found(at))).collect()).collect();
+            row(1, 10.0, &trials, 1)
+        };
+        for (trials, each, interval) in [(1, 1, false), (1, 8, false), (5, 3, false), (6, 1, true)] {
+            let row = of(trials, each);
+            let drawn = (row.loss_derived_ms.ci95.is_some(), row.timestamp_derived_ms.ci95.is_some());
+            assert_eq!((row.n as u64, drawn), (trials * each, (interval, interval)), "{trials} trials of {each}");
+        }
     }
 }

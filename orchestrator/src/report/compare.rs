@@ -7,12 +7,13 @@ use super::{
     tables::TableData,
     terminal,
 };
+use crate::text::line;
 use measure::{
     stats::Difference,
     verdict::{Quantity, Verdict},
 };
 use serde::Serialize;
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 /// Name and version of the layout.
 const SCHEMA: &str = "swact.compare/1";
@@ -25,7 +26,7 @@ pub enum Change {
     Improved,
     /// Neither.
     Unchanged,
-    /// Too few trials to tell.
+    /// Too few trials to tell, or nothing to compare with any more.
     Undecided,
     /// More than before, beyond chance, resolution and tolerance.
     Worse,
@@ -44,7 +45,8 @@ pub struct CompareReport {
     pub conditions: Vec<String>,
     /// One entry a mode and fault that both have.
     pub cells: Vec<CellChange>,
-    /// Modes and faults that only one of them has.
+    /// Modes and faults, traffic and quantities that only one of them has. What the earlier run had and the later one has not
+    /// is undecided at best.
     pub only_in_one: Vec<String>,
     /// Worse if anything is worse; else undecided if anything is; else improved if anything is.
     pub change: Change,
@@ -95,9 +97,15 @@ pub fn compare(before: &RunRecord, after: &RunRecord, tolerance_percent: f64) ->
     for cell in &a.cells {
         match twin(cell, &b) {
             Some(later) => cells.push(compare_cells((before, cell), (after, &later), tolerance_percent)),
-            None => only_in_one.push(format!("{}: only in the earlier run", a.cell_label(cell))),
+            None => only_in_one.push(a.cell_label(cell)),
         }
     }
+    let both = a.cells.iter().filter_map(|cell| Some((cell, twin(cell, &b)?)));
+    only_in_one.extend(both.flat_map(|(cell, later)| vanished(&a.cell_label(cell), (before, cell), (after, &later))));
+    let paths_after = paths(after);
+    only_in_one.extend(paths(before).difference(&paths_after).map(|path| format!("traffic {path}")));
+    let vanished = !only_in_one.is_empty();
+    only_in_one.iter_mut().for_each(|what| what.push_str(": only in the earlier run"));
     let new = b.cells.iter().filter(|cell| twin(cell, &a).is_none());
     only_in_one.extend(new.map(|cell| format!("{}: only in the later run", b.cell_label(cell))));
     let all = || cells.iter().flat_map(|cell| cell.quantities.iter().map(|of| of.change).chain([cell.verdict_change]));
@@ -106,7 +114,7 @@ pub fn compare(before: &RunRecord, after: &RunRecord, tolerance_percent: f64) ->
     let change = match () {
         () if any(Change::Worse) => Change::Worse,
         // A run that was cut short proves neither that nothing changed nor that anything is better.
-        () if any(Change::Undecided) || cells.is_empty() || cut_short => Change::Undecided,
+        () if any(Change::Undecided) || cells.is_empty() || vanished || cut_short => Change::Undecided,
         () if any(Change::Improved) => Change::Improved,
         () => Change::Unchanged,
     };
@@ -121,14 +129,33 @@ pub fn compare(before: &RunRecord, after: &RunRecord, tolerance_percent: f64) ->
     }
 }
 
+/// From and to which ports of the chassis a run's traffic goes.
+fn paths(run: &RunRecord) -> BTreeSet<String> {
+    run.flows.iter().map(|flow| format!("{} → {}", flow.ingress, flow.egress)).collect()
+}
+
+/// What a quantity is in each valid trial of a cell.
+fn samples(run: &RunRecord, cell: &Cell, quantity: Quantity) -> Vec<f64> {
+    valid(run, &cell.mode, &cell.fault).filter_map(|trial| quantity.of(trial)).collect()
+}
+
+/// Quantities that were measured before and are not any more.
+fn vanished(label: &str, before: (&RunRecord, &Cell), after: (&RunRecord, &Cell)) -> Vec<String> {
+    let counted = |cell: &Cell| cell.trials - cell.invalid_trials;
+    if counted(after.1) == 0 {
+        let had = counted(before.1) > 0;
+        return had.then(|| format!("{label}, valid trials")).into_iter().collect();
+    }
+    let there = |(run, cell): (&RunRecord, &Cell), quantity| !samples(run, cell, quantity).is_empty();
+    let gone = Quantity::ALL.iter().filter(|quantity| there(before, **quantity) && !there(after, **quantity));
+    gone.map(|quantity| format!("{label}, {}", quantity.name())).collect()
+}
+
 fn compare_cells(before: (&RunRecord, &Cell), after: (&RunRecord, &Cell), tolerance: f64) -> CellChange {
     let ((run_a, a), (run_b, b)) = (before, after);
     let resolution = a.resolution_ms.into_iter().chain(b.resolution_ms).fold(0.0, f64::max);
     let of_quantity = |quantity: &Quantity| {
-        let samples = |run: &RunRecord, cell: &Cell| -> Vec<f64> {
-            valid(run, &cell.mode, &cell.fault).filter_map(|trial| quantity.of(trial)).collect()
-        };
-        let (of_a, of_b) = (samples(run_a, a), samples(run_b, b));
+        let (of_a, of_b) = (samples(run_a, a, *quantity), samples(run_b, b, *quantity));
         let nothing = *quantity != Quantity::Lost && of_a.iter().chain(&of_b).all(|value| *value == 0.0);
         if nothing {
             return None;
@@ -136,7 +163,7 @@ fn compare_cells(before: (&RunRecord, &Cell), after: (&RunRecord, &Cell), tolera
         let difference = Difference::of(&of_a, &of_b, run_a.seed)?;
         let median = |samples| measure::Stat::of(samples, run_a.seed).median;
         let (before, after) = (median(of_a)?, median(of_b)?);
-        let outage = matches!(quantity, Quantity::Outage | Quantity::Longest | Quantity::Total);
+        let outage = matches!(quantity, Quantity::Outage | Quantity::Longest | Quantity::Total | Quantity::ArrivalGap);
         let floor = (before.abs() * tolerance / 100.0).max(if outage { resolution } else { 0.0 });
         let change = match difference.significant() {
             None => Change::Undecided,
@@ -258,11 +285,11 @@ impl CompareReport {
                 "a change is one beyond chance (the interval leaves zero out), resolution and {tolerance} %"
             );
         }
-        for line in &self.only_in_one {
-            let _ = writeln!(out, "! {line}");
+        for what in &self.only_in_one {
+            let _ = writeln!(out, "! {}", line(what));
         }
-        for line in &self.conditions {
-            let _ = writeln!(out, "! not the same conditions: {line}");
+        for what in &self.conditions {
+            let _ = writeln!(out, "! not the same conditions: {}", line(what));
         }
         out
     }
@@ -273,6 +300,6 @@ fn words(change: Change) -> &'static str {
         Change::Improved => "improved",
         Change::Unchanged => "unchanged",
         Change::Worse => "worse",
-        Change::Undecided => "too few valid trials",
+        Change::Undecided => "undecided",
     }
 }

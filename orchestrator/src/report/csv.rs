@@ -8,7 +8,7 @@ use std::fmt::Write;
 const COLUMNS: &str = "index,mode,fault,started,duration_ms,valid,offered,delivered,lost,dropped,lost_with_card,\
 unaccounted,duplicated,reordered,late,misdelivered,outage_loss_derived_ms,outage_timestamp_derived_ms,outage_longest_ms,\
 outage_total_ms,outage_count,flows_hit,never_recovered,detect_ms,take_over_ms,adopt_ms,reconcile_ms,converge_ms,\
-redundant_ms,t1_ms,t2_ms,t3_ms,t4_ms,resolution_ms,modelled,notes";
+redundant_ms,t1_ms,t2_ms,t3_ms,t4_ms,resolution_ms,arrival_gap_ms,latency_max_ms,impaired,modelled,notes";
 
 /// All trials and those of the noise floor, which have no fault.
 pub(super) fn trials(run: &RunRecord) -> String {
@@ -45,13 +45,15 @@ fn line(out: &mut String, trial: &TrialRecord) {
     fields.extend([outage.count, outage.flows_hit, outage.never_recovered].map(|n| n.to_string()));
     fields.extend(trial.switchover.named().map(|(_, value)| maybe(value)));
     fields.extend([fsu.t1_ms, fsu.t2_ms, fsu.t3_ms, fsu.t4_ms(), trial.resolution_ms()].map(maybe));
+    fields.extend([trial.arrival_gap_ms(), trial.latency_max_ms()].map(maybe));
+    fields.push(trial.impaired().map(|packets| packets.to_string()).unwrap_or_default());
     fields.push(trial.modelled.to_string());
     fields.push(quoted(&notes.collect::<Vec<_>>().join("; ")));
     let _ = writeln!(out, "{}", fields.join(","));
 }
 
 const FLOW_COLUMNS: &str = "index,mode,valid,flow,destination,prefix,ingress,egress,offered,delivered,lost,duplicated,\
-reordered,late,misdelivered,periods,longest_ms,total_ms,timestamp_total_ms,never_recovered";
+reordered,late,misdelivered,periods,longest_ms,total_ms,timestamp_total_ms,never_recovered,arrival_gap_ms,latency_max_ms,impaired";
 
 /// Every flow and trial of which there is more to tell than that all arrived once and in order.
 pub(super) fn flows(run: &RunRecord) -> String {
@@ -60,17 +62,18 @@ pub(super) fn flows(run: &RunRecord) -> String {
     for (trial, number, schedule, flow) in told(run) {
         let path = run.flows.get(number).unwrap_or(&unknown);
         let interval = schedule.flow_interval_ns() / 1e6;
+        let ms = |ns: Option<u64>| ns.map(|ns| (ns as f64 / 1e6).to_string()).unwrap_or_default();
         let longest = flow.longest.as_ref().map_or(0.0, |period| f64::from(period.length) * interval);
         let _ = writeln!(
             out,
-            "{},{},{},{number},{},{},{},{},{},{},{},{},{},{},{},{},{longest},{},{},{}",
+            "{},{},{},{number},{},{},{},{},{},{},{},{},{},{},{},{},{longest},{},{},{},{},{},{}",
             trial.index,
             quoted(&trial.mode),
             trial.valid(),
-            path.destination,
-            path.prefix,
-            path.ingress,
-            path.egress,
+            quoted(&path.destination),
+            quoted(&path.prefix),
+            quoted(&path.ingress),
+            quoted(&path.egress),
             flow.offered,
             flow.delivered,
             flow.lost(),
@@ -82,6 +85,9 @@ pub(super) fn flows(run: &RunRecord) -> String {
             f64::from(flow.lost()) * interval,
             flow.timestamp_total_ns as f64 / 1e6,
             flow.never_recovered,
+            ms(flow.delay.map(|delay| delay.gap_ns)),
+            ms(flow.delay.and_then(|delay| delay.latency_max_ns)),
+            flow.delay.map(|delay| delay.impaired.to_string()).unwrap_or_default(),
         );
     }
     out
@@ -121,8 +127,10 @@ pub(super) fn loss_periods(run: &RunRecord) -> String {
 fn told(run: &RunRecord) -> impl Iterator<Item = (&TrialRecord, usize, &Schedule, &FlowEvidence)> {
     run.trials.iter().chain(&run.noise_floor).flat_map(|trial| {
         let flows = trial.traffic.iter().flat_map(|traffic| traffic.flows.iter().map(|flow| (&traffic.schedule, flow)));
-        let stands_out =
-            |flow: &FlowEvidence| flow.lost() + flow.duplicated + flow.reordered + flow.late + flow.misdelivered > 0;
+        let impaired = |flow: &FlowEvidence| flow.delay.map_or(0, |delay| delay.impaired);
+        let stands_out = move |flow: &FlowEvidence| {
+            [flow.lost(), flow.duplicated, flow.reordered, flow.late, flow.misdelivered, impaired(flow)] != [0; 6]
+        };
         let told = flows.enumerate().filter(move |(_, (_, flow))| stands_out(flow));
         told.map(move |(number, (schedule, flow))| (trial, number, schedule, flow))
     })

@@ -34,7 +34,8 @@ pub(super) fn page(run: &RunRecord, report: &Report, plots: &[Plot]) -> String {
         items(&mut out, reasons.iter().map(String::as_str));
     }
     pictures(&mut out, report, plots);
-    let always = [tables::methods(report), tables::distributions(report), tables::accounting(report)];
+    let always =
+        [tables::delays(report), tables::methods(report), tables::distributions(report), tables::accounting(report)];
     let optional = [tables::reconciliation(report), tables::invalid(run, report), tables::comparisons(report)];
     heading(&mut out, "figures", "The figures");
     for data in always.into_iter().chain(optional.into_iter().flatten()) {

@@ -14,7 +14,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const FOLDER: &str = "trials";
+/// Folder of what is kept while a run is under way.
+pub(super) const FOLDER: &str = "trials";
 const HEAD: &str = "run.json.gz";
 
 /// A run's folder while the run is under way.
@@ -88,7 +89,8 @@ pub(super) fn join(run: &Path) -> Result<Option<RunRecord>, StoreError> {
     paths.sort();
     for path in paths {
         let Read { baseline, trial } = read_json_gz(&path)?;
-        record.finished_unix_ms = record.finished_unix_ms.max(trial.started_unix_ms + trial.duration_ms as u64);
+        record.finished_unix_ms =
+            record.finished_unix_ms.max(trial.started_unix_ms.saturating_add(trial.duration_ms as u64));
         if baseline { record.noise_floor.push(trial) } else { record.trials.push(trial) }
     }
     Ok(Some(record))
@@ -98,14 +100,15 @@ pub(super) fn join(run: &Path) -> Result<Option<RunRecord>, StoreError> {
 mod tests {
     use super::*;
     use crate::report::{Status, Wanted, load, render};
-    use measure::verdict::Verdict;
+    use measure::{stats::SplitMix64, verdict::Verdict};
 
     fn wanted(mode: &str) -> Wanted {
-        Wanted { mode: mode.to_owned(), fault: "kill pe1/active-rp".to_owned(), trials: 2, baseline: 1 }
+        Wanted { mode: mode.to_owned(), fault: "kill pe1/active-rp".to_owned(), trials: 10, baseline: 1 }
     }
 
     fn trial(index: u32, fault: &str) -> TrialRecord {
-        TrialRecord { index, mode: "sso".to_owned(), fault: fault.to_owned(), ..TrialRecord::default() }
+        let trial = crate::report::tests::trial(index, "sso", 0, &mut SplitMix64(u64::from(index)));
+        TrialRecord { fault: fault.to_owned(), ..trial }
     }
 
     fn begun() -> RunRecord {
@@ -119,21 +122,25 @@ mod tests {
         let kept = Kept::begin(run.path(), &record).unwrap();
         record.runtime = "process".to_owned();
         kept.head(&record).unwrap();
-        kept.trial(&trial(11, "kill pe1/active-rp"), false).unwrap();
-        kept.trial(&trial(2, "kill pe1/active-rp"), false).unwrap();
+        let numbers = (1..=11).filter(|index| *index != 3);
+        let trials: Vec<TrialRecord> = numbers.map(|index| trial(index, "kill pe1/active-rp")).collect();
+        for one in trials.iter().rev() {
+            kept.trial(one, false).unwrap();
+        }
         kept.trial(&trial(3, ""), true).unwrap();
         // The trial that was being written.
         fs::write(run.path().join(FOLDER).join(".0000000012.json.gz.4711"), b"half of it").unwrap();
         let found = load(run.path()).unwrap();
-        record.trials = vec![trial(2, "kill pe1/active-rp"), trial(11, "kill pe1/active-rp")];
+        record.trials = trials;
         record.noise_floor = vec![trial(3, "")];
+        record.finished_unix_ms = found.finished_unix_ms;
         assert_eq!(found, record);
         let report = crate::report::draw(run.path(), &found).unwrap();
         let verdicts: Vec<Verdict> = report.cells.iter().map(|cell| cell.verdict).collect();
         assert_eq!(verdicts, [Verdict::Inconclusive, Verdict::Pass]);
         assert_eq!(report.verdict, Verdict::Inconclusive);
-        assert_eq!(report.reasons, ["the run has not ended, or was killed (3 of 6 trials held)"]);
-        assert_eq!(report.cells[0].reasons, ["0 of 2 trials held", "0 of 1 trials without a fault held"]);
+        assert_eq!(report.reasons, ["the run has not ended, or was killed (11 of 22 trials held)"]);
+        assert_eq!(report.cells[0].reasons, ["0 of 10 trials held", "0 of 1 trials without a fault held"]);
     }
 
     #[test]
@@ -144,6 +151,7 @@ mod tests {
         kept.trial(&trial(1, ""), true).unwrap();
         record.noise_floor.push(trial(1, ""));
         record.status = Some(Status::Completed);
+        record.wanted.clear();
         render(run.path(), &record).unwrap();
         assert_eq!(load(run.path()).unwrap(), record, "the whole is believed before its parts");
         kept.end();

@@ -1,8 +1,9 @@
-//! The histograms' files: `loss.hlog`, `outage.hlog`, and `<mode>.hgrm` for each mode.
+//! The histograms' files: `loss.hlog`, `outage.hlog`, `latency.hlog`, `arrival-gap.hlog`, and `<mode>.hgrm` and
+//! `<mode>.latency.hgrm` for each mode.
 
 use super::{RunRecord, StoreError, summary::mode_rank};
 use measure::{
-    TrialRecord,
+    FlowDelay, TrialRecord,
     histogram::{self, Interval},
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -13,16 +14,40 @@ pub(super) fn files(run: &RunRecord) -> Result<Vec<(String, Vec<u8>)>, StoreErro
     let mut files = vec![
         ("loss.hlog".to_owned(), log(run, start, 1.0, losses)?),
         ("outage.hlog".to_owned(), log(run, start, 1e6, outages_ns)?),
+        ("latency.hlog".to_owned(), log(run, start, 1e6, latencies_ns)?),
+        ("arrival-gap.hlog".to_owned(), log(run, start, 1e6, gaps_ns)?),
     ];
-    let mut modes: BTreeMap<(usize, &str), Vec<u64>> = BTreeMap::new();
+    let mut modes: BTreeMap<(usize, &str), [Vec<u64>; 2]> = BTreeMap::new();
     for trial in run.trials.iter().filter(|trial| trial.valid()) {
-        modes.entry((mode_rank(&trial.mode), &trial.mode)).or_default().extend(outages_ns(trial));
+        let [outages, latencies] = modes.entry((mode_rank(&trial.mode), &trial.mode)).or_default();
+        outages.extend(outages_ns(trial));
+        latencies.extend(latencies_ns(trial));
     }
-    for ((_, mode), outages) in modes {
-        let text = histogram::hgrm(&histogram::of(outages), 1e6);
-        files.push((format!("{mode}.hgrm"), text.into_bytes()));
+    for ((_, mode), [outages, latencies]) in modes {
+        let mut hgrm = |name: String, values: Vec<u64>| {
+            files.push((name, histogram::hgrm(&histogram::of(values), 1e6).into_bytes()));
+        };
+        hgrm(format!("{mode}.hgrm"), outages);
+        // What was not measured has no distribution.
+        if !latencies.is_empty() {
+            hgrm(format!("{mode}.latency.hgrm"), latencies);
+        }
     }
     Ok(files)
+}
+
+/// Greatest latency of each flow of which something arrived, nanoseconds.
+pub(super) fn latencies_ns(trial: &TrialRecord) -> Vec<u64> {
+    delays(trial).filter_map(|delay| delay.latency_max_ns).collect()
+}
+
+/// Longest time without an arrival of each flow, nanoseconds.
+fn gaps_ns(trial: &TrialRecord) -> Vec<u64> {
+    delays(trial).map(|delay| delay.gap_ns).collect()
+}
+
+fn delays(trial: &TrialRecord) -> impl Iterator<Item = FlowDelay> + '_ {
+    trial.traffic.iter().flat_map(|traffic| &traffic.flows).filter_map(|flow| flow.delay)
 }
 
 /// Packets lost by each flow.

@@ -4,6 +4,7 @@ use super::{
     Report, RunRecord, accuracy, format, standards,
     tables::{self, TableData},
 };
+use crate::text::line;
 use std::fmt::Write;
 
 /// Most characters that a comment on a pull request takes.
@@ -33,7 +34,8 @@ pub(super) fn page(run: &RunRecord, report: &Report) -> String {
     let switchover = [tables::switchovers(report), tables::upgrades(report), accuracy::table(&report.known_outages)]
         .into_iter()
         .flatten();
-    let always = [tables::methods(report), tables::distributions(report), tables::accounting(report)];
+    let always =
+        [tables::delays(report), tables::methods(report), tables::distributions(report), tables::accounting(report)];
     let optional = [tables::reconciliation(report), tables::comparisons(report), tables::invalid(run, report)];
     let all = switchover.chain(always).chain(optional.into_iter().flatten()).chain([tables::environment(report)]);
     let mut left_out = Vec::new();
@@ -95,15 +97,21 @@ fn left(head: &str) -> bool {
     tables::WORDS.contains(&head)
 }
 
-/// Text that is no markup.
+/// Text that is no markup: no link, picture, heading, mention or address comes alive of it, on GitHub and GitLab either.
 fn plain(text: &str) -> String {
+    /// Shows nothing, and keeps apart what would be read as one: backslashes do not keep mentions from being made.
+    const APART: char = '\u{200b}';
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         match c {
-            '|' | '*' | '_' | '`' | '<' | '\\' => out.extend(['\\', c]),
-            '\n' | '\r' => out.push(' '),
+            '\n' | '\r' | '\t' => out.push(' '),
+            // `http://`, `www.` and `name@host` become links of themselves, `@name` and `#1` by who shows the page.
+            '@' | '#' => out.extend(['\\', c, APART]),
+            ':' if text[at..].starts_with("://") => out.extend([c, APART]),
+            '.' if out.to_ascii_lowercase().ends_with("www") => out.extend([c, APART]),
+            '|' | '*' | '_' | '`' | '<' | '>' | '\\' | '[' | ']' | '!' | '&' | '~' | '$' => out.extend(['\\', c]),
             c => out.push(c),
         }
     }
-    out
+    line(&out).into_owned()
 }

@@ -11,6 +11,7 @@ use super::{
     svg::{Anchor, Plot, class},
     waterfall,
 };
+use measure::TrialRecord;
 
 pub(super) const WIDTH: f64 = 860.0;
 pub(super) const LEFT: f64 = 64.0;
@@ -22,16 +23,17 @@ pub(super) const ZERO_BAND: f64 = 72.0;
 pub(super) fn all(run: &RunRecord, report: &Report) -> Vec<Plot> {
     let mut plots = waterfall::plots(run, report);
     plots.extend(chassis::plots(run, report));
-    let samples = Samples::all(run, report);
+    let samples = Samples::of(run, report, logs::outages_ns);
     plots.push(distribution::histogram(report, &samples));
     plots.push(distribution::ecdf(report, &samples));
     plots.push(distribution::percentiles(report, &samples));
+    plots.extend(distribution::latencies(report, &Samples::of(run, report, logs::latencies_ns)));
     plots.extend(heatmap::plot(run, report));
     plots.push(order::plot(run, report));
     plots
 }
 
-/// The total outage of every flow in every valid trial of a cell, milliseconds, ascending.
+/// A figure of every flow in every valid trial of a cell, milliseconds, ascending.
 struct Samples {
     label: String,
     /// Classes that colour its marks; a second fault of one mode is dashed.
@@ -40,10 +42,10 @@ struct Samples {
 }
 
 impl Samples {
-    fn all(run: &RunRecord, report: &Report) -> Vec<Self> {
+    fn of(run: &RunRecord, report: &Report, figure_ns: fn(&TrialRecord) -> Vec<u64>) -> Vec<Self> {
         let of_cell = |(at, cell): (usize, &Cell)| {
             let trials = valid(run, &cell.mode, &cell.fault);
-            let mut sorted: Vec<f64> = trials.flat_map(logs::outages_ns).map(|ns| ns as f64 / 1e6).collect();
+            let mut sorted: Vec<f64> = trials.flat_map(figure_ns).map(|ns| ns as f64 / 1e6).collect();
             sorted.sort_by(f64::total_cmp);
             let again = report.cells[..at].iter().any(|other| other.mode == cell.mode);
             let class = format!("{}{}", class(&cell.mode), if again { " alt" } else { "" });

@@ -377,6 +377,16 @@ fn periods(run: &RunRecord, report: &Report) -> Option<Page> {
             "RFC 6412 §3.6.5",
         ),
         ("longest, count", "loss periods of one flow", "RFC 3357 §6.2, §6.3"),
+        (
+            "longest gap",
+            "longest time between two arrivals of one flow",
+            "RFC 6414 §3.6.3 (TBM), delayed packets included",
+        ),
+        (
+            "impaired",
+            "lost, beyond the Forwarding Delay Threshold of 100 ms, duplicated or reordered",
+            "RFC 6412 §3.7.6, §3.8.1; RFC 6414 §3.5.1",
+        ),
         ("resolution", "destinations divided by offered load: time between two packets of one flow", "RFC 6413 §6.3.3"),
         ("reordered", "arrived after a packet with a higher number", "RFC 4737 §3.3"),
         ("T1 to T4, TPL", "phases and loss of a software upgrade", "RFC 7654 §5.2, §5.3, §7"),

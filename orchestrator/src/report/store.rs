@@ -1,11 +1,11 @@
 //! The run store: `store/<lab>/<time>/`, and `latest` beside the runs and above the labs.
 
 use super::format;
-use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use flate2::{Compression, bufread::GzDecoder, write::GzEncoder};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs::{self, File},
-    io::{self, BufReader, Write},
+    io::{self, BufRead, BufReader, Write},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
@@ -40,9 +40,53 @@ pub enum StoreError {
         #[source]
         source: serde_json::Error,
     },
+    /// Something follows the end of a file.
+    #[error("{} goes on after its end: it was damaged, or put together out of two", path.display())]
+    Trailing {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A file is not what it was.
+    #[error("{}:{line}: {what}", path.display())]
+    Changed {
+        /// The list of digests.
+        path: PathBuf,
+        /// Line of the list.
+        line: usize,
+        /// Which file, and how it differs.
+        what: String,
+    },
+    /// Evidence says two things about one.
+    #[error("{} contradicts itself:{found}", path.display())]
+    Contradiction {
+        /// Which.
+        path: PathBuf,
+        /// What it says, a line a contradiction.
+        found: String,
+    },
+    /// A name would leave the run's folder.
+    #[error("a file of a run cannot be called {0:?}")]
+    Name(String),
     /// A histogram could not be written.
     #[error(transparent)]
     Histogram(#[from] measure::histogram::LogError),
+}
+
+impl StoreError {
+    /// What somebody can do who wanted to read a run.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Trailing { .. } | Self::Contradiction { .. } => {
+                "nothing is drawn from it: use the folder as the run left it, or hold the run again"
+            }
+            Self::Changed { .. } => {
+                "use the folder as the run left it; what was changed on purpose, take out of SHA256SUMS"
+            }
+            Self::Write { .. } | Self::Read { .. } | Self::Parse { .. } | Self::Name(_) | Self::Histogram(_) => {
+                "name the folder of a run: store/<lab>/<time> or store/<lab>/latest"
+            }
+        }
+    }
 }
 
 /// Directory of one run.
@@ -90,18 +134,12 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     write_with(path, |file| file.write_all(bytes))
 }
 
-/// Writes `value` as JSON, atomically.
-pub(super) fn write_json(path: &Path, value: &impl Serialize, pretty: bool) -> Result<(), StoreError> {
-    write_with(path, |file| {
-        let mut out = io::BufWriter::new(file);
-        if pretty {
-            serde_json::to_writer_pretty(&mut out, value)?;
-        } else {
-            serde_json::to_writer(&mut out, value)?;
-        }
-        out.write_all(b"\n")?;
-        out.flush()
-    })
+/// `value` as JSON for people; `path` names it in complaints.
+pub(super) fn json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    let mut text =
+        serde_json::to_vec_pretty(value).map_err(|source| StoreError::Parse { path: path.to_owned(), source })?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 /// Reads JSON.
@@ -119,11 +157,15 @@ pub(super) fn write_json_gz(path: &Path, value: &impl Serialize) -> Result<(), S
     })
 }
 
-/// Reads compressed JSON.
+/// Reads compressed JSON, to the last byte of the file.
 pub(super) fn read_json_gz<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
-    let file = File::open(path).map_err(|source| StoreError::Read { path: path.to_owned(), source })?;
-    let text = BufReader::new(GzDecoder::new(BufReader::new(file)));
-    serde_json::from_reader(text).map_err(|source| StoreError::Parse { path: path.to_owned(), source })
+    let unreadable = |source| StoreError::Read { path: path.to_owned(), source };
+    let mut decoder = GzDecoder::new(BufReader::new(File::open(path).map_err(unreadable)?));
+    // The parser reads on to the end of the stream, and with it the checksum.
+    let value = serde_json::from_reader(BufReader::new(&mut decoder))
+        .map_err(|source| StoreError::Parse { path: path.to_owned(), source })?;
+    let ended = decoder.get_mut().fill_buf().map_err(unreadable)?.is_empty();
+    if ended { Ok(value) } else { Err(StoreError::Trailing { path: path.to_owned() }) }
 }
 
 fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), StoreError> {

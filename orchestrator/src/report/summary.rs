@@ -3,6 +3,7 @@
 use super::{Accuracy, Host, RunRecord, Status, TopologySummary, accuracy, format, logs};
 use measure::{
     Stat, TrialRecord,
+    evidence::FORWARDING_DELAY_THRESHOLD_NS,
     stats::Difference,
     trial::Phases,
     verdict::{Limits, Verdict, judge, judge_noise_floor},
@@ -77,6 +78,9 @@ pub struct Cell {
     pub lost_per_trial: Stat,
     /// Outage of a trial, milliseconds.
     pub outage_ms: OutageStats,
+    /// What loss does not tell. Nothing in runs of earlier releases.
+    #[serde(default)]
+    pub delay: DelayStats,
     /// Total outage of a flow, milliseconds, over all flows of the valid trials. Flows of one trial are not
     /// independent: the interval comes from resampling whole trials.
     pub flow_outage_ms: Stat,
@@ -156,6 +160,19 @@ pub struct OutageStats {
     pub count: Stat,
 }
 
+/// How traffic stood still or came late in a trial, whether packets were lost or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DelayStats {
+    /// Longest time without an arrival in any one flow, milliseconds.
+    pub arrival_gap_ms: Stat,
+    /// Greatest latency of a packet that arrived, from its intended send time, milliseconds.
+    pub latency_max_ms: Stat,
+    /// Impaired packets (RFC 6412 §3.8.1): lost, overtaken, arrived again, or later than `delay_threshold_ms`.
+    pub impaired: Stat,
+    /// Forwarding Delay Threshold (RFC 6412 §3.7.6), milliseconds.
+    pub delay_threshold_ms: f64,
+}
+
 /// End of each phase of a switchover, milliseconds after the fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SwitchoverStats {
@@ -201,6 +218,12 @@ pub struct NoiseFloor {
     pub lost_per_trial: Stat,
     /// Longest loss period, milliseconds.
     pub longest_ms: Stat,
+    /// Longest time without an arrival in any one flow, milliseconds.
+    #[serde(default)]
+    pub arrival_gap_ms: Stat,
+    /// Greatest latency, milliseconds.
+    #[serde(default)]
+    pub latency_max_ms: Stat,
 }
 
 /// Two modes side by side: the difference of their median total outage.
@@ -326,6 +349,7 @@ fn cell(run: &RunRecord, mode: &str, fault: &str, trials: &[&TrialRecord]) -> Ce
         packets: packets(trials),
         lost_per_trial: stat(&|trial| trial.accounting.lost as f64),
         outage_ms: outages(&counted, run.seed),
+        delay: delays(&counted, run.seed),
         flow_outage_ms: Stat::of_groups(&flow_outages(&counted), run.seed),
         loss_period_packets: Stat::of_groups(&period_lengths(&counted), run.seed),
         outage_ms_by_trial: counted.iter().map(|trial| trial.outage().loss_derived_ns / 1e6).collect(),
@@ -416,6 +440,16 @@ fn outages(trials: &[&TrialRecord], seed: u64) -> OutageStats {
     }
 }
 
+fn delays(trials: &[&TrialRecord], seed: u64) -> DelayStats {
+    let stat = |of: fn(&TrialRecord) -> Option<f64>| Stat::of(trials.iter().filter_map(|trial| of(trial)), seed);
+    DelayStats {
+        arrival_gap_ms: stat(TrialRecord::arrival_gap_ms),
+        latency_max_ms: stat(TrialRecord::latency_max_ms),
+        impaired: stat(|trial| trial.impaired().map(|packets| packets as f64)),
+        delay_threshold_ms: FORWARDING_DELAY_THRESHOLD_NS as f64 / 1e6,
+    }
+}
+
 fn switchover(trials: &[&TrialRecord], seed: u64) -> SwitchoverStats {
     let stat = |of: fn(&Phases) -> Option<f64>| Stat::of(trials.iter().filter_map(|trial| of(&trial.switchover)), seed);
     SwitchoverStats {
@@ -458,6 +492,8 @@ fn noise_floor(run: &RunRecord, mode: &str) -> NoiseFloor {
         invalid_trials: trials.len() - counted.len(),
         lost_per_trial: Stat::of(counted.iter().map(|trial| trial.accounting.lost as f64), run.seed),
         longest_ms: Stat::of(counted.iter().map(|trial| trial.outage().longest_ns / 1e6), run.seed),
+        arrival_gap_ms: Stat::of(counted.iter().filter_map(|trial| trial.arrival_gap_ms()), run.seed),
+        latency_max_ms: Stat::of(counted.iter().filter_map(|trial| trial.latency_max_ms()), run.seed),
     }
 }
 

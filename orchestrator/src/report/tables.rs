@@ -1,7 +1,7 @@
 //! The report's tables as plain text cells: terminal, Markdown and HTML draw the same ones.
 
 use super::{
-    Cell, NoiseFloor, Report, RunRecord,
+    Cell, DelayStats, NoiseFloor, Report, RunRecord,
     format::{self, NOT_MEASURED, count, figure, maybe, mode_label},
 };
 use measure::Stat;
@@ -62,9 +62,28 @@ pub(super) fn outages(report: &Report) -> TableData {
             maybe(cell.lost_per_trial.median),
             maybe(cell.lost_per_trial.max),
             median_with_interval(&cell.outage_ms.loss_derived),
-            maybe(cell.outage_ms.longest.max),
+            maybe(cell.delay.arrival_gap_ms.max),
             cell.verdict.to_string(),
         ]);
+    }
+    table
+}
+
+/// Traffic that stood still or came late, with loss or without.
+pub(super) fn delays(report: &Report) -> TableData {
+    let threshold = report.cells.first().map_or(0.0, |cell| cell.delay.delay_threshold_ms);
+    let note = format!(
+        "Median and worst over trials. Longest gap: time without an arrival in any one flow, so that it is never \
+         shorter than the resolution. Greatest latency: of a packet that arrived, from its intended send time. Impaired: \
+         lost, overtaken, arrived again, or more than {} ms late (RFC 6412 §3.8.1).",
+        figure(threshold)
+    );
+    let header = ["mode", "longest gap ms", "greatest latency ms", "impaired packets"];
+    let mut table = TableData::new("Standing still and late: median, worst of trials", note, &header);
+    for cell in &report.cells {
+        let DelayStats { arrival_gap_ms, latency_max_ms, impaired, .. } = &cell.delay;
+        let figures = [arrival_gap_ms, latency_max_ms, impaired].map(median_and_worst);
+        table.rows.push([report.cell_label(cell)].into_iter().chain(figures).collect());
     }
     table
 }
@@ -147,12 +166,15 @@ pub(super) fn distributions(report: &Report) -> TableData {
     let mut table = TableData::new("Distributions", note, &header);
     for cell in &report.cells {
         let outage = &cell.outage_ms;
-        let rows: [(&str, &Stat); 6] = [
+        let rows: [(&str, &Stat); 9] = [
             ("packets lost", &cell.lost_per_trial),
             ("outage ms, loss-derived", &outage.loss_derived),
             ("outage ms, timestamp-derived", &outage.timestamp_derived),
             ("longest loss period ms", &outage.longest),
             ("total of the worst flow ms", &outage.total),
+            ("longest arrival gap ms", &cell.delay.arrival_gap_ms),
+            ("greatest latency ms", &cell.delay.latency_max_ms),
+            ("packets impaired", &cell.delay.impaired),
             ("total of a flow ms, over flows", &cell.flow_outage_ms),
         ];
         for (name, stat) in rows {
@@ -294,6 +316,14 @@ pub(super) fn facts(report: &Report) -> Vec<(&'static str, String)> {
         _ if most(|floor| floor.trials) > 0 => format!("{NOT_MEASURED} (no trial without a fault counts)"),
         _ => format!("{NOT_MEASURED} (no trial without a fault)"),
     };
+    let gap = floors().filter_map(|floor| floor.arrival_gap_ms.max).reduce(f64::max);
+    let latency = floors().filter_map(|floor| floor.latency_max_ms.max).reduce(f64::max);
+    let noise = match (gap, latency) {
+        (Some(gap), Some(latency)) => {
+            format!("{noise}; longest gap {} ms, latency {} ms", figure(gap), figure(latency))
+        }
+        _ => noise,
+    };
     let resolution = report.cells.iter().filter_map(|cell| cell.resolution_ms).reduce(f64::max);
     let load = report.cells.iter().find_map(|cell| Some((cell.offered_pps?, cell.flows?, cell.frame_size?)));
     let load = load.map_or_else(String::new, |(pps, flows, size)| {
@@ -333,7 +363,7 @@ pub(super) fn reasons(report: &Report) -> Vec<String> {
 }
 
 /// How the figures came about.
-pub(super) const METHOD: [&str; 7] = [
+pub(super) const METHOD: [&str; 8] = [
     "Load is open loop at a constant rate. Every packet has an intended send time; a generator that falls behind or \
      skips packets makes its trial invalid, not quieter.",
     "Packets are real Ethernet/IP/UDP frames with a signature and a pattern. A delivered packet arrived once, at the \
@@ -341,6 +371,8 @@ pub(super) const METHOD: [&str; 7] = [
     "A loss period is a run of consecutive lost packets of one flow (RFC 3357). A packet that comes late takes back its \
      loss. Outages are derived from loss and from timestamps (RFC 6201).",
     "No outage is known better than the resolution: the time between two packets of one flow.",
+    "Traffic that stands still without loss shows in the longest time without an arrival in any one flow, and in the \
+     greatest latency, both counted from intended send times.",
     "Traffic that never came back is a failure, whatever the limits say.",
     "Trials of all modes run in random order, drawn from the seed. A limit holds for every trial,
      not for an average, unless it names a median, mean or percentile.",
@@ -354,9 +386,16 @@ pub(super) const LIMITS: [&str; 5] = [
     "Programs on a shared computer stand for cards: the mechanisms are real, the boot times are those of processes, not \
      of hardware. A mode marked modelled adds a platform's boot or load times.",
     "Tester and cards share processors: rates and latencies are those of this machine.",
-    "Delay and jitter without loss are recorded, but no verdict is drawn from them.",
+    "A verdict is drawn from delay only where a threshold limits it: arrival-gap-ms, latency-max-ms, impaired. A host that \
+     lets tester or cards wait delays packets too: trials without a fault show how much.",
     "Layer 1, optics and switching hardware are not part of the emulation.",
 ];
+
+/// `median, worst`, once where they are the same.
+fn median_and_worst(stat: &Stat) -> String {
+    let (median, worst) = (maybe(stat.median), maybe(stat.max));
+    if median == worst { median } else { format!("{median}, {worst}") }
+}
 
 /// `median [low–high]`, as far as known.
 fn median_with_interval(stat: &Stat) -> String {

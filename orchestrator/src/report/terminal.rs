@@ -4,6 +4,7 @@ use super::{
     Report, accuracy,
     tables::{self, TableData},
 };
+use crate::text::line;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use std::{
     fmt::Write,
@@ -41,9 +42,11 @@ impl ColourChoice {
 /// The report in a few tables and lines.
 pub fn terminal(report: &Report, colour: bool) -> String {
     let faults: std::collections::BTreeSet<&str> = report.cells.iter().map(|cell| cell.fault.as_str()).collect();
-    let mut out = format!("{}: {}\n", report.title, faults.into_iter().collect::<Vec<_>>().join("; "));
+    let faults = faults.into_iter().collect::<Vec<_>>().join("; ");
+    let mut out = format!("{}: {}\n", line(&report.title), line(&faults));
     let _ = writeln!(out, "{}", draw(&verdicts(report), colour));
-    for table in [tables::switchovers(report), tables::upgrades(report), accuracy::table(&report.known_outages)]
+    let delays = Some(tables::delays(report));
+    for table in [delays, tables::switchovers(report), tables::upgrades(report), accuracy::table(&report.known_outages)]
         .into_iter()
         .flatten()
     {
@@ -51,7 +54,7 @@ pub fn terminal(report: &Report, colour: bool) -> String {
     }
     out.push('\n');
     for (name, value) in tables::facts(report) {
-        let _ = writeln!(out, "{name:<12} {value}");
+        let _ = writeln!(out, "{name:<12} {}", line(&value));
     }
     reasons(&mut out, report);
     out
@@ -107,7 +110,7 @@ pub(crate) fn draw(data: &TableData, colour: bool) -> Table {
     }));
     for row in &data.rows {
         table.add_row(row.iter().zip(&data.header).enumerate().map(|(at, (text, head))| {
-            let cell = place(Cell::new(text), at, head);
+            let cell = place(Cell::new(line(text)), at, head);
             match head.as_str() {
                 "verdict" | "change" if colour => cell.fg(meaning(text)),
                 _ => cell,
@@ -139,7 +142,7 @@ fn reasons(out: &mut String, report: &Report) {
         out.push('\n');
     }
     for reason in all.iter().take(REASONS_MAX) {
-        let _ = writeln!(out, "! {reason}");
+        let _ = writeln!(out, "! {}", line(reason));
     }
     if all.len() > REASONS_MAX {
         let _ = writeln!(out, "! and {} more in report.md", all.len() - REASONS_MAX);

@@ -10,11 +10,13 @@ use measure::{
 };
 use std::{fs, time::Duration};
 
+mod stored;
+
 const FLOWS: u32 = 50;
 const FAULT_NS: u64 = 1_000_000_000;
 
 /// A trial whose flows lose what is intended in `outage_ms` after the fault; half of them come back earlier.
-fn trial(index: u32, mode: &str, outage_ms: u64, random: &mut SplitMix64) -> TrialRecord {
+pub(super) fn trial(index: u32, mode: &str, outage_ms: u64, random: &mut SplitMix64) -> TrialRecord {
     let schedule = Schedule::new(5_000_000_000, 5_000.0, FLOWS).unwrap();
     let seconds = 2 + outage_ms / 1000;
     let mut recorder = Recorder::new(schedule, index as u16, Duration::from_secs(seconds));
@@ -177,6 +179,7 @@ fn everything_is_written_and_the_report_can_be_made_again() {
     assert_eq!(again, first);
     let files = [
         "evidence.json.gz",
+        "SHA256SUMS",
         "flows.csv",
         "loss-periods.csv",
         "standards.md",
@@ -187,8 +190,12 @@ fn everything_is_written_and_the_report_can_be_made_again() {
         "report.html",
         "loss.hlog",
         "outage.hlog",
+        "latency.hlog",
+        "arrival-gap.hlog",
         "hsa.hgrm",
         "sso.hgrm",
+        "sso.latency.hgrm",
+        "plots/latency-histogram.svg",
         "plots/outage-ecdf.svg",
         "plots/outage-histogram.svg",
         "plots/outage-percentiles.svg",
@@ -348,7 +355,7 @@ fn what_a_platform_profile_touches_is_marked_as_modelled_everywhere() {
     let report = Report::of(&run);
     assert!(report.cells[0].modelled && !report.cells[1].modelled);
     let text = terminal(&report, false);
-    assert_eq!(text.matches("HSA (modelled)").count(), 2, "{text}");
+    assert_eq!(text.matches("HSA (modelled)").count(), 3, "{text}");
     for plot in plots::all(&run, &report).iter().filter(|plot| plot.name != "loss-sso") {
         let others = plot.name == "chassis-2" || plot.name.starts_with("loss-") && plot.name != "loss-hsa";
         let about_hsa = !others;
@@ -452,6 +459,58 @@ fn a_run_without_trials_is_inconclusive_and_still_has_a_report() {
     assert!(terminal(&report, false).contains('–'));
 }
 
+/// The run, of which forwarding in SSO stood still for `ms` after the fault, in every trial and without any loss.
+fn frozen(ms: u64) -> RunRecord {
+    changed("sso", |trial| {
+        let schedule = trial.traffic[0].schedule;
+        let mut recorder = Recorder::new(schedule, 0, Duration::from_secs(2));
+        let until = FAULT_NS + ms * 1_000_000;
+        for slot in schedule.cursor(0).take(trial.traffic[0].offered as usize) {
+            let packet = Signature { trial: 0, flow: slot.flow, sequence: slot.sequence, intended: slot.offset };
+            let at = if (FAULT_NS..until).contains(&slot.offset) { until } else { slot.offset + 60_000 };
+            recorder.arrived(&packet, schedule.start + at);
+        }
+        let before = &trial.traffic[0];
+        trial.traffic[0] = recorder.finish(before.offered, 0, 128, before.generator.clone());
+    })
+}
+
+#[test]
+fn traffic_that_stood_still_without_loss_is_seen_in_every_form_and_can_be_limited() {
+    let steady = run();
+    for ms in [121, 500, 900] {
+        let mut run = frozen(ms);
+        let cell = |run: &RunRecord| Report::of(run).cells.into_iter().find(|cell| cell.mode == "sso").unwrap();
+        let sso = cell(&run);
+        assert_eq!((sso.packets.lost, sso.outage_ms.longest.max), (0, Some(0.0)));
+        let (gap, latency) = (sso.delay.arrival_gap_ms.max.unwrap(), sso.delay.latency_max_ms.max.unwrap());
+        assert!((gap - ms as f64).abs() <= 10.0 && (latency - ms as f64).abs() <= 10.0, "{ms}: {gap}, {latency}");
+        assert_eq!(sso.delay.impaired.max, Some((ms as f64 - 100.0) * 5.0), "what waited longer than the threshold");
+        assert_eq!(sso.verdict, Verdict::Pass, "what is not limited does not fail");
+        for (quantity, most) in [(Quantity::ArrivalGap, 50.0), (Quantity::LatencyMax, 100.0), (Quantity::Impaired, 0.0)]
+        {
+            run.thresholds.insert("sso".to_owned(), at_most(quantity, most));
+            let sso = cell(&run);
+            assert_eq!(sso.verdict, Verdict::Fail, "{}", quantity.name());
+            assert!(sso.reasons[0].contains(quantity.words()), "{:?}", sso.reasons);
+        }
+        let report = Report::of(&run);
+        let shown = figure(gap);
+        for text in [terminal(&report, false), markdown::page(&run, &report)] {
+            let sso = text.lines().find(|line| line.contains("SSO") && line.contains("fail")).unwrap();
+            assert!(sso.contains(&shown), "worst flow ms in {sso}");
+            assert!(text.contains("greatest latency ms"), "{text}");
+        }
+        let plot = plots::all(&run, &report).into_iter().find(|plot| plot.name == "latency-histogram").unwrap();
+        assert!(plot.data.iter().any(|row| row[0] == "SSO" && row[2] == "400"), "{:?}", plot.data);
+        let worse = compare(&steady, &frozen(ms), 5.0);
+        let sso = worse.cells.iter().find(|cell| cell.mode == "sso").unwrap();
+        let changes: Vec<_> =
+            sso.quantities.iter().filter(|of| of.change == Change::Worse).map(|of| of.quantity).collect();
+        assert_eq!(changes, ["impaired", "arrival-gap-ms", "latency-max-ms"]);
+    }
+}
+
 /// The same run with the figure of one mode changed.
 fn changed(mode: &str, change: impl Fn(&mut TrialRecord)) -> RunRecord {
     let mut run = run();
@@ -489,6 +548,41 @@ fn what_too_few_trials_show_is_no_proof() {
 }
 
 #[test]
+fn what_vanished_from_the_later_run_is_named_and_undecided() {
+    let whole = run();
+    let without = |change: fn(&mut RunRecord)| {
+        let mut run = whole.clone();
+        change(&mut run);
+        compare(&whole, &run, 5.0)
+    };
+    let cases: [(fn(&mut RunRecord), &str); 4] = [
+        (|run| run.trials.retain(|trial| trial.mode != "rpr"), "RPR"),
+        (|run| run.flows.iter_mut().for_each(|flow| flow.egress = "2/2".to_owned()), "traffic 1/1 → 2/1"),
+        (|run| run.trials.iter_mut().for_each(|trial| trial.switchover.redundant = None), "SSO, redundant-ms"),
+        (
+            |run| {
+                let sso = run.trials.iter_mut().filter(|trial| trial.mode == "sso");
+                sso.for_each(|trial| trial.invalid.push(Invalid::Interrupted));
+            },
+            "SSO, valid trials",
+        ),
+    ];
+    for (change, named) in cases {
+        let compared = without(change);
+        assert_eq!(compared.change, Change::Undecided, "{named}");
+        let line = format!("{named}: only in the earlier run");
+        assert!(compared.only_in_one.contains(&line), "{named}: {:?}", compared.only_in_one);
+        assert!(compared.text(false).contains(&line) && compared.text(false).contains("undecided"));
+    }
+    // What is new takes nothing away; what is worse is worse all the same.
+    let mut fewer = run();
+    fewer.trials.retain(|trial| trial.mode != "rpr");
+    assert_eq!(compare(&fewer, &run(), 5.0).change, Change::Unchanged);
+    fewer.trials.iter_mut().find(|trial| trial.mode == "sso").unwrap().accounting.lost = 1;
+    assert_eq!(compare(&run(), &fewer, 5.0).change, Change::Worse);
+}
+
+#[test]
 fn a_verdict_that_is_no_pass_any_more_is_worse_whatever_the_medians() {
     let mut lossy = run();
     let one = lossy.trials.iter_mut().find(|trial| trial.mode == "sso").unwrap();
@@ -507,6 +601,12 @@ fn a_run_of_the_first_release_is_still_read_and_drawn() {
     let seen: Vec<u64> = run.trials.iter().map(|trial| trial.traffic.iter().map(|of| of.lost()).sum()).collect();
     assert_eq!(lost, seen, "flows and bins are read as they were written");
     assert_eq!(run.thresholds["sso"], at_most(Quantity::Lost, 0.0).and(Quantity::Unaccounted, Statistic::Worst, 0.0));
+    let delays = tables::delays(&Report::of(&run));
+    assert!(
+        delays.rows.iter().all(|row| row[1..].iter().all(|cell| cell == "–")),
+        "it measured none: {:?}",
+        delays.rows
+    );
     let store = tempfile::tempdir().unwrap();
     let first = render(store.path(), &run).unwrap();
     let kept = fs::metadata(store.path().join(EVIDENCE)).unwrap().len();

@@ -23,7 +23,7 @@ use crate::{
 use measure::{
     TrialRecord,
     trial::Invalid,
-    verdict::{Limits, Verdict, judge},
+    verdict::{Verdict, judge},
 };
 use std::{
     fs::File,
@@ -165,9 +165,9 @@ async fn engine(
                 Err(error) => missing(experiment, index, due, &error),
             };
             bench.timeline.flush();
-            lines.write(&trial, begun.elapsed())?;
             let limits = experiment.thresholds.get(&due.mode).cloned().unwrap_or_default();
             let judgement = judge([&trial], None, &limits);
+            lines.write(&trial, begun.elapsed(), judgement.verdict)?;
             intact = judgement.verdict == Verdict::Pass || only_late(&trial);
             match judgement.verdict {
                 Verdict::Fail => {
@@ -233,20 +233,23 @@ impl Lines {
         Ok(Self(file))
     }
 
-    fn write(&mut self, trial: &TrialRecord, took: Duration) -> Result<(), StoreError> {
-        let verdict = judge([trial], None, &Limits::default()).verdict;
-        let redundant = trial.switchover.redundant.map(|ms| format!("{ms:.1}")).unwrap_or_default();
-        let account = &trial.accounting;
-        let line = format!(
-            "{},{},{},{},{redundant},{:.3},{verdict}\n",
-            trial.index,
-            trial.mode,
-            account.offered,
-            account.lost,
-            took.as_secs_f64()
-        );
-        self.0.write_all(line.as_bytes()).map_err(wrong(Path::new("soak.csv")))
+    fn write(&mut self, trial: &TrialRecord, took: Duration, verdict: Verdict) -> Result<(), StoreError> {
+        self.0.write_all(soak_line(trial, took, verdict).as_bytes()).map_err(wrong(Path::new("soak.csv")))
     }
+}
+
+/// A trial's line in `soak.csv`, with the verdict that the soak goes by.
+fn soak_line(trial: &TrialRecord, took: Duration, verdict: Verdict) -> String {
+    let redundant = trial.switchover.redundant.map(|ms| format!("{ms:.1}")).unwrap_or_default();
+    let account = &trial.accounting;
+    format!(
+        "{},{},{},{},{redundant},{:.3},{verdict}\n",
+        trial.index,
+        trial.mode,
+        account.offered,
+        account.lost,
+        took.as_secs_f64()
+    )
 }
 
 /// What a person sees meanwhile.

@@ -23,15 +23,19 @@ fn axis(report: &Report, samples: &[Samples]) -> LogScale {
 
 /// Grid lines and labels of the outage's axis, and the resolution.
 fn outage_axis(plot: &mut Plot, report: &Report, x: &LogScale, bottom: f64) {
-    for (value, label) in x.ticks() {
-        plot.line("grid", (x.at(value), TOP), (x.at(value), bottom));
-        plot.text("soft", (x.at(value), bottom + 18.0), Anchor::Middle, label);
-    }
+    time_axis(plot, x, bottom, "total outage of a flow");
     if let Some(resolution) = resolution(report) {
         plot.line("dash", (x.at(resolution), TOP), (x.at(resolution), bottom));
         plot.text("soft small", (x.at(resolution) + 4.0, TOP + 9.0), Anchor::Start, "resolution");
     }
-    plot.text("soft", ((LEFT + RIGHT) / 2.0, bottom + 40.0), Anchor::Middle, "total outage of a flow");
+}
+
+fn time_axis(plot: &mut Plot, x: &LogScale, bottom: f64, what: &str) {
+    for (value, label) in x.ticks() {
+        plot.line("grid", (x.at(value), TOP), (x.at(value), bottom));
+        plot.text("soft", (x.at(value), bottom + 18.0), Anchor::Middle, label);
+    }
+    plot.text("soft", ((LEFT + RIGHT) / 2.0, bottom + 40.0), Anchor::Middle, what);
 }
 
 /// How many flows were out how long, a row a mode.
@@ -42,7 +46,33 @@ pub(super) fn histogram(report: &Report, samples: &[Samples]) -> Plot {
     let mut plot = Plot::new("outage-histogram", caption.to_owned(), WIDTH, bottom + 50.0);
     let x = axis(report, samples);
     outage_axis(&mut plot, report, &x, bottom);
-    plot.data = vec![["mode", "total outage", "flows", "share"].map(str::to_owned).to_vec()];
+    bars(&mut plot, &x, samples, "total outage", "out for");
+    plot
+}
+
+/// What the slowest packet of each flow took, a row a mode; `None` when no trial measured it.
+pub(super) fn latencies(report: &Report, samples: &[Samples]) -> Option<Plot> {
+    if samples.iter().all(|of| of.sorted.is_empty()) {
+        return None;
+    }
+    let caption = "How late the slowest packet of each flow came, over all valid trials, a row a mode: greatest latency from \
+                   the intended send time, of packets that arrived. Traffic that stood still without loss shows here. The \
+                   dashed line is the Forwarding Delay Threshold.";
+    let bottom = TOP + ROW * samples.len() as f64;
+    let mut plot = Plot::new("latency-histogram", caption.to_owned(), WIDTH, bottom + 50.0);
+    let threshold = report.cells.first()?.delay.delay_threshold_ms;
+    let values = samples.iter().flat_map(|of| of.sorted.iter().copied()).chain([threshold]);
+    let x = LogScale::new(values, LEFT + ZERO_BAND / 4.0, LEFT + ZERO_BAND, RIGHT);
+    time_axis(&mut plot, &x, bottom, "greatest latency of a flow");
+    plot.line("dash", (x.at(threshold), TOP), (x.at(threshold), bottom));
+    plot.text("soft small", (x.at(threshold) + 4.0, TOP + 9.0), Anchor::Start, "threshold");
+    bars(&mut plot, &x, samples, "greatest latency", "late by");
+    Some(plot)
+}
+
+/// A row a mode: how many flows have the figure `what` in which range.
+fn bars(plot: &mut Plot, x: &LogScale, samples: &[Samples], what: &str, verb: &str) {
+    plot.data = vec![["mode", what, "flows", "share"].map(str::to_owned).to_vec()];
     for (row, of) in samples.iter().enumerate() {
         let base = TOP + ROW * (row + 1) as f64;
         plot.line("axis", (LEFT, base), (RIGHT, base));
@@ -55,7 +85,7 @@ pub(super) fn histogram(report: &Report, samples: &[Samples]) -> Plot {
             let high = (bin.flows as f64 / most * (ROW - 16.0)).max(1.0);
             let range = bin.range.map_or("0 ms".to_owned(), |(a, b)| format!("{} to {} ms", figure(a), figure(b)));
             let flows = count(bin.flows as u64);
-            let title = format!("{}: {flows} flows ({} %) out for {range}", of.label, figure(share));
+            let title = format!("{}: {flows} flows ({} %) {verb} {range}", of.label, figure(share));
             plot.rect(
                 &format!("bar {}", of.class),
                 (from + 0.5, base - high),
@@ -68,7 +98,6 @@ pub(super) fn histogram(report: &Report, samples: &[Samples]) -> Plot {
             plot.text("soft", (x.at(0.0) + 14.0, base - 8.0), Anchor::Start, "no valid trial");
         }
     }
-    plot
 }
 
 struct Bin {

@@ -37,7 +37,7 @@ pub(super) fn plot(run: &RunRecord, report: &Report) -> Plot {
         plot.text("soft", (x(index), BOTTOM + 18.0), Anchor::Middle, index);
     }
     plot.text("soft", ((LEFT + RIGHT) / 2.0, BOTTOM + 40.0), Anchor::Middle, "trial, in run order");
-    plot.data = vec![["trial", "mode", "fault", "worst flow ms", "valid"].map(str::to_owned).to_vec()];
+    plot.data = vec![["trial", "mode", "fault", "total outage ms", "valid"].map(str::to_owned).to_vec()];
     for (trial, outage) in &all {
         let colour = if trial.fault.is_empty() { "other" } else { class(&trial.mode) };
         let shape = if trial.valid() { "dot" } else { "hollow" };
