@@ -173,7 +173,8 @@ impl Control {
             Wake::Data(DataEvent::Port { port, up }) => Some(Input::PortState { port, up }),
             Wake::Data(DataEvent::Dropped(over)) => {
                 let (began, ended) = (over.began, over.ended);
-                let kind = EventKind::Dropped { began, ended, every: over.every, packets: over.packets };
+                let (every, packets, unread_ns) = (over.every, over.packets, over.unread_ns);
+                let kind = EventKind::Dropped { began, ended, every, packets, unread_ns };
                 self.events.push(now, kind);
                 return;
             }

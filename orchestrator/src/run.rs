@@ -40,7 +40,7 @@ use bench::Bench;
 use fabric_proto::id::CardId;
 use journal::Journal;
 use measure::{TrialRecord, trial::Invalid};
-use order::Due;
+use order::{Due, Queue};
 use progress::Progress;
 use std::path::{Path, PathBuf};
 use timeline::Timeline;
@@ -147,10 +147,10 @@ pub async fn run(
     write_atomically(&folder.join("experiment.yml"), experiment.document.text().as_bytes())?;
     write_atomically(&folder.join("topology.yml"), experiment.topology.document.text().as_bytes())?;
     let kept = Kept::begin(&folder, &record)?;
-    let order = order::order(&experiment.modes, experiment.trials, experiment.baseline, experiment.seed);
-    let progress = Progress::new(options.quiet, order.len() as u64);
-    progress.say(&format!("{} trials, seed {}, into {}", order.len(), experiment.seed, folder.display()));
-    let engine = engine(experiment, images, options, claim, &order, &kept, &progress, &mut record, spans);
+    let queue = Queue::new(&experiment.modes, experiment.trials, experiment.baseline, experiment.seed);
+    let progress = Progress::new(options.quiet, queue.len() as u64);
+    progress.say(&format!("{} trials, seed {}, into {}", queue.len(), experiment.seed, folder.display()));
+    let engine = engine(experiment, images, options, claim, queue, &kept, &progress, &mut record, spans);
     let ended = tokio::select! {
         ended = engine => Some(ended),
         () = interrupted() => None,
@@ -188,7 +188,7 @@ async fn engine(
     images: &Images,
     options: &RunOptions,
     claim: &Claim,
-    order: &[Due],
+    mut left: Queue,
     kept: &Kept,
     progress: &Progress,
     record: &mut RunRecord,
@@ -210,9 +210,8 @@ async fn engine(
     let chosen = crate::runtime::choose::choose(options.runtime, &experiment.topology, images, claim.dir()).await;
     let chosen = chosen.map_err(LabError::from)?;
     progress.say(&format!("runtime: {}", chosen.why));
-    let mut left = (1..).zip(order).peekable();
     let mut broken = 0;
-    while left.peek().is_some() {
+    while !left.is_empty() {
         progress.step("deploying the lab");
         let deployed = Bench::deploy(
             experiment,
@@ -258,23 +257,28 @@ fn collector() -> Result<Collector, BadInput> {
 
 /// Runs trials until all are done, or one leaves a lab that is no place for the next. Each is on disk before the next
 /// begins.
-async fn trials<'o>(
+async fn trials(
     bench: &mut Bench<'_>,
-    left: &mut impl Iterator<Item = (u32, &'o Due)>,
+    left: &mut Queue,
     record: &mut RunRecord,
     kept: &Kept,
 ) -> Result<(), StoreError> {
-    for (index, due) in left {
+    while let Some((index, due)) = left.take() {
         let what = if due.baseline { format!("{} without a fault", due.mode) } else { due.mode.to_string() };
         bench.progress.step(&format!("trial {index}: {what}"));
-        let trial = match trial::run(bench, index, *due).await {
+        let trial = match trial::run(bench, index, due).await {
             Ok(trial) => trial,
-            Err(error) => missing(bench.experiment, index, *due, &error),
+            Err(error) => missing(bench.experiment, index, due, &error),
         };
         bench.progress.done(&summary(&trial, &what));
+        if trial.is_spoilt() && left.again(index, due) {
+            bench.progress.more("the machine was too busy for that trial: it is held again in the end");
+        }
         bench.timeline.flush();
         let upgraded = due.mode == crate::mode::Mode::Fsu;
-        let intact = trial.valid() && trial.failures.is_empty() && !upgraded;
+        // A machine that had no time for the load has done the lab no harm.
+        let sound = trial.valid() && trial.failures.is_empty() || trial.is_spoilt();
+        let intact = sound && !upgraded;
         let written = kept.trial(&trial, due.baseline);
         if due.baseline {
             record.noise_floor.push(trial)
@@ -306,6 +310,7 @@ fn missing(experiment: &Experiment, index: u32, due: Due, error: &RunError) -> T
     };
     TrialRecord {
         index,
+        in_place_of: due.in_place_of,
         mode: due.mode.name().to_owned(),
         fault: if due.baseline { String::new() } else { experiment.fault_name(due.mode) },
         started_unix_ms: store::unix_ms(),

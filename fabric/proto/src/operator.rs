@@ -329,6 +329,10 @@ pub enum EventKind {
         every: u32,
         /// Packets dropped.
         packets: u64,
+        /// How long before its begin, and before its end, packets had last been read from a wire, nanoseconds: so long may
+        /// packets have waited that it took, or spared. Earlier releases do not tell.
+        #[serde(default)]
+        unread_ns: [u64; 2],
     },
     /// A message as a router logs it: `%HA-6-STANDBY_READY: …`.
     Log {

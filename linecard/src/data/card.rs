@@ -55,6 +55,8 @@ struct State {
     fault: Option<Dropping>,
     /// When the batch in hand was read: packets of a batch came at one time.
     now: Instant,
+    /// When packets were last read from a wire.
+    read: Instant,
 }
 
 /// Where packets leave the data thread.
@@ -90,6 +92,7 @@ impl Card {
             resetting: false,
             fault: None,
             now: Instant::default(),
+            read: Instant::default(),
         };
         Self { tables, state: RefCell::new(state) }
     }
@@ -111,6 +114,7 @@ impl Card {
         };
         let mut state = self.state.borrow_mut();
         state.now = fabric::clock::now();
+        state.read = state.now;
         let count = batch.frames.len() as u64;
         state.counters.received += count;
         if state.resetting {
@@ -171,7 +175,8 @@ impl Card {
     /// Takes an order to drop packets; what became of the one before it, if it was still in force.
     pub(crate) fn begin_drop(&self, now: Instant, order: DropOrder) -> Option<Dropped> {
         let mut state = self.state.borrow_mut();
-        let before = std::mem::replace(&mut state.fault, Dropping::new(now, order));
+        let read = state.read;
+        let before = std::mem::replace(&mut state.fault, Dropping::new(now, read, order));
         before.map(|fault| fault.finish(now))
     }
 
@@ -274,7 +279,7 @@ impl State {
     /// Takes out of a batch that was just read what an injected outage drops. Costs a branch when there is none.
     fn inject(&mut self, frames: &mut Vec<Range<usize>>) {
         let Some(fault) = &mut self.fault else { return };
-        if fault.in_force(self.now) {
+        if fault.takes_of(self.now) {
             let before = frames.len();
             frames.retain(|_| !fault.takes_next());
             self.counters.drops.add(DropCause::Injected, (before - frames.len()) as u64);

@@ -99,7 +99,7 @@ async fn a_known_outage_is_as_long_as_ordered_and_counted_by_its_own_cause() {
     let orders: Vec<_> = told
         .iter()
         .filter_map(|event| match event.kind {
-            EventKind::Dropped { began, ended, every, packets } => Some((began, ended, every, packets)),
+            EventKind::Dropped { began, ended, every, packets, .. } => Some((began, ended, every, packets)),
             _ => None,
         })
         .collect();

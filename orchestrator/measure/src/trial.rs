@@ -21,6 +21,9 @@ pub const CLOCKS_APART_MAX_NS: u64 = 1_000_000;
 pub struct TrialRecord {
     /// Place in the run order, from 1.
     pub index: u32,
+    /// The trial that it was held again for, because the machine had spoilt that one: its `index`.
+    #[serde(default)]
+    pub in_place_of: Option<u32>,
     /// Redundancy mode or procedure: `hsa`, `rpr`, `rpr-plus`, `sso`, `fsu`.
     pub mode: String,
     /// The fault, as `kill pe1/active-rp`; empty in a trial of the noise floor.
@@ -189,6 +192,10 @@ pub enum Invalid {
         skipped: u64,
         /// Lateness that 99 % stayed under, nanoseconds.
         late_p99_ns: u64,
+        /// Packets that left late because the wire had pushed back: whether the machine or the chassis had no time for
+        /// them, nobody can tell.
+        #[serde(default)]
+        held_back: u64,
     },
     /// Packets vanished without a cause, or were counted twice: a defect of the emulator.
     Unaccounted {
@@ -231,17 +238,19 @@ pub enum Invalid {
 
 impl Invalid {
     /// Whether it says something of the machine alone, that had no time for the load: the same trial may be held again.
+    /// A wire that pushes back may be a chassis that does not read.
     pub fn is_the_machines(&self) -> bool {
-        matches!(self, Self::GeneratorLate { .. })
+        matches!(self, Self::GeneratorLate { skipped: 0, held_back: 0, .. })
     }
 }
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::GeneratorLate { skipped, late_p99_ns } => {
+            Self::GeneratorLate { skipped, late_p99_ns, held_back } => {
                 let late = *late_p99_ns as f64 / 1e6;
-                write!(f, "the generator did not keep pace: {skipped} packets skipped, p99 {late:.1} ms late")
+                write!(f, "the generator did not keep pace: {skipped} packets skipped, p99 {late:.1} ms late")?;
+                if *held_back > 0 { write!(f, "; the wire held back {held_back}") } else { Ok(()) }
             }
             Self::Unaccounted { packets } => write!(f, "{packets} packets are unaccounted for"),
             Self::SteadyStateLoss { packets } => write!(f, "{packets} packets were lost before the fault"),
@@ -303,6 +312,12 @@ impl TrialRecord {
         self.invalid.is_empty()
     }
 
+    /// Whether it is invalid for nothing but the machine's doing, and nothing is wrong with the chassis: it may be held
+    /// again, and no failure is passed over by that.
+    pub fn is_spoilt(&self) -> bool {
+        !self.valid() && self.failures.is_empty() && self.invalid.iter().all(Invalid::is_the_machines)
+    }
+
     /// The outage over all testers' traffic.
     pub fn outage(&self) -> Outage {
         let mut rate = 0.0;
@@ -323,6 +338,11 @@ impl TrialRecord {
     /// Time between two packets of the slowest flow, milliseconds: the coarsest resolution.
     pub fn resolution_ms(&self) -> Option<f64> {
         self.traffic.iter().map(|evidence| evidence.schedule.flow_interval_ns() / 1e6).reduce(f64::max)
+    }
+
+    /// How far an outage of this trial may be off, milliseconds: resolution and lateness.
+    pub fn accuracy_ms(&self) -> Option<f64> {
+        self.traffic.iter().map(|evidence| evidence.accuracy_ns() / 1e6).reduce(f64::max)
     }
 
     /// Further arrivals of packets that had arrived.
@@ -377,10 +397,11 @@ impl TrialRecord {
         if self.accounting.unaccounted != 0 {
             self.invalid.push(Invalid::Unaccounted { packets: self.accounting.unaccounted });
         }
-        let late = self.traffic.iter().map(|evidence| &evidence.generator).filter(|generator| !generator.kept_pace);
+        let late = self.traffic.iter().filter(|evidence| !evidence.kept_pace()).map(|evidence| &evidence.generator);
         self.invalid.extend(late.map(|generator| Invalid::GeneratorLate {
             skipped: generator.skipped,
             late_p99_ns: generator.late_p99_ns,
+            held_back: generator.held_back,
         }));
         let early = self.traffic.iter().filter_map(|evidence| evidence.early_max_ns).max().unwrap_or(0);
         if early > CLOCKS_APART_MAX_NS {

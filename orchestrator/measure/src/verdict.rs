@@ -6,7 +6,7 @@ pub use limits::{Limits, Quantity, Statistic};
 
 use crate::{
     stats::{P90_MIN, P99_MIN, Stat},
-    trial::{Invalid, TrialRecord},
+    trial::TrialRecord,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -59,8 +59,15 @@ impl Judgement {
     }
 
     /// Notes failures, invalid trials and missing ones; answers the valid ones. An invalid trial in whose place another
-    /// was held is no lack, where nothing but the machine was the matter.
-    fn attend<'a>(&mut self, trials: &[&'a TrialRecord], wanted: Option<usize>, what: &str) -> Vec<&'a TrialRecord> {
+    /// was held is no lack, where nothing but the machine was the matter, and no limit was missed: that its packets left
+    /// late does not explain it.
+    fn attend<'a>(
+        &mut self,
+        trials: &[&'a TrialRecord],
+        wanted: Option<usize>,
+        limits: &Limits,
+        what: &str,
+    ) -> Vec<&'a TrialRecord> {
         let valid: Vec<&TrialRecord> = trials.iter().copied().filter(|trial| trial.valid()).collect();
         let enough = wanted.is_some_and(|wanted| valid.len() >= wanted);
         for trial in trials {
@@ -68,8 +75,12 @@ impl Judgement {
             for failure in &trial.failures {
                 self.note(Verdict::Fail, format!("trial {index}{what}: {failure}"));
             }
-            if enough && trial.invalid.iter().all(Invalid::is_the_machines) {
+            let missed = if trial.valid() { Vec::new() } else { missed(trial, limits) };
+            if enough && trial.is_spoilt() && missed.is_empty() {
                 continue;
+            }
+            for missed in missed {
+                self.note(Verdict::Inconclusive, format!("trial {index}{what}, which is invalid: {missed}"));
             }
             for invalid in &trial.invalid {
                 self.note(Verdict::Inconclusive, format!("trial {index}{what} is invalid: {invalid}"));
@@ -94,7 +105,7 @@ pub fn judge<'a>(
 ) -> Judgement {
     let trials: Vec<&TrialRecord> = trials.into_iter().collect();
     let mut judgement = Judgement::default();
-    let valid = judgement.attend(&trials, wanted, "");
+    let valid = judgement.attend(&trials, wanted, limits, "");
     for trial in &valid {
         judge_each(trial, limits, &mut judgement);
     }
@@ -112,22 +123,35 @@ pub fn judge<'a>(
 pub fn judge_noise_floor<'a>(trials: impl IntoIterator<Item = &'a TrialRecord>, wanted: Option<usize>) -> Judgement {
     let trials: Vec<&TrialRecord> = trials.into_iter().collect();
     let mut judgement = Judgement::default();
-    judgement.attend(&trials, wanted, " without a fault");
+    judgement.attend(&trials, wanted, &Limits::default(), " without a fault");
     judgement
 }
 
 fn judge_each(trial: &TrialRecord, limits: &Limits, judgement: &mut Judgement) {
     let index = trial.index;
-    for (quantity, _, limit) in limits.iter().filter(|(_, statistic, _)| *statistic == Statistic::Worst) {
-        let what = quantity.words();
-        match quantity.of(trial) {
-            None => judgement.note(Verdict::Inconclusive, format!("trial {index}: {what} was not measured")),
-            Some(value) if value > limit => {
-                judgement.note(Verdict::Fail, format!("trial {index}: {what} {} > {}", plain(value), plain(limit)));
-            }
-            Some(_) => {}
-        }
+    for (quantity, _) in each(limits).filter(|(quantity, _)| quantity.of(trial).is_none()) {
+        judgement.note(Verdict::Inconclusive, format!("trial {index}: {} was not measured", quantity.words()));
     }
+    for missed in missed(trial, limits) {
+        judgement.note(Verdict::Fail, format!("trial {index}: {missed}"));
+    }
+}
+
+/// The limits that hold for every trial.
+fn each(limits: &Limits) -> impl Iterator<Item = (Quantity, f64)> {
+    limits
+        .iter()
+        .filter(|(_, statistic, _)| *statistic == Statistic::Worst)
+        .map(|(quantity, _, limit)| (quantity, limit))
+}
+
+/// Which of them a trial misses.
+fn missed(trial: &TrialRecord, limits: &Limits) -> Vec<String> {
+    let of = |(quantity, limit): (Quantity, f64)| {
+        let value = quantity.of(trial).filter(|value| *value > limit)?;
+        Some(format!("{} {} > {}", quantity.words(), plain(value), plain(limit)))
+    };
+    each(limits).filter_map(of).collect()
 }
 
 fn judge_together(

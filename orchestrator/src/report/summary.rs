@@ -9,7 +9,7 @@ use measure::{
     verdict::{Limits, Verdict, judge, judge_noise_floor},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Name and version of the layout.
 pub(super) const SCHEMA: &str = "swact.report/1";
@@ -43,6 +43,9 @@ pub struct Report {
     pub trials: usize,
     /// Of these, trials in which every offered packet was accounted for.
     pub accounted_trials: usize,
+    /// How the testers' generators were scheduled, in words, each once; runs of earlier releases do not tell.
+    #[serde(default)]
+    pub tester_priority: Vec<String>,
     /// One entry a mode and fault.
     pub cells: Vec<Cell>,
     /// Every pair of modes.
@@ -96,6 +99,10 @@ pub struct Cell {
     pub fsu: Option<FsuStats>,
     /// Time between two packets of one flow: no outage is known better.
     pub resolution_ms: Option<f64>,
+    /// How far an outage of a valid trial may be off, milliseconds: resolution, and the greatest lateness of the generator
+    /// while packets were lost (in all of a trial that lost none); of the trial where it is most.
+    #[serde(default)]
+    pub accuracy_ms: Option<f64>,
     /// The same measurement without a fault.
     pub noise_floor: NoiseFloor,
     /// Cards that the fault hit, and in how many trials.
@@ -246,8 +253,11 @@ impl Report {
     pub fn of(run: &RunRecord) -> Self {
         let cells: Vec<Cell> =
             groups(run).iter().map(|((mode, fault), trials)| cell(run, mode, fault, trials)).collect();
-        let reasons: Vec<String> = cut_short(run).into_iter().collect();
-        let cut_short = if reasons.is_empty() { Verdict::Pass } else { Verdict::Inconclusive };
+        let known_outages = accuracy::accuracy(run);
+        // An instrument that is not as good as it says proves nothing.
+        let off = known_outages.iter().filter_map(Accuracy::reason);
+        let reasons: Vec<String> = cut_short(run).into_iter().chain(off).collect();
+        let at_best = if reasons.is_empty() { Verdict::Pass } else { Verdict::Inconclusive };
         Self {
             schema: SCHEMA.to_owned(),
             title: run.title.clone(),
@@ -262,9 +272,10 @@ impl Report {
             status: run.status,
             trials: run.trials.len(),
             accounted_trials: run.trials.iter().filter(|trial| trial.accounting.unaccounted == 0).count(),
+            tester_priority: tester_priority(run),
             comparisons: comparisons(run, &cells),
-            known_outages: accuracy::accuracy(run),
-            verdict: cells.iter().map(|cell| cell.verdict).max().unwrap_or(Verdict::Inconclusive).max(cut_short),
+            known_outages,
+            verdict: cells.iter().map(|cell| cell.verdict).max().unwrap_or(Verdict::Inconclusive).max(at_best),
             cells,
             reasons,
         }
@@ -357,6 +368,7 @@ fn cell(run: &RunRecord, mode: &str, fault: &str, trials: &[&TrialRecord]) -> Ce
         switchover_ms: switchover(&counted, run.seed),
         fsu: fsu(&counted, run.seed),
         resolution_ms: trials.iter().filter_map(|trial| trial.resolution_ms()).reduce(f64::max),
+        accuracy_ms: counted.iter().filter_map(|trial| trial.accuracy_ms()).reduce(f64::max),
         noise_floor: noise_floor(run, mode),
         hit: tally(trials.iter().flat_map(|trial| trial.hit.iter().map(String::as_str))),
         took_over: tally(trials.iter().filter_map(|trial| new_active(trial))),
@@ -395,6 +407,13 @@ fn packets(trials: &[&TrialRecord]) -> Packets {
         }
     }
     sum
+}
+
+/// How the testers' generators were scheduled, each once.
+fn tester_priority(run: &RunRecord) -> Vec<String> {
+    let traffic = run.trials.iter().chain(&run.noise_floor).flat_map(|trial| &trial.traffic);
+    let known = traffic.map(|traffic| traffic.generator.priority.as_str()).filter(|priority| !priority.is_empty());
+    known.collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
 }
 
 /// Total loss-derived outage of every flow, milliseconds, a list a trial.

@@ -92,8 +92,10 @@ pub(super) fn delays(report: &Report) -> TableData {
 pub(super) fn methods(report: &Report) -> TableData {
     let note = "Medians over trials, ms [95 % interval]. Loss-derived: packets lost divided by the rate offered, over \
                 all flows. Timestamp-derived: last arrival before to first arrival after, summed, in the worst flow; \
-                up to one resolution longer for each loss period. Total and periods: the flow that lost most.";
-    let header = ["mode", "loss-derived", "timestamp-derived", "longest", "total", "periods", "resolution"];
+                up to one resolution longer for each loss period. Total and periods: the flow that lost most. Accuracy: \
+                resolution, and how late the generator was while packets were lost, where that is most; where none was \
+                lost, the longest outage that may have gone unseen.";
+    let header = ["mode", "loss-derived", "timestamp-derived", "longest", "total", "periods", "resolution", "accuracy"];
     let mut table = TableData::new("Outage, both ways", note, &header);
     for cell in &report.cells {
         let outage = &cell.outage_ms;
@@ -101,7 +103,7 @@ pub(super) fn methods(report: &Report) -> TableData {
         row.extend(
             [&outage.loss_derived, &outage.timestamp_derived, &outage.longest, &outage.total].map(median_with_interval),
         );
-        row.extend([maybe(outage.count.median), maybe(cell.resolution_ms)]);
+        row.extend([outage.count.median, cell.resolution_ms, cell.accuracy_ms].map(maybe));
         table.rows.push(row);
     }
     table
@@ -225,12 +227,18 @@ pub(super) fn reconciliation(report: &Report) -> Option<TableData> {
 
 /// Trials whose figures do not count; `None` when there are none.
 pub(super) fn invalid(run: &RunRecord, report: &Report) -> Option<TableData> {
-    let note = "Their packets are accounted for above; their figures count in nothing else.";
-    let mut table = TableData::new("Invalid trials", note, &["trial", "mode", "fault", "why"]);
-    for trial in run.trials.iter().chain(&run.noise_floor).filter(|trial| !trial.valid()) {
+    let note = "Their packets are accounted for above; their figures count in nothing else. One that only the machine has \
+                spoilt is held again in the end, as long as that makes no more than half as many trials again.";
+    let mut table = TableData::new("Invalid trials", note, &["trial", "mode", "fault", "why", "held again as"]);
+    let trials = || run.trials.iter().chain(&run.noise_floor);
+    for trial in trials().filter(|trial| !trial.valid()) {
+        let first = trial.in_place_of.unwrap_or(trial.index);
+        let later = trials().filter(|later| later.in_place_of == Some(first) && later.index > trial.index);
+        let again = later.map(|later| later.index).min().map_or(NOT_MEASURED.to_owned(), |index| index.to_string());
         let why: Vec<String> = trial.invalid.iter().map(ToString::to_string).collect();
         let fault = if trial.fault.is_empty() { "none" } else { &trial.fault };
-        table.rows.push(vec![trial.index.to_string(), report.label(&trial.mode), fault.to_owned(), why.join("; ")]);
+        let (index, mode) = (trial.index.to_string(), report.label(&trial.mode));
+        table.rows.push(vec![index, mode, fault.to_owned(), why.join("; "), again]);
     }
     (!table.rows.is_empty()).then_some(table)
 }
@@ -275,6 +283,7 @@ pub(super) fn environment(report: &Report) -> TableData {
         ("engine", known(host.engine.as_deref().unwrap_or(""))),
         ("kernel", known(&host.kernel)),
         ("clock", format!("CLOCK_MONOTONIC, source {}; one clock for tester and cards", known(&host.clock_source))),
+        ("tester", known(&report.tester_priority.join("; "))),
         ("processors, memory", format!("{}, {}", host.cpus, format::bytes(host.memory_bytes))),
         ("chassis", known(&topology.name)),
         ("platform, image", format!("{}, {}", known(&topology.platform), known(&topology.image))),

@@ -24,7 +24,7 @@ pub(super) fn trial(index: u32, mode: &str, outage_ms: u64, random: &mut SplitMi
     let packets = schedule.due(schedule.start + seconds * 1_000_000_000 - 1);
     let ends: Vec<u64> = (0..FLOWS).map(|_| outage_ms * 1_000_000 * (80 + random.below(21) as u64) / 100).collect();
     for slot in schedule.cursor(0).take(packets as usize) {
-        pace.sent(random.below(100_000) as u64, 1);
+        pace.sent(slot.offset, random.below(100_000) as u64, false);
         let lost = (FAULT_NS..FAULT_NS + ends[slot.flow as usize]).contains(&slot.offset);
         if !lost {
             let packet =

@@ -37,12 +37,13 @@ pub(super) async fn spans(
 /// Outages that line cards made by order since `begun`.
 pub(super) fn known_outages(bench: &Bench<'_>, begun: Clock) -> Vec<KnownOutage> {
     let known = |event: &LabEvent| match event.event.kind {
-        EventKind::Dropped { began, ended, every, packets } if began >= begun => Some(KnownOutage {
+        EventKind::Dropped { began, ended, every, packets, unread_ns } if began >= begun => Some(KnownOutage {
             card: timeline::short(event),
             every,
             began_ns: began.0,
             ended_ns: ended.0,
             dropped: packets,
+            unread_ns,
             rate_pps: rate_into(bench, &event.card),
         }),
         _ => None,

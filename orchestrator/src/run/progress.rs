@@ -104,6 +104,14 @@ impl Progress {
         }
     }
 
+    /// One trial more is to come.
+    pub fn more(&self, why: &str) {
+        self.say(why);
+        if let Self::Bar(bar) = self {
+            bar.inc_length(1);
+        }
+    }
+
     /// Takes the moving line away.
     pub fn finish(&self) {
         if let Self::Bar(bar) = self {

@@ -214,7 +214,7 @@ fn wrong(folder: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
 fn due(experiment: &Experiment, index: u32) -> Due {
     let mut dice = Dice(experiment.seed.wrapping_add(u64::from(index)));
     let modes = &experiment.modes;
-    Due { mode: modes[(dice.next() % modes.len() as u64) as usize], baseline: false }
+    Due { mode: modes[(dice.next() % modes.len() as u64) as usize], baseline: false, in_place_of: None }
 }
 
 /// Whether nothing is wrong but that the machine had no time for the load: the lab is fit for the next trial.

@@ -132,7 +132,7 @@ pub fn describe(kind: &EventKind) -> String {
         EventKind::Orphaned => "orphaned: forwards on what it has".to_owned(),
         EventKind::Obeys { epoch, how } => format!("obeys epoch {epoch} ({how})"),
         EventKind::TableConfirmed { routes } => format!("table confirmed, {routes} routes"),
-        EventKind::Dropped { began, ended, every, packets } => {
+        EventKind::Dropped { began, ended, every, packets, .. } => {
             let which = if *every == 1 { "every packet".to_owned() } else { format!("one packet in {every}") };
             let ms = ended.since(*began).as_secs_f64() * 1e3;
             format!("dropped {which} for {ms} ms by order: {packets} packets")

@@ -94,7 +94,10 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
             Ok(())
         }
         (false, Mode::Fsu) => fsu::upgrade(bench, mode, &mut course).await,
-        (false, Mode::Hsa | Mode::Rpr | Mode::RprPlus | Mode::Sso) => method(bench, index, mode, &mut course).await,
+        (false, Mode::Hsa | Mode::Rpr | Mode::RprPlus | Mode::Sso) => {
+            // Held again, it is the same storm again.
+            method(bench, due.in_place_of.unwrap_or(index), mode, &mut course).await
+        }
     };
     roll_back(bench, &mut course).await;
     if let Err(error) = result {
@@ -490,6 +493,7 @@ fn record(bench: &Bench<'_>, index: u32, due: Due, course: &Course, evidence: Tr
     let not_ended = course.not_ended.clone().map(|waited_for| Invalid::NotEnded { waited_for });
     TrialRecord {
         index,
+        in_place_of: due.in_place_of,
         mode: due.mode.name().to_owned(),
         fault: if due.baseline { String::new() } else { bench.experiment.fault_name(due.mode) },
         fault_at_ns: course.fault_at.map(|at| at.0),

@@ -34,7 +34,7 @@ use bollard::{
 use container::name_of;
 use fabric_proto::{
     deploy::{CONFIG_FILE, CardConfig},
-    id::CardId,
+    id::{CardId, Unit},
     time::Instant,
 };
 use futures_util::{
@@ -121,10 +121,10 @@ impl DockerRuntime {
     }
 
     /// Makes a card's container for the release that its configuration names; it does not run yet.
-    async fn make(&self, card: &CardPlan) -> Result<(), RuntimeError> {
+    async fn make(&self, card: &CardPlan, preferred: bool) -> Result<(), RuntimeError> {
         let name = self.name(&card.config.id);
         let image = images::reference(card.program, &self.release(card));
-        let body = container::body(card, &image, &self.network(), &self.dir)?;
+        let body = container::body(card, &image, &self.network(), &self.dir, preferred)?;
         let options = CreateContainerOptionsBuilder::new().name(&name).build();
         match self.engine.api.create_container(Some(options), body).await {
             Ok(_) => Ok(()),
@@ -156,13 +156,24 @@ impl DockerRuntime {
                 if found.is_some() {
                     self.drop_container(card).await?;
                 }
-                self.make(card).await?;
+                self.make(card, true).await?;
                 if let Some(found) = self.find(id).await? {
                     never_restarts(&name, &found)?;
                 }
             }
         }
-        self.engine.api.start_container(&name, None).await.map_err(refused(format!("cannot start container {name}")))
+        let start = || self.engine.api.start_container(&name, None);
+        let started = match start().await {
+            // An engine that may not raise limits itself: the tester says in every report how it is scheduled.
+            Err(error) if id.unit == Unit::Tester && reason(&error).contains("rlimit") => {
+                tracing::debug!(name, "an ordinary tester: {}", reason(&error));
+                self.remove(&name).await?;
+                self.make(card, false).await?;
+                start().await
+            }
+            started => started,
+        };
+        started.map_err(refused(format!("cannot start container {name}")))
     }
 
     /// Removes a card's container; what it logged is kept.
@@ -254,7 +265,7 @@ impl DockerRuntime {
     /// Asks for every container of the plan. A name that is refused although nobody has it belongs to a request that
     /// is still being served: the answer is true, and it is to be looked at again.
     async fn claim_names(&self, plan: &LabPlan) -> Result<bool, RuntimeError> {
-        let claims = plan.cards.iter().map(async |card| match self.make(card).await {
+        let claims = plan.cards.iter().map(async |card| match self.make(card, false).await {
             Err(RuntimeError::Engine { why, .. }) if why.contains("(409)") => {
                 matches!(self.find(&card.config.id).await, Ok(None))
             }
@@ -315,7 +326,7 @@ impl Runtime for DockerRuntime {
             };
             network::create(self, subnet).await?;
             plan.cards.iter().try_for_each(container::hand_over)?;
-            try_join_all(plan.cards.iter().map(async |card| match self.make(card).await {
+            try_join_all(plan.cards.iter().map(async |card| match self.make(card, true).await {
                 // Somebody was faster with the name: whose it is says `find`.
                 Err(refused) => self.find(&card.config.id).await.and(Err(refused)),
                 made => made,

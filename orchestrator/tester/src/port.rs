@@ -62,6 +62,8 @@ struct Carrier {
     whole: u64,
     /// The records that wait. Only the first may be half on the wire.
     waiting: VecDeque<Waiting>,
+    /// The wire has pushed back, and not taken everything since.
+    full: bool,
     /// The other end reads no more; its own end of stream follows.
     deaf: bool,
     received: Vec<u8>,
@@ -145,9 +147,10 @@ impl Port {
         }
     }
 
-    /// Hands to the wire what it takes; `sent` gets each whole packet's intended time. Returns how many packets
+    /// Hands to the wire what it takes; `sent` gets each whole packet's intended time, and whether the wire had pushed back
+    /// before. Returns how many packets
     /// will never be handed to it, because the other end reads no more.
-    pub fn flush(&mut self, sent: impl FnMut(u64)) -> u64 {
+    pub fn flush(&mut self, sent: impl FnMut(u64, bool)) -> u64 {
         match &mut self.state {
             State::Up(carrier) if !carrier.deaf => carrier.flush(sent),
             State::Up(_) | State::Down => 0,
@@ -190,6 +193,7 @@ impl Port {
             written: 0,
             whole: 0,
             waiting: VecDeque::new(),
+            full: false,
             deaf: false,
             received: vec![0; READ_BUFFER],
             filled: 0,
@@ -259,7 +263,8 @@ impl Carrier {
         self.waiting.len() as u64 - u64::from(forgotten)
     }
 
-    fn flush(&mut self, mut sent: impl FnMut(u64)) -> u64 {
+    fn flush(&mut self, mut sent: impl FnMut(u64, bool)) -> u64 {
+        let waited = self.full;
         while self.at < self.queue.len() {
             match self.stream.write(&self.queue[self.at..]) {
                 Ok(length) => {
@@ -267,10 +272,13 @@ impl Carrier {
                     self.written += length as u64;
                     while let Some(record) = self.waiting.pop_front_if(|record| record.end <= self.written) {
                         self.whole = record.end;
-                        record.intended.into_iter().for_each(&mut sent);
+                        record.intended.into_iter().for_each(|intended| sent(intended, waited));
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return 0,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.full = true;
+                    return 0;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => {
                     // Nobody reads any more. What the card sent before is still to be read, then the port is down.
@@ -283,6 +291,7 @@ impl Carrier {
         }
         self.queue.clear();
         self.at = 0;
+        self.full = false;
         0
     }
 

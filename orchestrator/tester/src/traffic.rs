@@ -11,7 +11,7 @@ use crate::{
     trial::{Plan, Trial},
 };
 use bytes::Bytes;
-use fabric::card::Events;
+use fabric::{card::Events, priority::Preference};
 use fabric_proto::{
     codec::Message,
     deploy::WireEnd,
@@ -71,11 +71,13 @@ impl Traffic {
         woken.set_nonblocking(true)?;
         let (commands, obeyed) = mpsc::sync_channel(COMMANDS);
         let (done, ended) = oneshot::channel();
-        let worker = Worker { ports, load: Load::Idle, trials: 0, commands: obeyed, woken, events };
+        let worker =
+            Worker { ports, load: Load::Idle, trials: 0, commands: obeyed, woken, events, priority: String::new() };
         thread::Builder::new().name("traffic".to_owned()).spawn(move || {
-            fabric::priority::prefer();
+            let preference = Preference::take(fabric::clock::now());
+            tracing::info!("traffic: {}", preference.granted());
             // Nobody listens when the program ends first.
-            let _ = done.send(worker.run());
+            let _ = done.send(worker.run(preference));
         })?;
         Ok((Self { commands, wake: Arc::new(wake) }, ended))
     }
@@ -128,6 +130,8 @@ struct Worker {
     commands: mpsc::Receiver<(Command, oneshot::Sender<Reply>)>,
     woken: UnixStream,
     events: Events,
+    /// How the thread is scheduled, for people.
+    priority: String,
 }
 
 /// What a descriptor that is ready belongs to.
@@ -139,12 +143,14 @@ enum Ready {
 }
 
 impl Worker {
-    fn run(mut self) -> io::Result<()> {
+    fn run(mut self, mut preference: Preference) -> io::Result<()> {
+        self.priority = preference.granted().to_string();
         // Sleeps end when they should, not within the default's 50 µs after it.
         let _ = prctl::set_timerslack(1);
         let mut ready = Vec::new();
         loop {
             let now = fabric::clock::now();
+            preference.keep(now);
             if let Load::Started(trial) = &mut self.load {
                 trial.offer(now, &mut self.ports);
             }
@@ -279,7 +285,7 @@ impl Worker {
     fn stop(&mut self) -> Reply {
         if let Load::Started(trial) = &mut self.load {
             let now = fabric::clock::now();
-            trial.offer(now, &mut self.ports);
+            while !trial.offer(now, &mut self.ports) {}
             if !trial.is_stopped() {
                 let TrafficProgress { offered, delivered, .. } = trial.progress(&self.ports);
                 let counts = [("swact.packets.offered", offered), ("swact.packets.delivered", delivered)];
@@ -310,7 +316,7 @@ impl Worker {
             let line = format!("{} frames received are no test packets", trial.strangers());
             self.events.push(fabric::clock::now(), EventKind::Log { line });
         }
-        match rmp_serde::to_vec(&trial.evidence(&self.ports)) {
+        match rmp_serde::to_vec(&trial.evidence(&self.ports, &self.priority)) {
             Ok(bytes) if bytes.len() + 16 > Reply::CAP => Reply::Refused(format!(
                 "the evidence takes {} bytes, a message {}; use fewer flows",
                 bytes.len(),

@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// Packets made before the wires get them: a few dozen kilobytes a write, and reading is never far away.
 const BATCH: u64 = 1024;
+/// Batches in one turn of the traffic thread: some milliseconds of work. Who is behind by more reads in between.
+const BATCHES: usize = 16;
 /// From `Start` to the first packet: the answer is on its way before the load is.
 const LEAD: Duration = Duration::from_millis(1);
 
@@ -105,7 +107,7 @@ impl Plan {
             limit: schedule.due((start + self.at_most).0 - 1),
             cursor: schedule.cursor(0),
             schedule,
-            pace: Pace::default(),
+            pace: Pace::lasting(self.at_most),
             offered: 0,
             port_down: 0,
             strangers: 0,
@@ -144,14 +146,15 @@ impl Trial {
         (!self.stopped).then(|| Instant(self.schedule.intended(self.offered)))
     }
 
-    /// Offers every packet that is due at `now` and hands the wires what they take.
-    pub fn offer(&mut self, now: Instant, ports: &mut [Port]) {
+    /// Offers packets that are due at `now`, as many as one turn takes, and hands the wires what they take. Returns
+    /// whether none is left that was due.
+    pub fn offer(&mut self, now: Instant, ports: &mut [Port]) -> bool {
         if self.stopped {
             self.flush(ports);
-            return;
+            return true;
         }
         let due = self.schedule.due(now.0).min(self.limit);
-        loop {
+        for _ in 0..BATCHES {
             let batch = (due - self.offered).min(BATCH);
             for _ in 0..batch {
                 self.offer_one(ports);
@@ -162,6 +165,7 @@ impl Trial {
             }
         }
         self.stopped = self.offered == self.limit;
+        self.offered == due
     }
 
     fn offer_one(&mut self, ports: &mut [Port]) {
@@ -183,7 +187,9 @@ impl Trial {
         for port in ports.iter_mut().filter(|port| port.wants_to_write()) {
             // One reading before the write: what a write of a batch takes itself is not lateness.
             let elapsed = fabric::clock::now().0.saturating_sub(self.schedule.start);
-            self.port_down += port.flush(|intended| self.pace.sent(elapsed.saturating_sub(intended), 1));
+            self.port_down += port.flush(|intended, waited| {
+                self.pace.sent(intended, elapsed.saturating_sub(intended), waited);
+            });
         }
     }
 
@@ -221,7 +227,7 @@ impl Trial {
     /// The totals.
     pub fn progress(&self, ports: &[Port]) -> TrafficProgress {
         let queued = ports.iter().map(Port::waiting).sum();
-        let skipped = self.pace.finish(LATENESS_P99_MAX_NS).skipped;
+        let skipped = self.pace.skips();
         TrafficProgress {
             sending: !self.stopped,
             offered: self.offered,
@@ -233,8 +239,10 @@ impl Trial {
     }
 
     /// The evidence so far. Packets that still wait for the wire count as skipped: they are not on time any more.
-    pub fn evidence(&self, ports: &[Port]) -> TrafficEvidence {
+    /// `priority` is how the traffic thread is scheduled.
+    pub fn evidence(&self, ports: &[Port], priority: &str) -> TrafficEvidence {
         let mut generator = self.pace.finish(LATENESS_P99_MAX_NS);
+        priority.clone_into(&mut generator.priority);
         let queued: u64 = ports.iter().map(Port::waiting).sum();
         generator.skipped += queued;
         if queued > 0 {

@@ -167,7 +167,7 @@ impl Chapters {
                     out.push(alone(filling(how), from, at, vec![routes]));
                 }
             }
-            EventKind::Dropped { began, ended, every, packets } => {
+            EventKind::Dropped { began, ended, every, packets, .. } => {
                 let attributes = vec![
                     KeyValue::new("swact.drop.every", i64::from(*every)),
                     KeyValue::new("swact.packets", *packets as i64),

@@ -8,7 +8,7 @@ fn evidence(lost: std::ops::Range<u32>) -> TrafficEvidence {
     let mut recorder = Recorder::new(schedule, 0, Duration::from_secs(1));
     let mut pace = Pace::default();
     for slot in schedule.cursor(0).take(1000) {
-        pace.sent(1000, 1);
+        pace.sent(slot.offset, 1000, false);
         if !lost.contains(&slot.sequence) {
             let packet = Signature { trial: 0, flow: 0, sequence: slot.sequence, intended: slot.offset };
             recorder.arrived(&packet, schedule.start + slot.offset + 10_000);
@@ -144,4 +144,66 @@ fn clocks_that_are_apart_make_the_trial_invalid() {
     trial.judge(false, 0);
     assert_eq!(trial.invalid, [Invalid::Clock { detail: "a packet arrived 2.5 ms before it was due".to_owned() }]);
     assert!(trial.invalid[0].to_string().starts_with("clocks: "));
+}
+
+#[test]
+fn lateness_is_held_against_the_outage_that_was_found() {
+    // 300 ms lost: 3 ms late is a hundredth of it.
+    let late = |lost: std::ops::Range<u32>, late_p99_ns: u64| {
+        let no_route = u64::from(lost.end - lost.start);
+        let mut trial = trial(lost, no_route);
+        let generator = &mut trial.traffic[0].generator;
+        (generator.kept_pace, generator.late_p99_ns) = (late_p99_ns <= 1_000_000, late_p99_ns);
+        trial.judge(false, 0);
+        trial
+    };
+    assert!(late(500..800, 3_000_000).valid());
+    assert!(matches!(late(500..800, 3_000_001).invalid[..], [Invalid::GeneratorLate { late_p99_ns: 3_000_001, .. }]));
+    assert!(!late(500..500, 3_000_000).valid(), "where nothing was lost, the limit is the limit");
+    let mut skipped = trial(500..800, 300);
+    skipped.traffic[0].generator.kept_pace = false;
+    skipped.traffic[0].generator.skipped = 1;
+    skipped.judge(false, 0);
+    assert!(!skipped.valid(), "a packet that was never sent is another matter");
+}
+
+#[test]
+fn only_what_lateness_alone_has_spoilt_is_held_again() {
+    let late = || Invalid::GeneratorLate { skipped: 0, late_p99_ns: 20_000_000, held_back: 0 };
+    let spoilt = |invalid: Vec<Invalid>, failures: Vec<Failure>| {
+        TrialRecord { invalid, failures, ..TrialRecord::default() }.is_spoilt()
+    };
+    assert!(spoilt(vec![late()], vec![]));
+    assert!(!spoilt(vec![], vec![]), "a valid trial");
+    assert!(!spoilt(vec![late()], vec![Failure::NeverRecovered { flows: 1 }]), "a failure is passed over by nothing");
+    let others = [
+        Invalid::GeneratorLate { skipped: 1, late_p99_ns: 20_000_000, held_back: 0 },
+        Invalid::GeneratorLate { skipped: 0, late_p99_ns: 20_000_000, held_back: 1 },
+        Invalid::Unaccounted { packets: 1 },
+        Invalid::SteadyStateLoss { packets: 1 },
+        Invalid::NoSteadyState { waited_for: String::new() },
+        Invalid::NotEnded { waited_for: String::new() },
+        Invalid::EvidenceMissing { detail: String::new() },
+        Invalid::Interrupted,
+    ];
+    for other in others {
+        assert!(!spoilt(vec![late(), other.clone()], vec![]), "{other:?}");
+        assert!(!spoilt(vec![other.clone()], vec![]), "{other:?}");
+    }
+}
+
+#[test]
+fn the_accuracy_is_what_lateness_leaves_of_the_resolution() {
+    // Lateness in steps of 0.1 ms by bins of 10 ms: 7 ms late before, 2.5 ms at the outage, 4 ms after.
+    let stated = |lost: std::ops::Range<u32>| {
+        let mut trial = trial(lost, 0);
+        let over_time = &mut trial.traffic[0].generator.late_over_time;
+        over_time.fill(1);
+        (over_time[20], over_time[50], over_time[60]) = (70, 25, 40);
+        trial.accuracy_ms().unwrap()
+    };
+    assert_eq!(stated(500..520), 3.5);
+    assert_eq!(stated(490..500), 3.5, "the first packet that is spared lies in the bin after");
+    assert_eq!(stated(500..650), 5.0);
+    assert_eq!(stated(700..700), 8.0, "nothing lost: the longest that may have gone unseen");
 }

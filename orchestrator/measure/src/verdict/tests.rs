@@ -56,10 +56,15 @@ fn what_was_asked_for_and_not_held_is_no_pass() {
 #[test]
 fn only_a_trial_that_the_machine_spoilt_can_be_held_again() {
     let mut late = trial();
-    late.invalid.push(Invalid::GeneratorLate { skipped: 1, late_p99_ns: 0 });
+    late.invalid.push(Invalid::GeneratorLate { skipped: 0, late_p99_ns: 20_000_000, held_back: 0 });
     assert_eq!(judge(&[late.clone(), trial()], Some(2), &no_loss()).verdict, Verdict::Inconclusive);
     assert_eq!(judge(&[late.clone(), trial(), trial()], Some(2), &no_loss()), Judgement::default());
-    assert_eq!(judge(&[late, trial(), trial()], None, &no_loss()).verdict, Verdict::Inconclusive, "nobody says so");
+    let unwanted = judge(&[late.clone(), trial(), trial()], None, &no_loss());
+    assert_eq!(unwanted.verdict, Verdict::Inconclusive, "nobody says so");
+    late.accounting.lost = 9;
+    let lossy = judge(&[late, trial(), trial()], Some(2), &no_loss());
+    assert_eq!(lossy.verdict, Verdict::Inconclusive, "that packets left late does not explain that some were lost");
+    assert_eq!(lossy.reasons[0], "trial 3, which is invalid: lost packets 9 > 0");
     let mut gap = trial();
     gap.invalid.push(Invalid::Unaccounted { packets: 1 });
     assert_eq!(judge(&[gap, trial(), trial()], Some(2), &no_loss()).verdict, Verdict::Inconclusive);

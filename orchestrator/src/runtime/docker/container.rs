@@ -4,7 +4,7 @@ use super::{RuntimeError, label, slot_label};
 use crate::plan::CardPlan;
 use bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig, Mount, MountType,
-    NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
+    NetworkingConfig, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 use fabric_proto::{
     deploy::{CONFIG_FILE, CardConfig, TlsFiles},
@@ -29,6 +29,10 @@ const NOBODY: u32 = 65532;
 const PIDS: i64 = 256;
 /// A tester's weight against a card's, which is 1024: it measures, and must not be late while seven cards fill their tables.
 const TESTER_SHARES: i64 = 8192;
+/// What a tester may ask of the scheduler: the priority and the nice value that [`fabric::priority`] asks for, as
+/// `RLIMIT_RTPRIO` and `RLIMIT_NICE` count them (`getrlimit(2)`). No capability goes with it.
+const TESTER_MAY: [(&str, i64); 2] =
+    [("rtprio", fabric::priority::REAL_TIME as i64), ("nice", 20 - fabric::priority::NICE as i64)];
 /// An engine keeps this much of a card's log, and as much again of what came before.
 const LOG_SIZE: &str = "64m";
 /// What of this program's environment goes on to a card: no variable that may hold a secret.
@@ -129,12 +133,14 @@ fn give(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The container: unprivileged, read-only, never restarted by the engine.
+/// The container: unprivileged, read-only, never restarted by the engine. `preferred`: whether a tester may come before
+/// other programs, which an engine that may not raise limits itself cannot grant.
 pub(super) fn body(
     card: &CardPlan,
     image: &str,
     network: &str,
     dir: &Path,
+    preferred: bool,
 ) -> Result<ContainerCreateBody, RuntimeError> {
     let id = &card.config.id;
     let labels = [
@@ -145,6 +151,11 @@ pub(super) fn body(
     ];
     let text = |pairs: &[(&str, &str)]| -> HashMap<String, String> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let limit = |(name, most): (&str, i64)| ResourcesUlimits {
+        name: Some(name.to_owned()),
+        soft: Some(most),
+        hard: Some(most),
     };
     let memory = card.limits.memory.map(|memory| memory.0 as i64);
     let host = HostConfig {
@@ -158,6 +169,7 @@ pub(super) fn body(
         // No swap beyond it: a card that swaps measures the host's disk.
         memory_swap: memory,
         cpu_shares: (id.unit == Unit::Tester).then_some(TESTER_SHARES),
+        ulimits: (id.unit == Unit::Tester && preferred).then(|| TESTER_MAY.map(limit).to_vec()),
         nano_cpus: card.limits.milli_cpus.map(|cpus| i64::from(cpus) * 1_000_000),
         pids_limit: Some(PIDS),
         log_config: Some(HostConfigLogConfig {
@@ -189,4 +201,36 @@ pub(super) fn body(
         }),
         ..ContainerCreateBody::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        images::Images,
+        plan::{LabPlan, Placement},
+        topology::Topology,
+    };
+
+    #[test]
+    fn the_tester_alone_may_come_before_other_programs_and_nobody_has_a_capability() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let topology = Topology::load(&root.join("topologies/edge/small.chassis.yml")).unwrap();
+        let images = Images::load(&root.join("images")).unwrap();
+        let plan = LabPlan::new(&topology, Path::new("/run/swact/small"), &images, Placement::Process).unwrap();
+        for card in &plan.cards {
+            let host = |preferred| body(card, "image", "network", Path::new("/lab"), preferred).unwrap().host_config;
+            let (preferred, plain) = (host(true).unwrap(), host(false).unwrap());
+            for host in [&preferred, &plain] {
+                assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
+                assert!(host.cap_add.is_none() && host.privileged.is_none());
+            }
+            assert!(plain.ulimits.is_none(), "what an engine grants that may not raise limits");
+            let limits = preferred.ulimits.into_iter().flatten();
+            let limits: Vec<_> = limits.map(|limit| (limit.name.unwrap(), limit.hard.unwrap())).collect();
+            let is_tester = card.config.id.unit == Unit::Tester;
+            let wanted = if is_tester { vec![("rtprio".to_owned(), 1), ("nice".to_owned(), 35)] } else { Vec::new() };
+            assert_eq!(limits, wanted, "{}", card.config.id);
+        }
+    }
 }
