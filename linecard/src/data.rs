@@ -192,6 +192,13 @@ async fn run(
     while let Some(command) = inbox.recv().await {
         match command {
             Command::Ports(up) => {
+                let unwired: Vec<u8> = up.iter().copied().filter(|port| !wants.contains_key(port)).collect();
+                let events = events.clone();
+                tokio::task::spawn_local(async move {
+                    for port in unwired {
+                        wire::report(&events, port, false).await;
+                    }
+                });
                 for (port, want) in &wants {
                     let new = if up.contains(port) { Want::Up } else { Want::Down };
                     // A repetition must not disturb a port that is just connecting.

@@ -3,7 +3,7 @@
 //! | message | from → to | answered by |
 //! | --- | --- | --- |
 //! | `Adopt` | active → LC | `Adopted`, or `Refused` by a card that has seen a higher epoch |
-//! | `Ports` | active → LC | – (`PortState` when one changes) |
+//! | `Ports` | active → LC | – (`PortState` of each that is to be up, and when one changes) |
 //! | `Fib` | active → LC | `Ack` |
 //! | `EndOfTable` | active → LC | – |
 //! | `WantDigests` | active → LC | `Digests` |
@@ -155,7 +155,8 @@ pub enum FromLc {
         /// Where both stand.
         position: Position,
     },
-    /// A port came up or went down.
+    /// A port came up or went down, or is to be up and has no carrier. A card says it again of all ports that it has said it of,
+    /// right after it was adopted.
     PortState {
         /// Port number.
         port: u8,

@@ -12,7 +12,15 @@ use super::{
 };
 use fabric_proto::deploy::WireEnd;
 use nix::sys::socket::{setsockopt, sockopt};
-use std::{fs, future::Future, io, pin::pin, rc::Rc, time::Duration};
+use std::{
+    convert::Infallible,
+    fs,
+    future::{self, Future},
+    io,
+    pin::pin,
+    rc::Rc,
+    time::Duration,
+};
 use tokio::{
     net::{
         UnixListener, UnixStream,
@@ -28,6 +36,10 @@ pub(crate) const DRAIN: Duration = Duration::from_secs(1);
 
 /// Between attempts to reach the other end.
 pub(crate) const RETRY: Duration = Duration::from_millis(20);
+
+/// A port that is to be up and has not found its other end after ten attempts has no carrier, and says so. Sooner would
+/// take every port down that is only just connecting, and with it the routes that lead there.
+const SETTLE: Duration = Duration::from_millis(200);
 
 /// Read at once, at most; a frame fits many times.
 pub(crate) const READ: usize = 256 << 10;
@@ -68,14 +80,25 @@ pub(crate) async fn run(
         }
         let stream = tokio::select! {
             stream = connect(&end) => stream,
+            never = tell_of_silence(port, &events) => match never {},
             _ = want.changed() => continue,
         };
         tracing::info!(port, "carrier up");
-        let _ = events.send(DataEvent::Port { port, up: true }).await;
-        carry(&card, port, stream, &mut want).await;
-        tracing::info!(port, "carrier down");
-        let _ = events.send(DataEvent::Port { port, up: false }).await;
+        report(&events, port, true).await;
+        carry(&card, port, stream, &mut want, &events).await;
     }
+}
+
+/// Tells whether a port has carrier. Nobody listens any more when the card ends.
+pub(crate) async fn report(events: &mpsc::Sender<DataEvent>, port: u8, up: bool) {
+    let _ = events.send(DataEvent::Port { port, up }).await;
+}
+
+/// Reports a port that goes without a carrier for [`SETTLE`].
+async fn tell_of_silence(port: u8, events: &mpsc::Sender<DataEvent>) -> Infallible {
+    sleep(SETTLE).await;
+    report(events, port, false).await;
+    future::pending().await
 }
 
 async fn connect(end: &WireEnd) -> UnixStream {
@@ -130,8 +153,14 @@ fn grow_buffers(stream: &UnixStream) {
     }
 }
 
-/// Carries frames until either side ends it; then drains.
-async fn carry(card: &Card, port: u8, stream: UnixStream, want: &mut watch::Receiver<Want>) {
+/// Carries frames until either side ends it; then tells of it and drains.
+async fn carry(
+    card: &Card,
+    port: u8,
+    stream: UnixStream,
+    want: &mut watch::Receiver<Want>,
+    events: &mpsc::Sender<DataEvent>,
+) {
     let outlet = Outlet::Port(port);
     let (read, write) = stream.into_split();
     card.open(outlet);
@@ -144,6 +173,9 @@ async fn carry(card: &Card, port: u8, stream: UnixStream, want: &mut watch::Rece
         () = not_up(want) => {}
     }
     card.close(outlet);
+    tracing::info!(port, "carrier down");
+    // At once: routes move away while the other end still drains.
+    report(events, port, false).await;
     let rest = async {
         tokio::join!(unless(read_ended, reader), unless(write_ended, writer));
     };

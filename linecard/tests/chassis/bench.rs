@@ -320,7 +320,24 @@ impl Session {
     }
 
     pub(crate) async fn port_up(&mut self) {
-        while self.receiver.recv().await.unwrap() != Some(FromLc::PortState { port: 1, up: true }) {}
+        while self.port_state().await != (1, true) {}
+    }
+
+    /// The next word about a port: its number, and whether it has carrier.
+    pub(crate) async fn port_state(&mut self) -> (u8, bool) {
+        loop {
+            match soon(self.receiver.recv()).await.unwrap() {
+                Some(FromLc::PortState { port, up }) => return (port, up),
+                Some(_) => {}
+                None => panic!("the session has ended"),
+            }
+        }
+    }
+
+    /// Enables a port that has a wire, and one that has none.
+    pub(crate) async fn enable_two_ports(&mut self) {
+        let port = |port| PortConfig { port, enabled: true, mac: PORT_MAC, mtu: 1500 };
+        self.say(&ToLc::Ports(vec![port(1), port(2)])).await;
     }
 
     pub(crate) async fn ask(&mut self, message: &ToLc) -> Option<FromLc> {

@@ -176,6 +176,45 @@ async fn garbage_closes_a_wire_and_nothing_else() {
     chassis.until(1, |stats| stats.drops.get(DropCause::PortDown) == 1).await;
 }
 
+/// What routing has to know: a port that never had a wire, one that has lost it, and the same from a new active's view.
+#[tokio::test]
+async fn the_active_is_told_which_ports_have_carrier() {
+    let chassis = Chassis::start(8);
+    let mut one = chassis.session(1).await;
+    one.adopt(EPOCH_A, Adoption::Flush).await;
+    one.enable_two_ports().await;
+    assert_eq!(one.port_state().await, (2, false), "it has no wire at all");
+    assert_eq!(one.port_state().await, (1, false), "nobody is at the other end of its wire");
+    let wire = Wire::dial(&chassis.wire(1)).await;
+    assert_eq!(one.port_state().await, (1, true));
+    // The other end goes away and reads nothing more: no half-close is answered, and none is waited for.
+    drop(wire);
+    assert_eq!(one.port_state().await, (1, false));
+
+    let mut heir = chassis.session(1).await;
+    heir.say(&ToLc::Adopt { epoch: EPOCH_A_AGAIN, rp: fabric_proto::id::RpSlot::A, how: Adoption::Keep }).await;
+    assert_eq!([heir.port_state().await, heir.port_state().await], [(1, false), (2, false)]);
+    let _wire = Wire::dial(&chassis.wire(1)).await;
+    assert_eq!(heir.port_state().await, (1, true));
+}
+
+/// A port that is pulled while its other end does not read is reported before the drain is over.
+#[tokio::test]
+async fn a_lost_carrier_is_told_before_the_wire_has_drained() {
+    let chassis = Chassis::start(9);
+    let mut one = chassis.session(1).await;
+    one.adopt(EPOCH_A, Adoption::Flush).await;
+    one.enable_two_ports().await;
+    let mut wire = Wire::dial(&chassis.wire(1)).await;
+    soon(one.port_up()).await;
+    one.shut_down().await;
+    soon(wire.half_closed()).await;
+    // This end has not answered with its own half-close: the card still reads.
+    assert_eq!(soon(one.port_state()).await, (1, false));
+    wire.send(&frame([10, 2, 0, 1], 64, 1)).await;
+    chassis.until(1, |stats| stats.drops.get(DropCause::PortDown) == 1).await;
+}
+
 #[tokio::test]
 async fn operators_impair_and_strangers_are_refused() {
     let chassis = Chassis::start(4);
