@@ -25,6 +25,7 @@ use fabric::{
 };
 use fabric_proto::{
     deploy::{CardConfig, WireEnd},
+    flow::FlowSeed,
     id::{CardId, Slot, Unit},
     operator::DropOrder,
     platform::{Forwarding, NATIVE, Profile},
@@ -87,6 +88,7 @@ pub struct DataConfig {
     tables: TablesCell,
     counters: Counters,
     forwarding: Forwarding,
+    seed: FlowSeed,
 }
 
 /// Why there is no data thread.
@@ -135,7 +137,8 @@ impl DataConfig {
         };
         let peers = card.cards.iter().filter_map(peer).collect();
         let callers = card.data_peers().collect();
-        Ok(Self { identity, address, wires: card.wires.clone(), peers, callers, tables, counters, forwarding })
+        let seed = FlowSeed::of(&card.id);
+        Ok(Self { identity, address, wires: card.wires.clone(), peers, callers, tables, counters, forwarding, seed })
     }
 
     /// Starts the thread; returns when its endpoint is bound.
@@ -168,7 +171,7 @@ async fn run(
     };
     endpoint.expect(config.callers);
     let _ = ready.send(Ok(endpoint.impair().clone()));
-    let card = Rc::new(Card::new(config.tables, config.counters, config.forwarding));
+    let card = Rc::new(Card::new(config.tables, config.counters, config.forwarding, config.seed));
     let mut tasks = JoinSet::new();
     let (ending, end) = watch::channel(false);
 

@@ -21,6 +21,7 @@ use fabric::{
 };
 use fabric_proto::{
     deploy::{CardAddress, CardConfig},
+    flow::FlowSeed,
     id::{LcSlot, Slot},
     platform::Profile,
 };
@@ -74,6 +75,7 @@ fn start(file: &Path) -> anyhow::Result<End> {
             startup: nvram.startup().context("NVRAM")?,
             last_term: nvram.term().context("NVRAM")?,
             line_cards: line_cards(&config).filter_map(slot_of).collect(),
+            flow_seed: FlowSeed::of(&config.id),
             feeds: config.feeds.len().min(1),
             life: process::inherited(),
             clock_offset: fabric::clock::wall_offset(),

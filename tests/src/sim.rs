@@ -27,7 +27,7 @@ pub use life::{Fault, Kind, Life, Outcome, Step, Tally, Wait, Way, Who};
 pub use shrink::shrink;
 pub use story::tell;
 
-use cards::{Feed, LcNode, RpNode};
+use cards::{Feed, LcNode, RpNode, flow_seed};
 use check::Checker;
 use fabric::{Connection, Parcel};
 use fabric_proto::{
@@ -37,7 +37,10 @@ use fabric_proto::{
     operator::{CommandOutput, EventKind, RpStats},
     time::Instant,
 };
-use linecard_core::linecard::Output as LcOutput;
+use linecard_core::{
+    linecard::Output as LcOutput,
+    pipeline::{Verdict, forward},
+};
 use rp_core::rp::Output as RpOutput;
 use std::{
     cmp::Reverse,
@@ -402,6 +405,12 @@ impl World {
         let table = self.lcs.get(usize::from(slot.0) - 1)?.card.as_ref()?.fib().table();
         let (_, id) = table.lookup(address)?;
         Some(table.paths(id)?.paths().to_vec())
+    }
+
+    /// What a line card makes of a frame that arrives on one of its ports.
+    pub fn forward(&self, slot: LcSlot, port: u8, frame: &mut [u8]) -> Option<Verdict> {
+        let card = self.lcs.get(usize::from(slot.0) - 1)?.card.as_ref()?;
+        Some(forward(frame, port, card.tables(), flow_seed(Slot::Lc(slot))))
     }
 
     /// Steps the machine of a card at its deadline.

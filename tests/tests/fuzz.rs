@@ -268,7 +268,7 @@ fn packets() {
     v6.write(&mut other, &[6; 80]).unwrap();
     fuzz("packet", &[one, other], |bytes| {
         let mut frame = bytes.to_vec();
-        let _ = forward(&mut frame, 1, copy.tables());
+        let _ = forward(&mut frame, 1, copy.tables(), Default::default());
         assert_eq!(frame.len(), bytes.len());
     });
 }

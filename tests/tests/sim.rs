@@ -2,9 +2,10 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 use chassis_tests::sim::{Random, Weather, World};
+use etherparse::PacketBuilder;
 use fabric_proto::{
-    fib::{Family, Path, Prefix},
-    id::{LcSlot, RpSlot, Slot},
+    fib::{Family, Path, Prefix, port_mac},
+    id::{LcSlot, PortId, RpSlot, Slot},
     operator::EventKind,
 };
 use std::{fmt::Write as _, net::IpAddr, time::Duration};
@@ -216,4 +217,43 @@ fn a_seed_reproduces_a_run_to_the_last_event() {
         story(&world)
     };
     assert_eq!(run(), run());
+}
+
+/// Where an RP says that 100 flows go, by the neighbour's Ethernet address; every line card must do so.
+fn flow_paths(world: &mut World, rp: RpSlot) -> Vec<String> {
+    let path = |n: u8| {
+        let line =
+            format!("show ip cef exact-route 10.1.1.10 src-port {} 20.0.{n}.9 dest-port 7 | json", 5000 + u16::from(n));
+        let shown: serde_json::Value = serde_json::from_str(&world.exec(rp, &[&line])[0].text).unwrap();
+        let neighbour = shown["path"]["destination_mac"].as_str().unwrap().to_owned();
+        for slot in (1..=3).map(LcSlot) {
+            let builder = PacketBuilder::ethernet2([2; 6], port_mac(PortId { slot, port: 1 }));
+            let mut frame = Vec::new();
+            let builder = builder.ipv4([10, 1, 1, 10], [20, 0, n, 9], 64).udp(5000 + u16::from(n), 7);
+            builder.write(&mut frame, &[0; 40]).unwrap();
+            world.forward(slot, 1, &mut frame).unwrap();
+            let hex: String = frame[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hex, neighbour.replace('.', ""), "flow {n} at line card {slot}: {shown}");
+        }
+        neighbour
+    };
+    (0..100).map(path).collect()
+}
+
+#[test]
+fn a_flow_keeps_its_path_over_a_switchover_and_the_command_line_shows_it() {
+    let hops = ["10.1.1.10", "10.2.1.10", "10.3.1.10", "10.3.1.11"].map(|hop| hop.parse().unwrap());
+    for mode in MODES {
+        let mut world = World::new(21, &config(mode), 3, vec![("20.0.0.0/8".parse().unwrap(), hops.to_vec())]);
+        settle(&mut world);
+        let before = flow_paths(&mut world, RpSlot::A);
+        for hop in ["0200.0101.0010", "0200.0201.0010", "0200.0301.0010", "0200.0301.0011"] {
+            let share = before.iter().filter(|path| *path == hop).count();
+            assert!((10..=40).contains(&share), "{share} of 100 flows go by {hop}");
+        }
+        world.kill_rp(RpSlot::A);
+        settle(&mut world);
+        assert_eq!(world.active(), Some(RpSlot::B), "{mode}");
+        assert_eq!(flow_paths(&mut world, RpSlot::B), before, "{mode}");
+    }
 }

@@ -38,7 +38,7 @@ causes! {
     NoAdjacency = "no_adjacency",
     /// The route says discard (Null0).
     Discard = "discard",
-    /// Longer than the egress port's MTU.
+    /// Longer than the egress port's MTU, and not to be fragmented: IPv6, or IPv4 with DF.
     TooBig = "too_big",
     /// The virtual output queue towards the egress line card is full.
     VoqFull = "voq_full",
@@ -62,6 +62,36 @@ causes! {
     Injected = "injected",
     /// Waited too long in a virtual output queue: the fabric did not take it.
     VoqAged = "voq_aged",
+    /// IPv4, longer than the egress port's MTU, without DF: a router that fragments would send it in pieces.
+    NotFragmented = "not_fragmented",
+    /// From 0.0.0.0/8 or `::` ([`crate::special::Special::Unspecified`]).
+    SourceUnspecified = "source_unspecified",
+    /// From 127.0.0.0/8 or `::1` ([`crate::special::Special::Loopback`]).
+    SourceLoopback = "source_loopback",
+    /// From 169.254.0.0/16 or fe80::/10 ([`crate::special::Special::LinkLocal`]).
+    SourceLinkLocal = "source_link_local",
+    /// From 224.0.0.0/4 or ff00::/8 ([`crate::special::Special::Multicast`]).
+    SourceMulticast = "source_multicast",
+    /// From 240.0.0.0/4 ([`crate::special::Special::Reserved`]).
+    SourceReserved = "source_reserved",
+    /// From 255.255.255.255 ([`crate::special::Special::Broadcast`]).
+    SourceBroadcast = "source_broadcast",
+    /// From ::ffff:0:0/96 ([`crate::special::Special::Mapped`]).
+    SourceMapped = "source_mapped",
+    /// To 0.0.0.0/8 or `::` ([`crate::special::Special::Unspecified`]).
+    DestinationUnspecified = "destination_unspecified",
+    /// To 127.0.0.0/8 or `::1` ([`crate::special::Special::Loopback`]).
+    DestinationLoopback = "destination_loopback",
+    /// To 169.254.0.0/16 or fe80::/10 ([`crate::special::Special::LinkLocal`]).
+    DestinationLinkLocal = "destination_link_local",
+    /// To 224.0.0.0/4 or ff00::/8 ([`crate::special::Special::Multicast`]).
+    DestinationMulticast = "destination_multicast",
+    /// To 240.0.0.0/4 ([`crate::special::Special::Reserved`]).
+    DestinationReserved = "destination_reserved",
+    /// To 255.255.255.255 ([`crate::special::Special::Broadcast`]).
+    DestinationBroadcast = "destination_broadcast",
+    /// To ::ffff:0:0/96 ([`crate::special::Special::Mapped`]).
+    DestinationMapped = "destination_mapped",
 }
 
 impl fmt::Display for DropCause {
@@ -133,5 +163,20 @@ impl From<BTreeMap<DropCause, u64>> for DropCounts {
             counts.add(cause, count);
         }
         counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cause that a user meets in a report must be explained somewhere.
+    #[test]
+    fn the_documentation_explains_every_cause() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/measurement.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        for cause in DropCause::ALL {
+            assert!(page.contains(&format!("`{cause}`")), "docs/measurement.md says nothing of {cause}");
+        }
     }
 }

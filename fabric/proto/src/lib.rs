@@ -8,7 +8,8 @@
 //! * [`cell`] and [`wire`]: the data plane's framing
 //! * [`deploy`]: what a card is told when it is started
 //! * [`platform`]: what sets router families apart
-//! * [`drops`]: every cause for which a packet may be dropped
+//! * [`drops`]: every cause for which a packet may be dropped; [`special`]: addresses that nothing is forwarded from or to
+//! * [`flow`]: which of several equal paths a packet takes
 //! * [`lateness`]: how late heartbeats were
 //! * [`sabotage`]: deliberate faults, which the shipped programs do not contain
 
@@ -19,6 +20,7 @@ pub mod deploy;
 pub mod drops;
 pub mod feed;
 pub mod fib;
+pub mod flow;
 pub mod id;
 pub mod lateness;
 pub mod linecard;
@@ -28,6 +30,7 @@ pub mod platform;
 pub mod random;
 pub mod redundancy;
 pub mod sabotage;
+pub mod special;
 pub mod time;
 pub mod wire;
 mod word;

@@ -17,7 +17,8 @@ use divan::{Bencher, counter::ItemsCount};
 use etherparse::PacketBuilder;
 use fabric_proto::{
     fib::{Batch, BatchBuilder, Birth, Family, ListUpdate, Path, PathList, Prefix},
-    id::{Epoch, LcSlot, PortId, RpSlot},
+    flow::FlowSeed,
+    id::{CardId, Epoch, LcSlot, PortId, RpSlot, Slot},
     linecard::{Adoption, FibPart, FibUpdate, PortConfig, ToLc},
     machine::Machine,
     time::Instant,
@@ -176,12 +177,13 @@ fn pipeline(bencher: Bencher<'_, '_>, lists: u32) {
         builder.write(&mut buffer, &[0; 82]).unwrap();
         frames.push(start..buffer.len());
     }
+    let seed = FlowSeed::of(&CardId::card("lab", "pe1", Slot::Lc(LcSlot(1))));
     let (mut work, mut scratch, mut verdicts) = (buffer.clone(), Scratch::default(), Vec::new());
     bencher.counter(ItemsCount::new(frames.len())).bench_local(|| {
         // A copy that stands for the read that brings packets in.
         work.copy_from_slice(&buffer);
         for chunk in frames.chunks(512) {
-            forward_batch(&mut work, chunk, 1, tables, &mut scratch, &mut verdicts);
+            forward_batch(&mut work, chunk, 1, tables, seed, &mut scratch, &mut verdicts);
             black_box(&verdicts);
         }
     });

@@ -3,6 +3,8 @@
 use fabric_proto::{
     drops::DropCause,
     fib::{Family, Mac},
+    flow::FlowSeed,
+    special::Special,
 };
 
 /// Bytes of an Ethernet header without tags.
@@ -14,34 +16,36 @@ const ETHERTYPE_IPV6: u16 = 0x86dd;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// What forwarding has to know about a packet that may be forwarded.
+/// What forwarding has to know about a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// Its family.
     pub family: Family,
-    /// Its destination, left-aligned.
-    pub destination: u128,
-    /// A hash of its flow: source, destination, protocol and ports.
-    pub flow: u32,
+    /// Why it can only be received and never be forwarded, if that is so.
+    pub barred: Option<DropCause>,
     /// Length of the IP packet, for comparison with an MTU.
     pub length: u16,
+    /// A hash of its flow: source, destination and ports.
+    pub flow: u32,
+    /// Its destination, left-aligned.
+    pub destination: u128,
 }
 
-/// Checks a frame that arrived on a port with the address `mac`, up to and including its TTL.
-pub fn parse(frame: &[u8], mac: Mac) -> Result<Packet, DropCause> {
+/// Checks a frame that arrived on a port with the address `mac`, and hashes its flow by the chassis' seed.
+pub fn parse(frame: &[u8], mac: Mac, seed: FlowSeed) -> Result<Packet, DropCause> {
     let (ethernet, ip) = frame.split_at_checked(ETHERNET).ok_or(DropCause::Malformed)?;
     if ethernet[..6] != mac {
         return Err(DropCause::NotForUs);
     }
     match be16(ethernet, 12) {
-        ETHERTYPE_IPV4 => parse_v4(ip),
-        ETHERTYPE_IPV6 => parse_v6(ip),
+        ETHERTYPE_IPV4 => parse_v4(ip, seed),
+        ETHERTYPE_IPV6 => parse_v6(ip, seed),
         _ => Err(DropCause::UnknownEthertype),
     }
 }
 
 /// The checks of RFC 1812 §5.2.2; the options themselves are not looked at.
-fn parse_v4(ip: &[u8]) -> Result<Packet, DropCause> {
+fn parse_v4(ip: &[u8], seed: FlowSeed) -> Result<Packet, DropCause> {
     let fixed: &[u8; IPV4_MIN] = ip.first_chunk().ok_or(DropCause::Malformed)?;
     let header = usize::from(fixed[0] & 0x0f) * 4;
     let total = usize::from(be16(fixed, 2));
@@ -53,48 +57,50 @@ fn parse_v4(ip: &[u8]) -> Result<Packet, DropCause> {
     }
     let source = u32::from_be_bytes([fixed[12], fixed[13], fixed[14], fixed[15]]);
     let destination = u32::from_be_bytes([fixed[16], fixed[17], fixed[18], fixed[19]]);
-    if !may_forward_v4(destination) {
-        return Err(DropCause::NoRoute);
-    }
-    if fixed[8] <= 1 {
-        return Err(DropCause::TtlExpired);
+    if let Some(special) = Special::of_v4(source) {
+        return Err(special.as_source());
     }
     // Only a whole datagram has ports in every packet: its fragments must stay on one path.
     let fragment = be16(fixed, 6) & 0x3fff != 0;
     let ports = if fragment { 0 } else { ports(fixed[9], &ip[header..total]) };
-    let flow = flow_hash(u128::from(source) << 32 | u128::from(destination), fixed[9], ports);
-    let destination = u128::from(destination) << 96;
-    Ok(Packet { family: Family::V4, destination, flow, length: total as u16 })
+    Ok(Packet {
+        family: Family::V4,
+        barred: barred(Special::of_v4(destination), fixed[8]),
+        length: total as u16,
+        flow: seed.hash_v4(source, destination, ports),
+        destination: u128::from(destination) << 96,
+    })
 }
 
-fn parse_v6(ip: &[u8]) -> Result<Packet, DropCause> {
+fn parse_v6(ip: &[u8], seed: FlowSeed) -> Result<Packet, DropCause> {
     let fixed: &[u8; IPV6] = ip.first_chunk().ok_or(DropCause::Malformed)?;
     let total = IPV6 + usize::from(be16(fixed, 4));
     if fixed[0] >> 4 != 6 || total > ip.len() {
         return Err(DropCause::Malformed);
     }
     let (source, destination) = (be128(fixed, 8), be128(fixed, 24));
-    if !may_forward_v6(destination) {
-        return Err(DropCause::NoRoute);
+    if let Some(special) = Special::of_v6(source) {
+        return Err(special.as_source());
     }
-    if fixed[7] <= 1 {
-        return Err(DropCause::TtlExpired);
-    }
-    let flow = flow_hash(source.rotate_left(61) ^ destination, fixed[6], ports(fixed[6], &ip[IPV6..total]));
-    // A frame is shorter than 64 KiB, and the packet fits into it.
-    Ok(Packet { family: Family::V6, destination, flow, length: total as u16 })
+    Ok(Packet {
+        family: Family::V6,
+        barred: barred(Special::of_v6(destination), fixed[7]),
+        // A frame is shorter than 64 KiB, and the packet fits into it.
+        length: total as u16,
+        flow: seed.hash_v6(source, destination, ports(fixed[6], &ip[IPV6..total])),
+        destination,
+    })
 }
 
-/// Destinations that a router never forwards by its table: loopback (RFC 1812 §5.3.7), multicast and
-/// class E with the limited broadcast (RFC 1812 §4.2.2.11). There is no multicast routing here.
-fn may_forward_v4(destination: u32) -> bool {
-    let first = destination >> 24;
-    first != 127 && first < 224
-}
-
-/// The same for IPv6: unspecified and loopback (RFC 4291 §2.5.2, §2.5.3), link-local (§2.5.6), multicast (§2.7).
-fn may_forward_v6(destination: u128) -> bool {
-    destination > 1 && destination >> 120 != 0xff && destination >> 118 != 0x3fa
+/// What stands against forwarding, and does not stand against receiving: an address that the chassis may have itself,
+/// and a TTL or hop limit that is used up (RFC 1812 §5.3.1, RFC 8200 §3).
+#[inline]
+fn barred(destination: Option<Special>, ttl: u8) -> Option<DropCause> {
+    match destination {
+        Some(special) => Some(special.as_destination()),
+        None if ttl <= 1 => Some(DropCause::TtlExpired),
+        None => None,
+    }
 }
 
 fn ports(protocol: u8, payload: &[u8]) -> u32 {
@@ -102,15 +108,6 @@ fn ports(protocol: u8, payload: &[u8]) -> u32 {
         (TCP | UDP, Some(ports)) => u32::from_be_bytes(*ports),
         _ => 0,
     }
-}
-
-/// Mixes so that the high bits, which choose the path, depend on every input bit (SplitMix64's finaliser).
-fn flow_hash(addresses: u128, protocol: u8, ports: u32) -> u32 {
-    let mut x = (addresses >> 64) as u64 ^ (addresses as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    x ^= u64::from(ports) << 8 | u64::from(protocol);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (x >> 32) as u32
 }
 
 /// Writes the next Ethernet header and takes one off the TTL. The frame has passed [`parse`].
@@ -144,6 +141,16 @@ pub fn ip_length(frame: &[u8]) -> Result<u16, DropCause> {
         ETHERTYPE_IPV6 => Ok(be16(header, 4).saturating_add(IPV6 as u16)),
         _ => Err(DropCause::UnknownEthertype),
     }
+}
+
+/// Why a packet that is longer than the egress port's MTU is dropped: an IPv4 packet without DF could be sent in
+/// fragments (RFC 1812 §4.2.2.7), which these cards do not make.
+#[cold]
+pub fn too_long(frame: &[u8]) -> DropCause {
+    const DF: u8 = 0x40;
+    let may_be_fragmented =
+        be16(frame, 12) == ETHERTYPE_IPV4 && frame.get(ETHERNET + 6).is_some_and(|flags| flags & DF == 0);
+    if may_be_fragmented { DropCause::NotFragmented } else { DropCause::TooBig }
 }
 
 /// HC' = ~(~HC + ~m + m') (RFC 1624 §3, equation 3).

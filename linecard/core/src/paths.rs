@@ -3,7 +3,10 @@
 //! A change copies one small chunk and the spine, whatever the number of routes: the cost of a
 //! next-hop change does not depend on how many prefixes use it.
 
-use fabric_proto::fib::{Mac, Path, PathList, PathListId};
+use fabric_proto::{
+    fib::{Mac, Path, PathList, PathListId},
+    flow,
+};
 use std::sync::Arc;
 
 /// One path, ready for a packet.
@@ -76,11 +79,10 @@ impl PathTable {
         }
     }
 
-    /// The path that a flow takes: the same one for every packet of it, spread evenly over flows.
-    pub fn choose(&self, id: PathListId, flow: u32) -> Option<Hop> {
+    /// The path that a flow with this hash takes: the same one for every packet of it, spread evenly over flows.
+    pub fn choose(&self, id: PathListId, hash: u32) -> Option<Hop> {
         let hops = self.hops(id);
-        let at = (u64::from(flow) * hops.len() as u64) >> 32;
-        hops.get(at as usize).copied()
+        hops.get(flow::choose(hash, hops.len())).copied()
     }
 
     /// How often an index had been given to another list.

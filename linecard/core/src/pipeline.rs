@@ -3,7 +3,8 @@
 //! Check the frame, look up the destination, choose a path, check the egress, rewrite. A batch
 //! takes the same steps, with all look-ups side by side in the middle.
 //!
-//! TODO (RFC 1812 §4.3.2.7, §5.2.7): no ICMP errors are made; what cannot be forwarded is counted.
+//! TODO (RFC 1812 §4.3.2.7, §5.2.7): no ICMP errors are made; what cannot be forwarded is counted. Nor are fragments
+//! (§4.2.2.7): one packet in is at most one packet out, which keeps the books of a trial simple.
 
 use crate::{
     packet::{self, Packet},
@@ -13,6 +14,7 @@ use crate::{
 use fabric_proto::{
     drops::DropCause,
     fib::{Family, PathListId},
+    flow::FlowSeed,
 };
 use std::ops::Range;
 
@@ -37,10 +39,11 @@ pub enum Verdict {
     Drop(DropCause),
 }
 
-/// Forwards one frame that arrived on port `ingress`: says where it goes, and has rewritten it for there.
-pub fn forward(frame: &mut [u8], ingress: u8, tables: &Tables) -> Verdict {
+/// Forwards one frame that arrived on port `ingress`: says where it goes, and has rewritten it for there. `seed` is the
+/// chassis'.
+pub fn forward(frame: &mut [u8], ingress: u8, tables: &Tables, seed: FlowSeed) -> Verdict {
     let ports = tables.ports();
-    let packet = match admit(frame, ingress, &ports) {
+    let packet = match admit(frame, ingress, &ports, seed) {
         Ok(packet) => packet,
         Err(cause) => return Verdict::Drop(cause),
     };
@@ -65,6 +68,7 @@ pub fn forward_batch(
     frames: &[Range<usize>],
     ingress: u8,
     tables: &Tables,
+    seed: FlowSeed,
     scratch: &mut Scratch,
     verdicts: &mut Vec<Verdict>,
 ) {
@@ -74,7 +78,7 @@ pub fn forward_batch(
     scratch.v6.clear();
     for range in frames {
         let frame = buffer.get(range.clone()).ok_or(DropCause::Malformed);
-        let packet = frame.and_then(|frame| admit(frame, ingress, &ports));
+        let packet = frame.and_then(|frame| admit(frame, ingress, &ports, seed));
         if let Ok(packet) = &packet {
             match packet.family {
                 Family::V4 => scratch.v4.push(packet.destination),
@@ -103,12 +107,12 @@ pub fn forward_batch(
 
 /// Whether a frame that came over the fabric may leave by `port`, as the egress card sees it.
 pub fn egress(frame: &[u8], port: u8, ports: &Ports) -> Result<(), DropCause> {
-    check_egress(packet::ip_length(frame)?, port, ports)
+    check_egress(packet::ip_length(frame)?, frame, port, ports)
 }
 
-fn admit(frame: &[u8], ingress: u8, ports: &Ports) -> Result<Packet, DropCause> {
+fn admit(frame: &[u8], ingress: u8, ports: &Ports, seed: FlowSeed) -> Result<Packet, DropCause> {
     match ports.port(ingress) {
-        Some(port) if port.enabled => packet::parse(frame, port.mac),
+        Some(port) if port.enabled => packet::parse(frame, port.mac, seed),
         Some(_) | None => Err(DropCause::PortDown),
     }
 }
@@ -121,11 +125,15 @@ fn finish(
     ports: &Ports,
     own: u8,
 ) -> Verdict {
-    let Some(route) = route else { return Verdict::Drop(DropCause::NoRoute) };
-    match paths.choose(route, packet.flow) {
+    let Some(route) = route else { return Verdict::Drop(packet.barred.unwrap_or(DropCause::NoRoute)) };
+    let hop = paths.choose(route, packet.flow);
+    if let Some(cause) = packet.barred {
+        return if hop == Some(Hop::Receive) { Verdict::Punt } else { Verdict::Drop(cause) };
+    }
+    match hop {
         Some(Hop::Port { slot, port, dst_mac, src_mac }) => {
             let verdict = if slot == own {
-                if let Err(cause) = check_egress(packet.length, port, ports) {
+                if let Err(cause) = check_egress(packet.length, frame, port, ports) {
                     return Verdict::Drop(cause);
                 }
                 Verdict::Local { port }
@@ -141,12 +149,12 @@ fn finish(
     }
 }
 
-fn check_egress(length: u16, port: u8, ports: &Ports) -> Result<(), DropCause> {
+fn check_egress(length: u16, frame: &[u8], port: u8, ports: &Ports) -> Result<(), DropCause> {
     let port = ports.port(port).ok_or(DropCause::NoSuchPort)?;
     if !port.enabled {
         return Err(DropCause::PortDown);
     }
-    if length > port.mtu { Err(DropCause::TooBig) } else { Ok(()) }
+    if length > port.mtu { Err(packet::too_long(frame)) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use fabric_proto::{
     cell::{self, BadRecord},
     drops::DropCause,
+    flow::FlowSeed,
     id::RpSlot,
     operator::DropOrder,
     platform::Forwarding,
@@ -33,6 +34,7 @@ pub type TablesCell = Arc<ArcSwap<Tables>>;
 /// The data thread's shared state. Its tasks take turns: no borrow outlives a step without `await`.
 pub(crate) struct Card {
     tables: TablesCell,
+    seed: FlowSeed,
     state: RefCell<State>,
 }
 
@@ -79,7 +81,7 @@ pub(crate) struct Batch {
 }
 
 impl Card {
-    pub(crate) fn new(tables: TablesCell, counters: Counters, forwarding: Forwarding) -> Self {
+    pub(crate) fn new(tables: TablesCell, counters: Counters, forwarding: Forwarding, seed: FlowSeed) -> Self {
         let queues = |framing| (0..=u8::MAX).map(|_| Queue::new(framing)).collect();
         let state = State {
             counters,
@@ -94,7 +96,7 @@ impl Card {
             now: Instant::default(),
             read: Instant::default(),
         };
-        Self { tables, state: RefCell::new(state) }
+        Self { tables, seed, state: RefCell::new(state) }
     }
 
     /// Forwards the whole frames at the front of `bytes`, which were read from a wire; how many bytes that were.
@@ -122,7 +124,8 @@ impl Card {
         } else if count > 0 {
             state.inject(&mut batch.frames);
             let tables = self.tables.load();
-            forward_batch(bytes, &batch.frames, port, &tables, &mut batch.scratch, &mut batch.verdicts);
+            let Batch { frames, verdicts, scratch } = &mut *batch;
+            forward_batch(bytes, frames, port, &tables, self.seed, scratch, verdicts);
             for (range, verdict) in batch.frames.iter().zip(&batch.verdicts) {
                 state.dispatch(*verdict, &bytes[range.clone()]);
             }

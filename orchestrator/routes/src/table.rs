@@ -4,8 +4,9 @@ use crate::random::Random;
 use fabric_proto::{
     fib::{Family, Prefix},
     random::mix,
+    special::Special,
 };
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// Where a table came from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,8 +109,8 @@ impl Table {
     /// named prefix. Every prefix is used once before one is used again. Fewer than `n` come back only where no
     /// admitted prefix has an address left for itself.
     ///
-    /// Addresses that no router forwards (multicast, loopback, link-local) and the lab's own
-    /// (10.0.0.0/8, fd00::/8) are not drawn, whatever covers them.
+    /// Addresses that no router forwards ([`Special`]) and the lab's own (10.0.0.0/8, fd00::/8) are not drawn, whatever
+    /// covers them.
     pub fn destinations(&self, n: usize, seed: u64, filter: impl Fn(Prefix, u32) -> bool) -> Vec<Destination> {
         let mut random = Random::new(mix(seed ^ 0x6465_7374));
         let mut order: Vec<u32> = (0u32..)
@@ -193,20 +194,11 @@ pub(crate) fn covers(outer: Prefix, inner: Prefix) -> bool {
         && (outer.len() == 0 || (outer.bits() ^ inner.bits()) >> (128 - u32::from(outer.len())) == 0)
 }
 
-/// Whether a packet to the address belongs to the Internet part of a lab.
+/// Whether a packet to the address belongs to the Internet part of a lab, and no router drops it for its destination.
 fn is_routable(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(a) => {
-            let first = a.octets()[0];
-            !(first == 0 || first == 10 || first >= 224 || a.is_loopback() || a.is_link_local())
-        }
-        IpAddr::V6(a) => {
-            let first = a.octets()[0];
-            !(first == 0xff
-                || first == 0xfd
-                || a.is_loopback()
-                || a.is_unicast_link_local()
-                || a == Ipv6Addr::UNSPECIFIED)
-        }
-    }
+    let own = match address {
+        IpAddr::V4(a) => a.octets()[0] == 10,
+        IpAddr::V6(a) => a.octets()[0] == 0xfd,
+    };
+    !own && Special::of(address).is_none()
 }

@@ -34,6 +34,7 @@ use fabric_proto::{
     deploy::RedundancyTimers,
     feed::{FromFeed, ToFeed},
     fib::Family,
+    flow::FlowSeed,
     id::{LcSlot, PortId, RpSlot, Slot},
     linecard::{FromLc, ToLc},
     machine::Machine,
@@ -72,6 +73,8 @@ pub struct Boot {
     pub last_term: LastTerm,
     /// Line-card slots of the chassis.
     pub line_cards: Vec<LcSlot>,
+    /// What its line cards choose among equal paths by.
+    pub flow_seed: FlowSeed,
     /// Number of route feeds.
     pub feeds: usize,
     /// What this unit's last life left.

@@ -11,7 +11,8 @@ use fabric_proto::{
     deploy::RedundancyTimers,
     feed::FromFeed,
     fib::{BatchBuilder, Family, Prefix},
-    id::{Epoch, LcSlot, RpSlot, Slot},
+    flow::FlowSeed,
+    id::{CardId, Epoch, LcSlot, RpSlot, Slot},
     operator::{CommandOutput, EventKind, RpStats},
     redundancy::Mode,
     time::Instant,
@@ -28,6 +29,11 @@ const BACKPLANE: Duration = Duration::from_millis(60);
 
 /// A chassis has to be found by checkers after this long: its operator's own session has this number.
 const OPERATOR: u64 = 1;
+
+/// What cards choose among equal paths by: taken from a card's name, as its shell does.
+pub(super) fn flow_seed(slot: Slot) -> FlowSeed {
+    FlowSeed::of(&CardId::card("sim", "pe1", slot))
+}
 
 /// One route processor: its disk, and its program while it runs.
 pub(super) struct RpNode {
@@ -102,6 +108,7 @@ impl RpNode {
             startup: Some(startup),
             last_term: self.disk.term(),
             line_cards: self.line_cards.clone(),
+            flow_seed: flow_seed(Slot::Rp(self.slot)),
             feeds: 1,
             life: std::mem::take(&mut self.life),
             clock_offset: 0,

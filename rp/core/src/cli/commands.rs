@@ -46,6 +46,10 @@ const IPV6: Token = K("ipv6");
 const ROUTE: Token = K("route");
 const CEF: Token = K("cef");
 const SUMMARY: Token = K("summary");
+const EXACT: Token = K("exact-route");
+const FROM: Token = K("src-port");
+const TO: Token = K("dest-port");
+const L4: Token = A(Shape::Number(0, 65_535));
 const LONGER: Token = K("longer-prefixes");
 const A4: Token = A(Shape::Ipv4);
 const MASK: Token = A(Shape::Mask);
@@ -108,6 +112,8 @@ pub(super) static EXEC: Grammar<Exec> = Grammar {
         command(&[SHOW, IP, ROUTE, P4, LONGER], Exec::ShowWithin(Show::Routes(V4))),
         command(&[SHOW, IP, CEF], Exec::Show(Show::Fib(V4))),
         command(&[SHOW, IP, CEF, SUMMARY], Exec::Show(Show::FibSummary(V4))),
+        command(&[SHOW, IP, CEF, EXACT, A4, A4], Exec::Show(Show::ExactRoute(V4))),
+        command(&[SHOW, IP, CEF, EXACT, A4, FROM, L4, A4, TO, L4], Exec::Show(Show::ExactRoute(V4))),
         command(&[SHOW, IP, CEF, A4], Exec::Show(Show::Fib(V4))),
         command(&[SHOW, IP, CEF, A4, MASK], Exec::Show(Show::Fib(V4))),
         command(&[SHOW, IP, CEF, A4, MASK, LONGER], Exec::ShowWithin(Show::Fib(V4))),
@@ -120,6 +126,8 @@ pub(super) static EXEC: Grammar<Exec> = Grammar {
         command(&[SHOW, IPV6, ROUTE, P6, LONGER], Exec::ShowWithin(Show::Routes(V6))),
         command(&[SHOW, IPV6, CEF], Exec::Show(Show::Fib(V6))),
         command(&[SHOW, IPV6, CEF, SUMMARY], Exec::Show(Show::FibSummary(V6))),
+        command(&[SHOW, IPV6, CEF, EXACT, A6, A6], Exec::Show(Show::ExactRoute(V6))),
+        command(&[SHOW, IPV6, CEF, EXACT, A6, FROM, L4, A6, TO, L4], Exec::Show(Show::ExactRoute(V6))),
         command(&[SHOW, IPV6, CEF, A6], Exec::Show(Show::Fib(V6))),
         command(&[SHOW, IPV6, CEF, P6], Exec::Show(Show::Fib(V6))),
         command(&[SHOW, IPV6, CEF, P6, LONGER], Exec::ShowWithin(Show::Fib(V6))),
@@ -212,6 +220,9 @@ pub(super) static EXEC: Grammar<Exec> = Grammar {
         ("route", "Routing table"),
         ("cef", "Forwarding table"),
         ("summary", "Numbers only"),
+        ("exact-route", "The path of one flow, as line cards choose it"),
+        ("src-port", "With TCP's or UDP's source port"),
+        ("dest-port", "With TCP's or UDP's ports"),
         ("longer-prefixes", "The prefix and everything in it"),
         ("force-switchover", "Make the standby the active unit"),
         ("reload", "Restart the whole chassis: not a switchover"),

@@ -219,6 +219,17 @@ fn select(found: &[Found], within: bool) -> Result<Select, String> {
     let mut values = found.iter().map(|found| &found.value);
     let (address, len) = match (values.next(), values.next()) {
         (Some(Value::Address(address)), None) => return Ok(Select::To(*address)),
+        (Some(Value::Address(source)), Some(Value::Address(destination))) => {
+            return Ok(Select::Flow(*source, *destination, None));
+        }
+        (Some(Value::Address(source)), Some(Value::Number(from))) => {
+            return match (values.next(), values.next()) {
+                (Some(Value::Address(destination)), Some(Value::Number(to))) => {
+                    Ok(Select::Flow(*source, *destination, Some([*from as u16, *to as u16])))
+                }
+                _ => Ok(Select::All),
+            };
+        }
         (Some(Value::Port(port)), _) => return Ok(Select::Port(*port)),
         (Some(Value::Slot(slot)), _) => return Ok(Select::Slot(*slot)),
         (Some(Value::Address(address)), Some(Value::Length(len))) => (*address, *len),

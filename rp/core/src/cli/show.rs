@@ -60,6 +60,7 @@ pub(super) enum Show {
     RouteSummary(Family),
     Fib(Family),
     FibSummary(Family),
+    ExactRoute(Family),
 }
 
 /// Which part of a table.
@@ -73,6 +74,8 @@ pub(super) enum Select {
     Within(Prefix),
     Port(PortId),
     Slot(Slot),
+    /// One flow: source, destination, and ports if it has any.
+    Flow(IpAddr, IpAddr, Option<[u16; 2]>),
 }
 
 /// Carries out a show command. An error is a message for the operator.
@@ -108,6 +111,7 @@ pub(super) fn show(view: &View<'_>, what: Show, select: Select) -> Result<Shown,
         Show::RouteSummary(family) => routes::summary(view, family),
         Show::Fib(family) => fib::show(view, family, select)?,
         Show::FibSummary(family) => fib::summary(view, family),
+        Show::ExactRoute(_) => fib::exact_route(view, select)?,
     })
 }
 

@@ -360,3 +360,32 @@ proptest! {
         session.line(&words.concat(), &chassis.view());
     }
 }
+
+#[test]
+fn exact_route_says_what_a_line_card_does() {
+    for (flow, text) in [
+        ("10.0.1.9 192.0.2.1", "IP adj out of GigabitEthernet1/1, addr 10.0.1."),
+        ("10.0.1.9 src-port 40000 192.0.2.1 dest-port 443", "IP adj out of GigabitEthernet1/1, addr 10.0.1."),
+        ("10.0.1.9 10.0.1.1", "receive"),
+        ("10.0.1.9 198.51.100.1", "drop, discard"),
+        ("10.0.1.9 203.0.113.1", "drop, no_adjacency"),
+        ("10.0.1.9 9.9.9.9", "drop, no_route"),
+        ("127.0.0.1 192.0.2.1", "drop, source_loopback"),
+        ("10.0.1.9 169.254.1.1", "drop, destination_link_local"),
+    ] {
+        let shown = run(&format!("show ip cef exact-route {flow}"));
+        assert!(!shown.failed && shown.text.contains(&format!(" =>{text}")), "{flow}: {}", shown.text);
+    }
+    let shown = run("show ipv6 cef exact-route 2001:db8:1::9 2001:db8:f::1").text;
+    assert!(shown.ends_with(" =>IPV6 adj out of GigabitEthernet1/1, addr 2001:DB8:1::2\n"), "{shown}");
+    let ports = (1..200).map(|port| {
+        let line = format!("show ip cef exact-route 10.0.1.9 src-port {port} 192.0.2.1 dest-port 7 | json");
+        let shown: serde_json::Value = serde_json::from_str(&run(&line).text).unwrap();
+        assert_eq!((&shown["paths"], &shown["dropped"]), (&2.into(), &serde_json::Value::Null));
+        shown["path"]["next_hop"].as_str().unwrap().to_owned()
+    });
+    let first = ports.filter(|hop| hop == "10.0.1.2").count();
+    assert!((70..130).contains(&first), "{first} of 199 ports lead to the first next hop");
+    assert!(run("show ip cef exact-route 10.0.1.9 src-port 65536 192.0.2.1 dest-port 7").failed);
+    assert!(run("show ip cef exact-route 10.0.1.9").failed);
+}

@@ -4,6 +4,7 @@ use super::Debug;
 use crate::config::Config;
 use fabric_proto::{
     fib::{Family, Mac, PathList, Prefix},
+    flow::FlowSeed,
     id::{LcSlot, PortId, RpSlot},
     redundancy::Mode,
 };
@@ -35,6 +36,8 @@ pub struct View<'a> {
     pub config: ConfigView,
     /// Debugging.
     pub debug: DebugView<'a>,
+    /// What the line cards choose among equal paths by.
+    pub flow_seed: FlowSeed,
     /// Routing and forwarding tables.
     pub tables: &'a dyn Tables,
 }

@@ -44,6 +44,7 @@ pub(super) fn with_view<T>(rp: &Rp, now: Instant, f: impl FnOnce(&View<'_>) -> T
             kinds: rp.debugging.kinds,
             log: rp.debugging.lines().map(|(at, line)| (rp.clock(at), line)).collect(),
         },
+        flow_seed: rp.boot.flow_seed,
         tables: rp,
     };
     f(&view)

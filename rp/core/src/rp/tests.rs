@@ -1,7 +1,7 @@
 //! Two route processors without line cards, joined by their messages: configuration, sessions, what follows.
 
 use super::*;
-use fabric_proto::redundancy::Mode;
+use fabric_proto::{id::CardId, redundancy::Mode};
 use std::time::Duration;
 
 const STARTUP: &str = "hostname pe1\ninterface 1/1\n ip address 10.0.1.1 255.255.255.0\nend\n";
@@ -18,6 +18,11 @@ struct Pair {
     saved: [Option<String>; 2],
 }
 
+/// As the shell takes it from the card's name, which differs from unit to unit.
+fn seed(slot: RpSlot) -> FlowSeed {
+    FlowSeed::of(&CardId::card("lab", "pe1", Slot::Rp(slot)))
+}
+
 fn rp(platform: &str, slot: RpSlot, startup: &str) -> Rp {
     let boot = Boot {
         slot,
@@ -30,6 +35,7 @@ fn rp(platform: &str, slot: RpSlot, startup: &str) -> Rp {
         startup: Some(startup.to_owned()),
         last_term: Default::default(),
         line_cards: Vec::new(),
+        flow_seed: seed(slot),
         feeds: 0,
         life: NextLife::Cold,
         clock_offset: 0,

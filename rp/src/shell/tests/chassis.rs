@@ -18,6 +18,7 @@ use fabric::{
 use fabric_proto::{
     codec::Class,
     deploy::{CardAddress, CardConfig, INITIAL_CONFIG, RedundancyTimers, TlsFiles},
+    flow::FlowSeed,
     id::{CardId, Epoch, LcSlot, RpSlot, Slot},
     operator::{Reply, Request},
     platform::NATIVE,
@@ -145,6 +146,7 @@ impl Plan {
             startup: nvram.startup()?,
             last_term: nvram.term()?,
             line_cards: CARDS.to_vec(),
+            flow_seed: FlowSeed::of(&config.id),
             feeds: 0,
             life: self.seen.borrow_mut().lives.remove(&slot).unwrap_or_default(),
             clock_offset: 0,

@@ -6,16 +6,20 @@ use crate::{
     config::{dotted, interface_name},
 };
 use fabric_proto::{
-    fib::{Family, Path, PathList, Prefix},
+    drops::DropCause,
+    fib::{Family, Path, PathList, Prefix, left_aligned},
+    flow,
     id::Epoch,
+    special::Special,
 };
 use serde_json::{Value, json};
+use std::net::IpAddr;
 
 pub(super) fn show(view: &View<'_>, family: Family, select: Select) -> Result<Shown, String> {
     let tables = view.tables;
     let missing = || "Prefix not found".to_owned();
     match select {
-        Select::All | Select::Port(_) | Select::Slot(_) => Ok(list(view, family, None)),
+        Select::All | Select::Port(_) | Select::Slot(_) | Select::Flow(..) => Ok(list(view, family, None)),
         Select::Within(prefix) => Ok(list(view, family, Some(prefix))),
         Select::To(address) => tables.fib_to(address).map(|(prefix, paths)| entry(prefix, &paths)).ok_or_else(missing),
         Select::Exactly(prefix) => tables.fib(prefix).map(|paths| entry(prefix, &paths)).ok_or_else(missing),
@@ -86,6 +90,64 @@ fn entry(prefix: Prefix, paths: &PathList) -> Shown {
         };
     }
     Shown { text, json: entry_json(prefix, paths) }
+}
+
+/// The path of one flow: what a line card makes of it, by the function that line cards choose by.
+pub(super) fn exact_route(view: &View<'_>, select: Select) -> Result<Shown, String> {
+    let Select::Flow(source, destination, ports) = select else {
+        return Err("the source and the destination are wanted".to_owned());
+    };
+    let entry = view.tables.fib_to(destination);
+    let hash = flow_hash(view, source, destination, ports);
+    let path = entry.as_ref().and_then(|(_, paths)| paths.paths().get(flow::choose(hash, paths.paths().len())));
+    let dropped = verdict(source, destination, entry.is_some(), path).err();
+    let outcome = match (dropped, path) {
+        (Some(cause), _) => format!("drop, {cause}"),
+        (None, Some(Path::Port { port, next_hop, .. })) => {
+            let adjacency = if next_hop.is_ipv4() { "IP" } else { "IPV6" };
+            format!("{adjacency} adj out of {}, addr {}", interface_name(*port), address(*next_hop))
+        }
+        (None, _) => "receive".to_owned(),
+    };
+    Ok(Shown {
+        text: format!("{} -> {} =>{outcome}\n", address(source), address(destination)),
+        json: json!({
+            "source": source,
+            "destination": destination,
+            "source_port": ports.map(|ports| ports[0]),
+            "destination_port": ports.map(|ports| ports[1]),
+            "prefix": entry.as_ref().map(|(prefix, _)| prefix.to_string()),
+            "paths": entry.as_ref().map_or(0, |(_, paths)| paths.paths().len()),
+            "path": path.map(path_json),
+            "dropped": dropped,
+        }),
+    })
+}
+
+fn flow_hash(view: &View<'_>, source: IpAddr, destination: IpAddr, ports: Option<[u16; 2]>) -> u32 {
+    let ports = ports.map_or(0, |[from, to]| u32::from(from) << 16 | u32::from(to));
+    match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            view.flow_seed.hash_v4(source.into(), destination.into(), ports)
+        }
+        (source, destination) => view.flow_seed.hash_v6(left_aligned(source), left_aligned(destination), ports),
+    }
+}
+
+/// Whether a line card forwards or receives a packet with these addresses and a TTL that suffices.
+fn verdict(source: IpAddr, destination: IpAddr, found: bool, path: Option<&Path>) -> Result<(), DropCause> {
+    if let Some(special) = Special::of(source) {
+        return Err(special.as_source());
+    }
+    match (path, Special::of(destination)) {
+        (Some(Path::Receive), _) => Ok(()),
+        (_, Some(special)) => Err(special.as_destination()),
+        (Some(Path::Port { .. }), None) => Ok(()),
+        (Some(Path::Discard), None) => Err(DropCause::Discard),
+        (Some(Path::Unresolved { .. }), None) => Err(DropCause::NoAdjacency),
+        (None, None) if found => Err(DropCause::NoAdjacency),
+        (None, None) => Err(DropCause::NoRoute),
+    }
 }
 
 pub(super) fn summary(view: &View<'_>, family: Family) -> Shown {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 pub(super) fn show(view: &View<'_>, family: Family, select: Select) -> Result<Shown, String> {
     let tables = view.tables;
     match select {
-        Select::All | Select::Port(_) | Select::Slot(_) => Ok(list(view, family, None)),
+        Select::All | Select::Port(_) | Select::Slot(_) | Select::Flow(..) => Ok(list(view, family, None)),
         Select::Within(prefix) => Ok(list(view, family, Some(prefix))),
         Select::To(address) => tables.route_to(address).map(|route| entry(&route)).ok_or_else(missing),
         Select::Exactly(prefix) => tables.route(prefix).map(|route| entry(&route)).ok_or_else(missing),

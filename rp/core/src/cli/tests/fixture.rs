@@ -11,6 +11,7 @@ use crate::{
 };
 use fabric_proto::{
     fib::{Family, Path, PathList, Prefix, port_mac},
+    flow::FlowSeed,
     id::{LcSlot, PortId, RpSlot},
 };
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
@@ -104,6 +105,7 @@ impl Chassis {
                 kinds: self.debug,
                 log: vec![(Duration::from_secs(1_600_831_569), "my state NEGOTIATION -> ACTIVE-FAST")],
             },
+            flow_seed: FlowSeed::default(),
             tables: &self.tables,
         }
     }

@@ -22,6 +22,7 @@ fn standby(platform: &str, legacy: &[u8], online: &[u8]) -> Rp {
         startup: None,
         last_term: Default::default(),
         line_cards: slots(&[1, 2, 3, 4]).into_iter().collect(),
+        flow_seed: Default::default(),
         feeds: 1,
         life: NextLife::default(),
         clock_offset: 0,
