@@ -35,6 +35,7 @@ use fabric_proto::{
     id::{PortId, RpSlot},
     platform::Profile,
     redundancy::Mode,
+    special::Special,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -317,10 +318,9 @@ pub(crate) fn interface_name(port: PortId) -> String {
     format!("GigabitEthernet{port}")
 }
 
-/// Whether an address can be one neighbour's or one interface's.
-pub(crate) fn unicast(address: IpAddr) -> bool {
-    let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
-    !(address.is_multicast() || address.is_unspecified() || broadcast)
+/// Why an address cannot be one neighbour's or one interface's. Link-local ones can: packets to them go no further.
+pub(crate) fn not_a_hosts(address: IpAddr) -> Option<Special> {
+    Special::of(address).filter(|special| *special != Special::LinkLocal)
 }
 
 #[cfg(test)]

@@ -305,7 +305,7 @@ fn every_word_has_a_help_text() {
 proptest! {
     /// Cutting every keyword to any prefix that is unique at its place does not change the command.
     #[test]
-    fn unique_abbreviations_mean_the_same(index in 0..EXEC.commands.len(), cuts in collection::vec(1..20usize, 6)) {
+    fn unique_abbreviations_mean_the_same(index in 0..EXEC.commands.len(), cuts in collection::vec(1..20usize, 10)) {
         let command = &EXEC.commands[index];
         let full = fixture::sample(command.tokens);
         let mut short: Vec<String> = Vec::new();

@@ -4,9 +4,8 @@ use super::{
     AutoSync, CONFIG_REGISTER_DEFAULT, Config, ConfigMode, Interface, InterfaceAddress, MTU_DEFAULT, Neighbour,
     RedundancyConfig, RouteTarget, STATIC_DISTANCE, StaticRoute,
     commands::{Does, Which},
-    interface_name,
+    interface_name, not_a_hosts,
     session::Next,
-    unicast,
 };
 use crate::grammar::{Found, LineError, Problem, Value};
 use fabric_proto::{
@@ -147,8 +146,8 @@ fn hostname(arguments: &Arguments<'_>) -> Result<String, LineError> {
 /// An interface's own address: one that a host can have, in a subnet that no other port has.
 fn own_address(config: &Config, port: PortId, arguments: &Arguments<'_>) -> Result<InterfaceAddress, LineError> {
     let (own, prefix) = arguments.subnet()?;
-    if !unicast(own.address) {
-        return Err(arguments.refused(0, "not an address that a port can have"));
+    if let Some(special) = not_a_hosts(own.address) {
+        return Err(arguments.refused(0, format!("not an address that a port can have ({special})")));
     }
     let host_bits = prefix.family().width() - prefix.len();
     if prefix.family() == fabric_proto::fib::Family::V4 && host_bits > 1 {
@@ -182,8 +181,11 @@ fn route(config: &mut Config, does: Does, arguments: &Arguments<'_>) -> Result<(
     let rest = &arguments.0[arguments.subnet_words()..];
     let target = match rest.first().map(|found| &found.value) {
         Some(Value::Address(next_hop)) => {
-            if does == Does::Route && !unicast(*next_hop) {
-                return Err(arguments.refused(arguments.subnet_words(), "not a neighbour's address"));
+            if does == Does::Route
+                && let Some(special) = not_a_hosts(*next_hop)
+            {
+                let why = format!("not a neighbour's address ({special})");
+                return Err(arguments.refused(arguments.subnet_words(), why));
             }
             RouteTarget::Via(*next_hop)
         }
@@ -207,8 +209,8 @@ fn neighbour(config: &mut Config, does: Does, arguments: &Arguments<'_>) -> Resu
         config.neighbours.remove(&address);
         return Ok(());
     }
-    if !unicast(address) {
-        return Err(arguments.refused(0, "not a neighbour's address"));
+    if let Some(special) = not_a_hosts(address) {
+        return Err(arguments.refused(0, format!("not a neighbour's address ({special})")));
     }
     let (mac, at) = arguments.mac()?;
     if mac[0] & 1 != 0 || mac == [0; 6] {

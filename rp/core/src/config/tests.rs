@@ -173,6 +173,35 @@ fn errors_name_file_line_column_and_word() {
             "pe1.cfg:4:13: '10.1.0.1': 10.1.0.0/16 overlaps with 10.0.0.0/8 of GigabitEthernet1/1",
         ),
         (
+            "interface 1/1\n ip address 127.0.0.1 255.0.0.0\n",
+            "pe1.cfg:2:13: '127.0.0.1': not an address that a port can have (loopback)",
+        ),
+        (
+            "interface 1/1\n ip address 0.0.0.1 255.255.255.0\n",
+            "pe1.cfg:2:13: '0.0.0.1': not an address that a port can have (unspecified)",
+        ),
+        (
+            "interface 1/1\n ip address 240.1.1.1 255.255.255.0\n",
+            "pe1.cfg:2:13: '240.1.1.1': not an address that a port can have (reserved)",
+        ),
+        (
+            "interface 1/1\n ip address 224.1.1.1 255.255.255.0\n",
+            "pe1.cfg:2:13: '224.1.1.1': not an address that a port can have (multicast)",
+        ),
+        (
+            "interface 1/1\n ipv6 address ::1/64\n",
+            "pe1.cfg:2:15: '::1/64': not an address that a port can have (loopback)",
+        ),
+        (
+            "interface 1/1\n ipv6 address ::ffff:10.0.0.1/120\n",
+            "pe1.cfg:2:15: '::ffff:10.0.0.1/120': not an address that a port can have (IPv4-mapped)",
+        ),
+        ("arp 127.0.0.2 0200.0101.0010 arpa\n", "pe1.cfg:1:5: '127.0.0.2': not a neighbour's address (loopback)"),
+        (
+            "ip route 10.0.0.0 255.0.0.0 255.255.255.255\n",
+            "pe1.cfg:1:29: '255.255.255.255': not a neighbour's address (broadcast)",
+        ),
+        (
             "interface 1/1\n ip address 10.0.0.0 255.0.0.0\n",
             "pe1.cfg:2:13: '10.0.0.0': the network's or broadcast address of 10.0.0.0/8",
         ),
@@ -343,7 +372,7 @@ fn v6_prefix() -> impl Strategy<Value = Prefix> {
 }
 
 fn host(family: Family) -> impl Strategy<Value = IpAddr> {
-    (1..200u8, any::<u16>()).prop_map(move |(high, low)| match family {
+    (1..127u8, any::<u16>()).prop_map(move |(high, low)| match family {
         Family::V4 => Ipv4Addr::new(high, 0, (low >> 8) as u8, low as u8).into(),
         Family::V6 => IpAddr::V6((0x2001_0db8u128 << 96 | u128::from(high) << 64 | (u128::from(low) + 1)).into()),
     })
