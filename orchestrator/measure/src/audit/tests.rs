@@ -142,7 +142,7 @@ fn what_is_not_listed_is_held_against_what_it_must_at_least_be() {
     let mut recorder = crate::Recorder::new(schedule, 0, std::time::Duration::from_secs(1));
     let mut pace = crate::Pace::default();
     for slot in schedule.cursor(0).take(1000) {
-        pace.sent(1000, 1);
+        pace.sent(slot.offset, 1000, false);
         if slot.sequence % 4 != 0 {
             let packet = crate::Signature { trial: 0, flow: 0, sequence: slot.sequence, intended: slot.offset };
             recorder.arrived(&packet, slot.offset + 10_000);

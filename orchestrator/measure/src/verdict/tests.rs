@@ -158,7 +158,7 @@ fn standing_still_can_be_limited_and_old_evidence_proves_nothing_about_it() {
         assert_eq!(verdict(std::slice::from_ref(&frozen), &at_most(quantity, shown - 1.0)), Verdict::Fail, "{name}");
     }
     frozen.traffic[0].flows[0].delay = None;
-    let old = judge(std::slice::from_ref(&frozen), &at_most(Quantity::ArrivalGap, 50.0));
+    let old = judge(std::slice::from_ref(&frozen), None, &at_most(Quantity::ArrivalGap, 50.0));
     assert_eq!(
         (old.verdict, old.reasons),
         (Verdict::Inconclusive, vec!["trial 1: arrival gap ms was not measured".to_owned()])
