@@ -4,8 +4,8 @@
 //! Shape: the Chaos Toolkit's "experiment" reference; `chaostoolkit-lib` validates what [`export`] writes.
 
 use crate::{
-    experiment::{Experiment, Step},
-    fault::{FaultName, Target, TargetUnit},
+    experiment::Experiment,
+    fault::{FaultName, Step, Target, TargetUnit},
     units::Span,
 };
 use fabric_proto::operator::PlaneSet;

@@ -1,9 +1,12 @@
 //! Files that users write: read once, kept with their text, so that every complaint shows the place.
 
+mod node;
+
 use crate::text::printable;
 use miette::{Diagnostic, NamedSource, SourceSpan};
+use node::Node;
 use serde::de::DeserializeOwned;
-use serde_saphyr::Location;
+use serde_saphyr::{Location, Spanned};
 use std::path::{Path, PathBuf};
 
 /// Something a user wrote that cannot be used: where, what, and what to do about it.
@@ -101,8 +104,21 @@ impl Document {
     }
 
     /// Reads it as a `T`; a complaint carries line, column and the text around it.
+    ///
+    /// A key with nothing behind it is refused, whatever `T` would make of it: it is something that was forgotten.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, BadInput> {
         let options = serde_saphyr::options! { with_snippet: false };
+        // What cannot be read this way cannot be read as a `T` either, which says it better.
+        let blank = serde_saphyr::from_str_with_options::<Spanned<Node>>(&self.text, options.clone())
+            .ok()
+            .and_then(|document| document.value.blank());
+        if let Some(blank) = blank {
+            return Err(self.wrong(
+                blank.location,
+                format!("{} has nothing in it", blank.name),
+                "give a value, or remove it",
+            ));
+        }
         serde_saphyr::from_str_with_options(&self.text, options).map_err(|error| {
             let error = error.without_snippet();
             let message =

@@ -26,8 +26,6 @@ pub enum Must {
     Never,
     /// Either is right.
     Maybe,
-    /// It must if the fault lasts clearly longer than the switchover timer, it must not if clearly shorter.
-    IfLong,
 }
 
 /// What must come of a method.
@@ -74,6 +72,9 @@ pub struct Rule {
     pub on: On,
     /// Whether a standby takes over.
     pub switchover: Must,
+    /// Whether it does so only if the fault lasts clearly longer than the switchover timer, and must not if clearly
+    /// shorter.
+    pub if_long: bool,
     /// Whether SSO loses packets.
     pub sso: Must,
     /// Whether the other modes do.
@@ -83,7 +84,12 @@ pub struct Rule {
 }
 
 const fn rule(fault: FaultName, on: On, must: [Must; 3], because: &'static str) -> Rule {
-    Rule { fault, point: None, on, switchover: must[0], sso: must[1], others: must[2], because }
+    let [switchover, sso, others] = must;
+    Rule { fault, point: None, on, switchover, if_long: false, sso, others, because }
+}
+
+const fn if_long(rule: Rule) -> Rule {
+    Rule { if_long: true, ..rule }
 }
 
 const fn crash(point: CrashPoint, on: On, must: [Must; 3], because: &'static str) -> Rule {
@@ -92,7 +98,7 @@ const fn crash(point: CrashPoint, on: On, must: [Must; 3], because: &'static str
 
 use CrashPoint as P;
 use FaultName as F;
-use Must::{Always, IfLong, Maybe, Never};
+use Must::{Always, Maybe, Never};
 
 /// The book. `must` is: switchover, loss in SSO, loss in the other modes.
 pub const RULES: &[Rule] = &[
@@ -111,12 +117,12 @@ pub const RULES: &[Rule] = &[
     ),
     rule(F::Restart, On::Standby, [Never, Never, Never], "it synchronises again"),
     rule(F::Restart, On::LineCard, [Never, Maybe, Maybe], "it starts with an empty table, which is downloaded"),
-    rule(
+    if_long(rule(
         F::Pause,
         On::Active,
-        [IfLong, Never, Maybe],
+        [Always, Never, Maybe],
         "the standby takes over; the old active wakes up fenced and restarts as standby",
-    ),
+    )),
     rule(F::Pause, On::Standby, [Never, Never, Never], "the active goes on without it and resets it"),
     rule(F::Pause, On::LineCard, [Never, Maybe, Maybe], "wires and cells push back; what is under way waits"),
     rule(F::Remove, On::Active, [Always, Never, Always], "as kill; the slot stays empty until a card is inserted"),
@@ -124,12 +130,12 @@ pub const RULES: &[Rule] = &[
     rule(F::Remove, On::LineCard, [Never, Maybe, Maybe], "what goes through it is lost until a card is inserted"),
     rule(F::ForceSwitchover, On::Active, [Always, Never, Always], "refused, harmlessly, unless the standby is ready"),
     rule(F::Reload, On::Chassis, [Never, Always, Always], "the whole chassis starts again: no switchover"),
-    rule(
+    if_long(rule(
         F::Partition,
         On::BetweenRps,
-        [IfLong, Never, Maybe],
+        [Always, Never, Maybe],
         "the standby takes over; line cards obey the later term and refuse the earlier one",
-    ),
+    )),
     rule(F::Partition, On::ActiveAndLineCard, [Maybe, Never, Maybe], "the card forwards on the table that it holds"),
     rule(F::Partition, On::StandbyAndLineCard, [Never, Never, Never], "a standby never talks to line cards"),
     rule(
@@ -138,13 +144,13 @@ pub const RULES: &[Rule] = &[
         [Never, Maybe, Maybe],
         "packets between the two wait, or are dropped and counted",
     ),
-    rule(F::Partition, On::Active, [IfLong, Never, Maybe], "cut off from everybody: as between the RPs"),
-    rule(
+    if_long(rule(F::Partition, On::Active, [Always, Never, Maybe], "cut off from everybody: as between the RPs")),
+    if_long(rule(
         F::Partition,
         On::Standby,
-        [IfLong, Never, Maybe],
+        [Always, Never, Maybe],
         "it takes itself for the only one, and is fenced when it is back",
-    ),
+    )),
     rule(
         F::Impair,
         On::BetweenRps,
@@ -216,11 +222,10 @@ impl Rule {
     /// What it demands of `chassis` in `mode`, of a fault that lasts `time` (`None`: to the end).
     pub fn expected(&self, mode: Mode, time: Option<Duration>, chassis: &Chassis) -> Expected {
         let timer = chassis.redundancy.switchover_timer.0;
-        let switchover = match (self.switchover, time) {
-            (IfLong, Some(time)) if time < timer / 2 => Never,
-            (IfLong, Some(time)) if time < timer * 2 => Maybe,
-            (IfLong, _) => Always,
-            (must, _) => must,
+        let switchover = match time {
+            Some(time) if self.if_long && time < timer / 2 => Never,
+            Some(time) if self.if_long && time < timer * 2 => Maybe,
+            Some(_) | None => self.switchover,
         };
         let loss = match if mode == Mode::Sso { self.sso } else { self.others } {
             Never if chassis.may_always_lose() => Maybe,
@@ -236,7 +241,7 @@ impl Expected {
         let complain = |what: &str, must: Must, seen: u64| match must {
             Always if seen == 0 => Some(format!("no {what}, where there must be")),
             Never if seen > 0 => Some(format!("{seen} × {what}, where there must be none")),
-            Always | Never | Maybe | IfLong => None,
+            Always | Never | Maybe => None,
         };
         let switchover = complain("switchover", self.switchover, switchovers as u64);
         let loss = complain("packet lost", self.loss, lost);
@@ -298,7 +303,6 @@ impl fmt::Display for Must {
             Always => "always",
             Never => "never",
             Maybe => "maybe",
-            IfLong => "if it lasts",
         })
     }
 }
@@ -309,7 +313,8 @@ pub fn markdown() -> String {
     text += "| --- | --- | --- | --- | --- | --- |\n";
     for rule in RULES {
         let point = rule.point.map(|point| format!(" at `{point}`")).unwrap_or_default();
-        let Rule { fault, on, switchover, sso, others, because, .. } = rule;
+        let Rule { fault, on, sso, others, because, .. } = rule;
+        let switchover = if rule.if_long { "if it lasts".to_owned() } else { rule.switchover.to_string() };
         text += &format!("| `{fault}`{point} | {on} | {switchover} | {sso} | {others} | {because} |\n");
     }
     text

@@ -6,12 +6,12 @@
 mod check;
 mod file;
 
-pub(crate) use check::{check_fault, check_pairing, check_planes, override_table};
+pub(crate) use check::override_table;
 
 use crate::{
     document::{BadInput, Document},
     expectation::Expected,
-    fault::{Fault, Target},
+    fault::Step,
     mode::Mode,
     throughput::Stored,
     topology::Topology,
@@ -91,19 +91,6 @@ pub struct SteadyState {
     pub lost: u64,
     /// How long it is watched again when the aftermath is over.
     pub after: Span,
-}
-
-/// One step of the method.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// After the steady state has been seen.
-    pub at: Span,
-    /// What is done.
-    pub fault: Fault,
-    /// To what.
-    pub target: Target,
-    /// How long until it is undone, for what can be; without it, at the trial's end.
-    pub time: Option<Span>,
 }
 
 /// How long the aftermath is watched.

@@ -1,5 +1,7 @@
 //! Faults and their targets, as experiments and `swact fault` name them.
 
+pub(crate) mod check;
+
 use crate::units::Span;
 use fabric_proto::{
     id::{LcSlot, RpSlot},
@@ -175,6 +177,11 @@ pub struct Storm {
     pub seed: u64,
 }
 
+impl Storm {
+    /// Most faults of one storm: enough for hours at ten a second.
+    pub const FAULTS_MAX: u32 = 100_000;
+}
+
 impl Default for Storm {
     fn default() -> Self {
         Self { faults: 5, over: Span(std::time::Duration::from_secs(5)), seed: 1 }
@@ -247,6 +254,19 @@ pub enum TargetUnit {
     AllRp,
     /// The whole chassis.
     Chassis,
+}
+
+/// One step of a method.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// After the steady state has been seen.
+    pub at: Span,
+    /// What is done.
+    pub fault: Fault,
+    /// To what.
+    pub target: Target,
+    /// How long until it is undone, for what can be; without it, at the trial's end.
+    pub time: Option<Span>,
 }
 
 /// Text that is no fault or no target.

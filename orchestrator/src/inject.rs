@@ -104,6 +104,14 @@ enum Undo {
     Image(CardId, String, PathBuf),
 }
 
+impl Injected {
+    /// The cards whose crash points taking it back disarms.
+    pub fn disarms(&self) -> &[CardId] {
+        let disarms = |undo: &Undo| matches!(undo, Undo::Ask(_, Request::CrashAt(None)));
+        if self.undo.iter().any(disarms) { &self.cards } else { &[] }
+    }
+}
+
 /// The RP that is active in `node`, and how it sees redundancy: the one of the highest epoch, where two claim to be.
 pub async fn active_rp(lab: &Lab, node: &str) -> Option<(CardId, RpStats)> {
     let ask = |id: CardId| async move {

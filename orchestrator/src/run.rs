@@ -5,24 +5,29 @@
 //! * `traffic`: destinations out of the table
 //! * `bench`: the lab, brought into a mode and waited for
 //! * `load`: a load without a fault
-//! * `trial`, `fsu`: one trial; `phases`, `counters`: what its events and counters say
+//! * `trial`, `method`, `fsu`: one trial; `course`: what is watched in it; `armed`: whether crash points went off;
+//!   `phases`, `counters`: what its events and counters say; `tester`: what its instrument says
 //! * `observed`: spans and known outages of a trial
 //! * `timeline`, `journal`, `store`, `progress`: what is kept and shown
 //!
 //! A trial that breaks the lab never ends the run: the lab is deployed again. An interrupt always takes it down.
 
 mod aftermath;
+mod armed;
 pub mod bench;
 pub mod counters;
+mod course;
 mod fsu;
 pub mod journal;
 pub mod load;
+mod method;
 mod observed;
 pub mod order;
 pub mod phases;
 pub mod progress;
 pub mod soak;
 pub mod store;
+mod tester;
 pub mod timeline;
 pub mod traffic;
 mod trial;

@@ -1,8 +1,7 @@
 //! Storms: random faults out of a seed. The same seed and chassis give the same storm, in every release.
 
 use crate::{
-    experiment::Step,
-    fault::{Fault, FaultName, Storm, Target, TargetUnit},
+    fault::{Fault, FaultName, Step, Storm, Target, TargetUnit},
     plan::LabPlan,
     units::Span,
 };
@@ -12,8 +11,6 @@ use fabric_proto::{
 };
 use std::time::Duration;
 
-/// Most faults of one storm: enough for hours at ten a second.
-pub const FAULTS_MAX: u32 = 100_000;
 /// Shortest and longest time until a fault is taken back: below and above any switchover timer of a lab.
 const LASTS_MS: [u64; 2] = [100, 2000];
 /// The longest that a fault of a storm lasts.
@@ -137,7 +134,7 @@ fn impairment(dice: &mut Dice, name: FaultName) -> Impairment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::{check_pairing, check_planes};
+    use crate::fault::check::{check_pairing, check_planes};
     use std::collections::BTreeSet;
 
     const RPS: [RpSlot; 2] = [RpSlot::A, RpSlot::B];

@@ -455,6 +455,7 @@ impl Shell {
             Ask::Stats { answer } => {
                 let refusals = fabric::card::process::refusals();
                 let mut rp = self.rp.stats();
+                rp.armed = self.crash.map(Crash::point);
                 rp.converged &= self.relay.as_ref().is_none_or(|relay| relay.reaches(rp.line_cards.len()));
                 let _ = answer.send(Box::new(CardStats {
                     boot: self.boot,

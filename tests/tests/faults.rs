@@ -97,6 +97,43 @@ fn every_crash_point_leads_to_what_the_book_says() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), CRASHES.len(), wrong.join("\n"));
 }
 
+/// Goal: a fault that never happened proves nothing, and leaves nothing behind. Method: arm a point that nothing sets off,
+/// with and without another fault, in a trial and in a soak.
+#[test]
+fn a_crash_that_nothing_sets_off_is_inconclusive() {
+    let bench = Bench::new(2_000);
+    let crash = "{fault: crash, target: pe1/active-rp, point: save-config, for: 500ms}";
+    let experiment = Experiment { method: crash, ..Experiment::default() };
+    bench.run_once(&experiment).with(3).says("crash at save-config of pe1/");
+    bench.swact(&["analyze", "store/latest"]).with(3).says("never went off");
+    let both = "{fault: crash, target: pe1/active-rp, point: save-config}\n  - \
+                {at: 50ms, fault: kill, target: pe1/active-rp, for: 1s}";
+    bench.run_once(&Experiment { method: both, ..Experiment::default() }).with(3).says("never went off");
+    bench.write_experiment(&experiment);
+    bench.swact(&["soak", "test.experiment.yml", "--trials", "5"]).with(3).says("it ended early: 0 of 5 trials passed");
+    bench.assert_nothing_runs();
+}
+
+/// Goal: what an experiment expects is held against whatever happened, and against nothing having happened. Method:
+/// expect a switchover and loss of a method that does nothing.
+#[test]
+fn an_expectation_that_is_not_met_fails_without_a_fault_too() {
+    let bench = Bench::new(2_000);
+    bench.write_experiment(&Experiment { thresholds: ACCOUNTED, ..Experiment::default() });
+    let text = fs::read_to_string(bench.path("test.experiment.yml")).unwrap();
+    let text = text.replace("method:\n  - {at: 0s, fault: kill, target: pe1/active-rp}\n", "method: []\n");
+    assert!(text.contains("method: []"), "{text}");
+    let run = |expect: &str| {
+        bench.write("test.experiment.yml", &format!("{text}expect: {expect}\n"));
+        bench.swact(&["run", "test.experiment.yml"])
+    };
+    let ended = run("{switchover: always, loss: always}").with(1);
+    ended.says("no switchover, where there must be").says("no packet lost, where there must be");
+    run("{switchover: if-long, loss: never}").with(2).says("test.experiment.yml:13:22: ");
+    run("{switchover: never, loss: never}").with(0);
+    bench.assert_nothing_runs();
+}
+
 /// Goal: faults to the storage are noticed, refused and repaired. Method: fill it and save, damage it and restart.
 #[test]
 fn a_full_or_damaged_store_costs_no_configuration() {

@@ -435,6 +435,9 @@ pub struct RpStats {
     /// How late the peer's heartbeats were taken, beyond one interval after the one before.
     #[serde(default)]
     pub heartbeats_heard: Lateness,
+    /// The crash point that is armed and has not gone off ([`Request::CrashAt`]).
+    #[serde(default)]
+    pub armed: Option<CrashPoint>,
 }
 
 /// How forwarding stands on a line card. Packet counters survive a reset of the card.

@@ -206,6 +206,14 @@ impl TrafficEvidence {
         self.loss_over_time.iter().take(bins).map(|bin| u64::from(bin.lost)).sum()
     }
 
+    /// Packets lost whose intended time lies between two instants, on the clock of [`Schedule::start`], nanoseconds: those
+    /// of the whole bins between them.
+    pub fn lost_between(&self, from_ns: u64, to_ns: u64) -> u64 {
+        let bin = |at_ns: u64| at_ns.saturating_sub(self.schedule.start);
+        let (first, end) = (bin(from_ns).div_ceil(BIN_NS) as usize, (bin(to_ns) / BIN_NS) as usize);
+        self.loss_over_time.iter().take(end).skip(first).map(|bin| u64::from(bin.lost)).sum()
+    }
+
     /// Flows that never came back, as far as that can be said: the end of a flow that was never sent says nothing
     /// against the chassis.
     pub fn never_recovered(&self) -> u32 {

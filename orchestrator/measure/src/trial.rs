@@ -9,6 +9,8 @@ use std::{collections::BTreeMap, fmt};
 
 /// Cause under which packets are counted that found no carrier at the tester's own port.
 pub const TESTER_PORT_DOWN: &str = "tester_port_down";
+/// Longest that a card holds a packet, nanoseconds: as long as a line card lets it wait for the fabric.
+const CARD_HOLDS_NS: u64 = 500_000_000;
 /// Cause under which packets are counted that the generator skipped; a trial that has any is invalid.
 pub const TESTER_SKIPPED: &str = "tester_skipped";
 
@@ -65,6 +67,10 @@ pub struct TrialRecord {
     /// Outages that were injected with a known measure. Runs of earlier releases have none.
     #[serde(default)]
     pub known_outages: Vec<KnownOutage>,
+    /// Packets that cards and testers had dropped, by their own counts, when the fault came. Runs of earlier releases do
+    /// not know.
+    #[serde(default)]
+    pub dropped_before_fault: Option<u64>,
 }
 
 /// A span: what a card did, from when to when.
@@ -383,7 +389,8 @@ impl TrialRecord {
 
     /// Judges the evidence: accounts for every packet, and adds what it shows to `invalid` and `failures`.
     ///
-    /// `self.drops` holds the cards' drops; the tester's own join them here. Call it once.
+    /// `self.drops` holds the cards' drops; the tester's own join them here. With `card_died`, what the card held may be
+    /// lost: a steady state that lost more than `steady_loss_max` besides was none. Call it once.
     pub fn judge(&mut self, card_died: bool, steady_loss_max: u64) {
         let own = |of: fn(&TrafficEvidence) -> u64| self.traffic.iter().map(of).sum::<u64>();
         let port_down = own(|evidence| evidence.port_down);
@@ -410,9 +417,15 @@ impl TrialRecord {
         }
         let mut was_whole = true;
         if let Some(fault_at) = self.fault_at_ns {
-            let before =
-                |evidence: &TrafficEvidence| evidence.lost_before(fault_at.saturating_sub(evidence.schedule.start));
-            let packets = self.traffic.iter().map(before).sum();
+            // What a card held when it died was sent before. What is older, or was counted by then, was not held by it.
+            let (held_ns, counted) = match card_died {
+                true => (CARD_HOLDS_NS, self.dropped_before_fault.unwrap_or(0)),
+                false => (0, 0),
+            };
+            let before = |evidence: &TrafficEvidence| {
+                evidence.lost_before(fault_at.saturating_sub(evidence.schedule.start).saturating_sub(held_ns))
+            };
+            let packets = self.traffic.iter().map(before).sum::<u64>().max(counted);
             was_whole = packets <= steady_loss_max;
             if !was_whole {
                 self.invalid.push(Invalid::SteadyStateLoss { packets });

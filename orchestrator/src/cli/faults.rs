@@ -8,8 +8,10 @@ use super::{
 use crate::{
     document::BadInput,
     expectation::{self, On},
-    experiment::{Step, check_fault, check_pairing, check_planes},
-    fault::{Fault, FaultName, Storm, Target},
+    fault::{
+        Fault, FaultName, Step, Storm, Target,
+        check::{check_fault, check_pairing, check_planes},
+    },
     images::Images,
     inject::{self, Injected, Missed},
     lab::{Lab, LabError},

@@ -1,20 +1,26 @@
 //! What an experiment must hold beyond its shape.
 
 use super::{
-    Experiment, FLOWS_MAX, FRAME_MAX, FRAME_MIN, Observe, Overrides, RATE_MAX, SteadyState, Step, Traffic,
+    Experiment, FLOWS_MAX, FRAME_MAX, FRAME_MIN, Observe, Overrides, RATE_MAX, SteadyState, Traffic,
     file::{Entry, File, StepEntry},
 };
 use crate::{
     document::{BadInput, Document},
-    fault::{Fault, FaultName, Storm, Target, TargetUnit},
+    fault::{
+        Fault, FaultName, Step, Storm, Target, TargetUnit,
+        check::{check_fault, check_pairing, check_planes},
+    },
     mode::Mode,
-    storm::FAULTS_MAX,
     topology::{LinkEnd, NodePort, TableSource, Topology},
     units::{PacketRate, Rate, Share, Span},
 };
 use fabric_proto::operator::{DropOrder, Impairment, PlaneSet};
+use measure::verdict::Limits;
 use serde_saphyr::Spanned;
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Slack for carrying a load from one port to the other before the steady state is judged.
 const STEADY_DEFAULT: Duration = Duration::from_secs(2);
@@ -34,10 +40,7 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
         let remedy = "give 'at-most: 60s'";
         return Err(document.wrong(file.observe.at_most.referenced, "no time to observe anything", remedy));
     }
-    if let Some(mode) = file.thresholds.keys().find(|mode| !modes.contains(mode)) {
-        let message = format!("thresholds for {mode}, which is not among the modes");
-        return Err(document.wrong(file.modes.referenced, message, format!("add {mode} to 'modes', or remove them")));
-    }
+    let thresholds = check_thresholds(&document, &file.modes, file.thresholds)?;
     let steady_state =
         file.steady_state
             .as_ref()
@@ -55,10 +58,35 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
         steady_state,
         method,
         observe: Observe { until: file.observe.until, at_most: file.observe.at_most.value },
-        thresholds: file.thresholds,
+        thresholds,
         expect: file.expect,
         document,
     })
+}
+
+/// Thresholds limit something, of modes that are run.
+fn check_thresholds(
+    document: &Document,
+    modes: &Spanned<Vec<Spanned<Mode>>>,
+    thresholds: Option<Spanned<BTreeMap<Mode, Spanned<Limits>>>>,
+) -> Result<BTreeMap<Mode, Limits>, BadInput> {
+    let Some(thresholds) = thresholds else { return Ok(BTreeMap::new()) };
+    let is_run = |mode: &Mode| modes.value.iter().any(|other| other.value == *mode);
+    if let Some(mode) = thresholds.value.keys().find(|mode| !is_run(mode)) {
+        let message = format!("thresholds for {mode}, which is not among the modes");
+        return Err(document.wrong(modes.referenced, message, format!("add {mode} to 'modes', or remove them")));
+    }
+    let limits_nothing = |location, whose: &str| {
+        let remedy = "give limits, as 'sso: {lost: 0}', or remove it";
+        Err(document.wrong(location, format!("{whose} limits nothing"), remedy))
+    };
+    if thresholds.value.is_empty() {
+        return limits_nothing(thresholds.referenced, "'thresholds'");
+    }
+    if let Some((mode, limits)) = thresholds.value.iter().find(|(_, limits)| limits.value.is_empty()) {
+        return limits_nothing(limits.referenced, &format!("the threshold of {mode}"));
+    }
+    Ok(thresholds.value.into_iter().map(|(mode, limits)| (mode, limits.value)).collect())
 }
 
 /// An experiment's topology is a file beside it: a missing one is the experiment's mistake.
@@ -306,34 +334,6 @@ fn check_special(document: &Document, entry: &StepEntry) -> Result<(), BadInput>
     Ok(())
 }
 
-/// Whether a fault has what it needs; the error is `(what, remedy)`.
-pub(crate) fn check_fault(fault: &Fault) -> Result<(), (String, String)> {
-    let needs = |what: &str, remedy: &str| Err((format!("{} needs {what}", fault.name), remedy.to_owned()));
-    match fault.name {
-        FaultName::SwapImage if fault.image.is_none() => needs("a release", "add 'image: \"2.0\"' (--image 2.0)"),
-        FaultName::Crash if fault.point.is_none() => needs("a point", "add 'point: bulk-sync' (--point bulk-sync)"),
-        FaultName::Exec if fault.lines.is_empty() => {
-            needs("lines", "add 'lines: [\"write memory\"]' (--line 'write memory')")
-        }
-        FaultName::Storm if !(1..=FAULTS_MAX).contains(&fault.storm.faults) => {
-            needs("faults", &format!("give 'faults: 5' (--faults 5), {FAULTS_MAX} at most"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Whether there is such a plane between the two: route processors have control only, line cards speak data among
-/// each other.
-pub(crate) fn check_planes(fault: &Fault, target: &Target) -> Result<(), String> {
-    let Some(peer) = target.peer else { return Ok(()) };
-    let lc = |unit| matches!(unit, TargetUnit::Lc(_) | TargetUnit::AllLc);
-    match (fault.plane, lc(target.unit) && lc(peer)) {
-        (PlaneSet::Data, false) => Err(format!("'{target}': a route processor has no data plane")),
-        (PlaneSet::Control, true) => Err(format!("'{target}': line cards have no control connection to each other")),
-        _ => Ok(()),
-    }
-}
-
 /// Whether the target is in the topology; the error is `(what, remedy)`.
 fn check_target(topology: &Topology, target: &Target) -> Result<(), (String, String)> {
     let names: Vec<_> = topology.chassis.iter().map(|chassis| chassis.name.as_str()).collect();
@@ -368,35 +368,6 @@ fn check_target(topology: &Topology, target: &Target) -> Result<(), (String, Str
         }
     }
     Ok(())
-}
-
-/// Whether such a fault can be done to such a target.
-pub(crate) fn check_pairing(name: FaultName, target: &Target) -> Result<(), String> {
-    let pair = target.peer.is_some();
-    let whole = target.unit == TargetUnit::Chassis;
-    let rp =
-        matches!(target.unit, TargetUnit::ActiveRp | TargetUnit::StandbyRp | TargetUnit::Rp(_) | TargetUnit::AllRp);
-    let fits = match name {
-        FaultName::Partition | FaultName::Heal | FaultName::Impair => !whole,
-        FaultName::Reload | FaultName::Storm => whole && !pair,
-        FaultName::ForceSwitchover => (whole || target.unit == TargetUnit::ActiveRp) && !pair,
-        FaultName::Drop => matches!(target.unit, TargetUnit::Lc(_) | TargetUnit::AllLc) && !pair,
-        FaultName::Corrupt
-        | FaultName::Fill
-        | FaultName::Repair
-        | FaultName::Crash
-        | FaultName::Disarm
-        | FaultName::Exec => rp && !pair,
-        FaultName::Kill
-        | FaultName::Stop
-        | FaultName::Pause
-        | FaultName::Resume
-        | FaultName::Restart
-        | FaultName::Remove
-        | FaultName::Insert
-        | FaultName::SwapImage => !whole && !pair,
-    };
-    if fits { Ok(()) } else { Err(format!("fault '{name}' cannot be done to '{target}'")) }
 }
 
 pub(super) fn apply(experiment: &mut Experiment, overrides: &Overrides) -> Result<(), BadInput> {

@@ -28,8 +28,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) method: Vec<StepEntry>,
     pub(super) observe: ObserveEntry,
-    #[serde(default)]
-    pub(super) thresholds: BTreeMap<Mode, Limits>,
+    pub(super) thresholds: Option<Spanned<BTreeMap<Mode, Spanned<Limits>>>>,
     pub(super) expect: Option<Expected>,
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::expectation::Must;
 use measure::verdict::{Quantity, Statistic};
 
 const TOPOLOGY: &str = r#"name: lab
@@ -158,6 +159,43 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
         "x.experiment.yml:3:8: thresholds for hsa, which is not among the modes\n  add hsa to 'modes', or remove them",
     ),
 ];
+
+/// What was begun and left empty. Each would have passed as if it had been checked.
+const EMPTY: &[(&str, &str)] = &[
+    ("  sso: {lost: }\n", "x.experiment.yml:13:"),
+    ("  sso: {lost: ~}\n", "x.experiment.yml:13:"),
+    ("  sso: {lost: 0, outage_ms: null}\n", "x.experiment.yml:13:"),
+    ("  sso:\n    lost:\n    unaccounted: 0\n", "x.experiment.yml:14:"),
+    ("  sso:\n", "x.experiment.yml:13:"),
+    ("  sso: {}\n", "x.experiment.yml:13:8: the threshold of sso limits nothing"),
+    ("  {}\n", "x.experiment.yml:13:3: 'thresholds' limits nothing"),
+    ("", "x.experiment.yml:12:"),
+];
+
+#[test]
+fn what_was_left_empty_is_refused_with_its_place() {
+    for (thresholds, wanted) in EMPTY {
+        let text = complaint("  sso: {lost: 0, unaccounted: 0}\n", thresholds);
+        assert!(text.starts_with(wanted), "{thresholds}: {text}");
+        let says = ["has nothing in it\n  give a value", "limits nothing\n  give limits"];
+        assert!(says.iter().any(|says| text.contains(says)), "{text}");
+    }
+    for key in ["expect", "steady-state", "baseline", "seed"] {
+        let text = load(&format!("{GOOD}{key}:\n")).unwrap_err().plain();
+        assert!(text.contains(&format!("'{key}' has nothing in it")), "{text}");
+    }
+    let text = complaint("fault: kill, target", "fault: kill, for: , target");
+    assert!(text.starts_with("x.experiment.yml:9:") && text.contains("'for' has nothing in it"), "{text}");
+}
+
+#[test]
+fn an_expectation_that_checks_nothing_is_refused_with_its_place() {
+    let expecting = |expect: &str| load(&format!("{GOOD}expect: {expect}\n"));
+    let text = expecting("{switchover: if-long, loss: never}").unwrap_err().plain();
+    assert!(text.contains("x.experiment.yml:14:22: ") && text.contains("if-long"), "{text}");
+    let expect = expecting("{switchover: always, loss: maybe}").unwrap().expect;
+    assert_eq!(expect, Some(Expected { switchover: Must::Always, loss: Must::Maybe }));
+}
 
 #[test]
 fn every_complaint_names_place_and_remedy() {

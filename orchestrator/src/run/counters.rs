@@ -95,7 +95,7 @@ pub struct Account {
 impl Account {
     /// Asks the tester and every line card.
     pub async fn read(lab: &Lab, tester: &CardId, before: &Counters) -> Result<Self, LabError> {
-        let progress = super::trial::progress(lab, tester).await?;
+        let progress = super::tester::progress(lab, tester).await?;
         let dropped = Counters::read(lab).await.since(before);
         Ok(Self { progress, dropped })
     }

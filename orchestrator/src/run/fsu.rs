@@ -4,8 +4,8 @@
 use super::{
     RunError,
     bench::Bench,
+    course::{Course, traffic_back},
     phases::new_active,
-    trial::{Course, traffic_back},
 };
 use crate::{
     fault::{Fault, FaultName, Target, TargetUnit},

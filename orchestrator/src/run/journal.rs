@@ -3,7 +3,8 @@
 use super::traffic::Load;
 use crate::{
     chaos::{self, EXTENSION},
-    experiment::{Experiment, Step},
+    experiment::Experiment,
+    fault::Step,
     mode::Mode,
     report::{
         ChassisSummary, Host, LineCardSummary, RunRecord, Status, StoreError, TopologySummary, Wanted, utc,

@@ -4,7 +4,8 @@ use super::{
     RunError,
     bench::Bench,
     counters::{Account, Counters},
-    trial::{drain, evidence, progress, request, started, unrest},
+    course::{drain, unrest},
+    tester::{evidence, progress, request, started},
 };
 use crate::{lab_name, throughput::CardLoad};
 use fabric_proto::{

@@ -3,70 +3,40 @@
 //! prepare → start → steady state → method → observe → stop → drain → evidence → judge
 
 use super::{
-    RunError, aftermath,
-    bench::{Bench, standing},
-    counters::{Account, Counters},
-    fsu, observed,
+    RunError, armed,
+    bench::Bench,
+    counters::Counters,
+    course::{Course, drain, quiet, unrest},
+    fsu,
+    method::{method, roll_back},
+    observed,
     order::Due,
-    phases::{first, new_active, phases},
+    phases::phases,
+    tester::{evidence, request, started},
     timeline,
 };
 use crate::{
-    expectation::{self, Expected, Must, On},
-    experiment::{Step, Until},
-    fault::{FaultName, Storm, Target},
-    inject::{self, Injected},
-    lab::{Lab, LabError, LabEvent},
+    expectation::Must,
+    fault::{FaultName, Step},
+    lab::{Lab, LabEvent},
     mode::Mode,
     storm,
-    units::Span,
 };
 use fabric_proto::{
     id::{CardId, Slot, Unit},
     linecard::Adoption,
-    operator::{EventKind, Reply, Request, RpStats, TrafficProgress, TrafficSpec},
+    operator::{EventKind, Request, TrafficSpec},
     time::Instant as Clock,
 };
 use measure::{
     Misdelivery, TrafficEvidence, TrialRecord,
-    trial::{EventLine, Failure, Fsu, Invalid},
+    trial::{EventLine, Failure, Invalid},
 };
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often a chassis is asked how it stands.
-const POLL: Duration = Duration::from_millis(20);
-/// Traffic is back when this much of it passes without loss.
-const BACK: Duration = Duration::from_millis(100);
-/// Time for a fault to show at all, beyond two switchover timers.
-const SHOWS_WITHIN: Duration = Duration::from_millis(500);
-/// Longest wait for packets under way after the load stops.
-const DRAIN: Duration = Duration::from_secs(1);
-/// How long counters must stand still where the account cannot close: a card died with its own.
-const STILL: Duration = Duration::from_millis(200);
 /// Time for answers, beyond what a trial's phases add up to, before the load stops by itself.
 const LOAD_SLACK: Duration = Duration::from_secs(30);
-
-/// What the phases of a trial leave for its record.
-#[derive(Debug, Default)]
-pub(super) struct Course {
-    /// The instant of the fault.
-    pub(super) fault_at: Option<Clock>,
-    /// Cards that a fault hit.
-    pub(super) hit: Vec<CardId>,
-    /// Faults to take back: those with a time then, the others in the end.
-    pub(super) injected: Vec<(Option<Instant>, Injected)>,
-    /// What must come of the method.
-    pub(super) expected: Option<Expected>,
-    /// What is wrong with the chassis when all is over.
-    pub(super) aftermath: Vec<String>,
-    /// Times of an upgrade.
-    pub(super) fsu: Option<Fsu>,
-    /// What did not come in time.
-    pub(super) not_ended: Option<String>,
-    /// What happened in the chassis before, or without, a fault.
-    pub(super) unrest: Option<String>,
-}
 
 /// Runs one trial. What goes wrong inside it becomes part of its record; an error means that the bench is broken.
 pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<TrialRecord, RunError> {
@@ -89,17 +59,24 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
     let mut course = Course { unrest: unrest(bench, begun), ..Course::default() };
     let result = match (due.baseline || course.unrest.is_some(), due.mode) {
         (true, _) => {
-            bench.timeline.pass(Instant::now() + bench.experiment.steady_state.time.0).await;
-            course.unrest = unrest(bench, begun);
+            quiet(bench, begun, &mut course).await;
             Ok(())
         }
-        (false, Mode::Fsu) => fsu::upgrade(bench, mode, &mut course).await,
-        (false, Mode::Hsa | Mode::Rpr | Mode::RprPlus | Mode::Sso) => {
-            // Held again, it is the same storm again.
-            method(bench, due.in_place_of.unwrap_or(index), mode, &mut course).await
+        (false, procedure) => {
+            // Whatever happens, or does not: it must be what the experiment says.
+            course.expected = bench.experiment.expect;
+            match procedure {
+                Mode::Fsu => fsu::upgrade(bench, mode, &mut course).await,
+                Mode::Hsa | Mode::Rpr | Mode::RprPlus | Mode::Sso => {
+                    // Held again, it is the same storm again.
+                    method(bench, (due.in_place_of.unwrap_or(index), begun), mode, &before, &mut course).await
+                }
+            }
         }
     };
     roll_back(bench, &mut course).await;
+    let missed = armed::settle(bench, &mut course.armed).await;
+    course.not_happened.extend(missed);
     if let Err(error) = result {
         course.not_ended.get_or_insert(error.to_string());
     }
@@ -122,9 +99,8 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
     let renewed = renewed(bench.timeline.events(), course.fault_at);
     let card_hit = course.hit.iter().any(is_line_card);
     let died = card_hit || renewed || !account.dropped.died.is_empty();
-    // What a card held when it died was sent before.
-    let steady_loss_max = if died { u64::MAX } else { bench.experiment.steady_state.lost };
-    record.judge(died, steady_loss_max);
+    record.judge(died, bench.experiment.steady_state.lost);
+    record.invalid.extend(unsteady_after(&record, &course, bench.experiment.steady_state.lost));
     excuse_covering_prefixes(&mut record, due.mode, card_hit || renewed || emptied(bench, &course));
     // A host that could not even send in time proves nothing against the chassis; a quiet one does.
     if let Some(detail) =
@@ -132,7 +108,8 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
     {
         record.failures.push(Failure::Invariant { detail });
     }
-    record.failures.extend(broken(bench, &record, &course).into_iter().map(|detail| Failure::Invariant { detail }));
+    let broken = broken(bench, &record, &course, begun);
+    record.failures.extend(broken.into_iter().map(|detail| Failure::Invariant { detail }));
     if let Some(fsu) = &mut record.fsu {
         fsu.tpl_frames = Some(record.accounting.lost);
         fsu.tpl_ms = Some(record.accounting.lost as f64 * 1e3 / bench.load.rate_pps);
@@ -140,16 +117,27 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
     Ok(record)
 }
 
-/// What is not as it must be after the faults: in the chassis, or in what came of them. An invalid trial proves nothing.
-fn broken(bench: &Bench<'_>, record: &TrialRecord, course: &Course) -> Vec<String> {
-    let (Some(fault), true) = (course.fault_at, record.valid()) else { return Vec::new() };
+/// What is not as it must be after the faults: in the chassis, or in what came of them. An invalid trial proves nothing;
+/// where a fault did not happen, what the experiment itself expects of its method still holds.
+fn broken(bench: &Bench<'_>, record: &TrialRecord, course: &Course, begun: Clock) -> Vec<String> {
+    if !record.invalid.iter().all(|invalid| matches!(invalid, Invalid::NotHappened { .. })) {
+        return Vec::new();
+    }
     let mut broken = course.aftermath.clone();
-    if let Some(expected) = course.expected {
-        let switchovers = switchovers(bench.timeline.events(), fault);
+    if let Some(expected) = course.expected.filter(|_| record.valid() || bench.experiment.expect.is_some()) {
+        let switchovers = switchovers(bench.timeline.events(), course.fault_at.unwrap_or(begun));
         let after = |what| format!("after {}: {what}", record.fault);
         broken.extend(expected.violations(switchovers, record.accounting.lost).into_iter().map(after));
     }
     broken
+}
+
+/// Packets that were lost while the steady state was watched again, where those are too many.
+fn unsteady_after(record: &TrialRecord, course: &Course, lost_max: u64) -> Option<Invalid> {
+    let (from, to) = course.after?;
+    let packets: u64 = record.traffic.iter().map(|evidence| evidence.lost_between(from.0, to.0)).sum();
+    let waited_for = format!("a steady state after the fault: {packets} packets were lost in it");
+    (packets > lost_max).then_some(Invalid::NotEnded { waited_for })
 }
 
 /// Whether the backplane has started the whole chassis anew since the fault: line cards too, with what they held.
@@ -207,278 +195,6 @@ fn load(bench: &Bench<'_>) -> TrafficSpec {
     TrafficSpec { at_most_ms: at_most.as_millis() as u64, ..bench.load.clone() }
 }
 
-/// Does the method's steps at their times, then observes.
-async fn method(bench: &mut Bench<'_>, index: u32, mode: Mode, course: &mut Course) -> Result<(), RunError> {
-    let steps = steps(bench, index);
-    let active = match steps.first() {
-        Some((first, _)) => active_of(bench, &first.target).await,
-        None => None,
-    };
-    let zero = Instant::now();
-    for (step, stormy) in &steps {
-        let at = zero + step.at.0;
-        undo_due(bench, course, at).await;
-        bench.timeline.pass(at).await;
-        let begun = fabric::clock::now();
-        let injected = match inject::inject(&bench.lab, bench.images, &step.fault, &step.target).await {
-            Ok(injected) => injected,
-            // In a storm a target may be gone already.
-            Err(missed) => {
-                course.injected.extend(missed.left.map(|left| (None, left)));
-                if !stormy {
-                    return Err(missed.error.into());
-                }
-                tracing::info!(error = %missed.error, "a fault of the storm missed");
-                course.fault_at.get_or_insert(begun);
-                continue;
-            }
-        };
-        bench.progress.step(&format!("{} {}", step.fault, step.target));
-        if !step.fault.name.only_prepares() {
-            course.fault_at.get_or_insert(injected.at);
-        }
-        // Only a card whose program ends takes packets with it that it has not counted.
-        if step.fault.name.ends_programs() {
-            course.hit.extend(injected.cards.iter().cloned());
-        }
-        if let Some(active) = &active {
-            course.expected = course.expected.or_else(|| expected(bench, mode, &steps, step, &injected, active));
-        }
-        course.injected.push((step.time.map(|time| Instant::now() + time.0), injected));
-    }
-    if let Some(last) = course.injected.iter().filter_map(|(at, _)| *at).max() {
-        undo_due(bench, course, last).await;
-    }
-    if steps.iter().any(|(_, stormy)| *stormy) {
-        // What could not be taken back in the storm can be now.
-        roll_back(bench, course).await;
-    }
-    let Some(fault) = course.fault_at else { return Ok(()) };
-    observe(bench, fault).await?;
-    course.aftermath = aftermath::look(bench).await;
-    steady_again(bench).await
-}
-
-/// The method's steps by time, storms blown up into theirs, and whether they are of a storm. Every trial has a storm of its own.
-fn steps(bench: &Bench<'_>, index: u32) -> Vec<(Step, bool)> {
-    let mut steps = Vec::new();
-    for step in &bench.experiment.method {
-        if step.fault.name != FaultName::Storm {
-            steps.push((step.clone(), false));
-            continue;
-        }
-        let plan = bench.lab.plan();
-        let node = step.target.node.clone().unwrap_or_else(|| plan.chassis[0].node.clone());
-        let seed = step.fault.storm.seed.wrapping_add(u64::from(index));
-        let storm = storm::of_chassis(Storm { seed, ..step.fault.storm }, plan, &node);
-        steps.extend(storm.into_iter().map(|own| (Step { at: Span(step.at.0 + own.at.0), ..own }, true)));
-    }
-    steps.sort_by_key(|(step, _)| step.at);
-    steps
-}
-
-/// The RP that is active before anything is done.
-async fn active_of(bench: &Bench<'_>, target: &Target) -> Option<CardId> {
-    let first = bench.lab.plan().chassis.first().map(|chassis| &chassis.node);
-    let node = target.node.as_ref().or(first)?;
-    inject::active_rp(&bench.lab, node).await.map(|(id, _)| id)
-}
-
-/// What must come of the method: what the experiment says; else, of a single fault, what the book says. A crash
-/// point and what sets it off are one fault.
-fn expected(
-    bench: &Bench<'_>,
-    mode: Mode,
-    steps: &[(Step, bool)],
-    step: &Step,
-    injected: &Injected,
-    active: &CardId,
-) -> Option<Expected> {
-    if bench.experiment.expect.is_some() {
-        return bench.experiment.expect;
-    }
-    let crashes = steps.iter().filter(|(step, _)| step.fault.name == FaultName::Crash).count();
-    let single = steps.len() == 1 && crashes == 0;
-    let crash = step.fault.name == FaultName::Crash && crashes == 1 && steps.len() == 2;
-    if !(single || crash) {
-        return None;
-    }
-    let on = On::of(&injected.cards, &injected.peers, active)?;
-    let chassis = bench.experiment.topology.chassis(&active.node)?;
-    let rule = expectation::of(&step.fault, on)?;
-    Some(rule.expected(mode, step.time.map(|time| time.0), chassis))
-}
-
-/// Takes back what is due until `limit`, each at its time.
-async fn undo_due(bench: &mut Bench<'_>, course: &mut Course, limit: Instant) {
-    loop {
-        let due = |(_, (at, _)): &(usize, &(Option<Instant>, Injected))| at.is_some_and(|at| at <= limit);
-        let next =
-            course.injected.iter().enumerate().filter(due).min_by_key(|(_, (at, _))| *at).map(|(index, _)| index);
-        let Some((at, mut injected)) = next.map(|index| course.injected.remove(index)) else { return };
-        bench.timeline.pass(at.unwrap_or(limit)).await;
-        // What ends by itself must not be ended in the middle of what came after it.
-        if !injected.timed
-            && let Err(error) = inject::undo(&bench.lab, &mut injected).await
-        {
-            // A card that stands still, or is gone, may be back in the end.
-            tracing::info!(%error, "rolling back a fault");
-            course.injected.push((None, injected));
-        }
-    }
-}
-
-/// Takes back every fault that is still in place.
-async fn roll_back(bench: &Bench<'_>, course: &mut Course) {
-    for (_, mut injected) in course.injected.drain(..) {
-        if let Err(error) = inject::undo(&bench.lab, &mut injected).await {
-            tracing::info!(%error, "rolling back a fault");
-        }
-    }
-}
-
-/// The steady state after the aftermath, where the experiment asks for one.
-async fn steady_again(bench: &mut Bench<'_>) -> Result<(), RunError> {
-    let after = bench.experiment.steady_state.after.0;
-    if after.is_zero() {
-        return Ok(());
-    }
-    let tester = bench.tester();
-    let one = progress(&bench.lab, &tester).await?;
-    bench.timeline.pass(Instant::now() + after).await;
-    let two = progress(&bench.lab, &tester).await?;
-    let (offered, delivered) = (two.offered - one.offered, two.delivered - one.delivered);
-    if is_back(offered, delivered + bench.experiment.steady_state.lost) {
-        return Ok(());
-    }
-    Err(RunError::TrafficGone { offered, delivered })
-}
-
-/// Watches until the chassis is as the experiment wants it, and traffic flows again.
-pub(super) async fn observe(bench: &mut Bench<'_>, fault: Clock) -> Result<(), RunError> {
-    let observe = bench.experiment.observe;
-    let wanted = match observe.until {
-        Until::Redundant => "redundant and converged",
-        Until::Converged => "converged",
-    };
-    let deadline = Instant::now() + observe.at_most.0;
-    shows(bench, fault).await;
-    for node in bench.chassis() {
-        loop {
-            let active = inject::active_rp(&bench.lab, &node).await;
-            let there = active.as_ref().is_some_and(|(id, rp)| is_over(bench, fault, id, rp, observe.until));
-            if there {
-                break;
-            }
-            if Instant::now() >= deadline {
-                return Err(RunError::NotReady {
-                    node,
-                    wanted: wanted.to_owned(),
-                    seconds: observe.at_most.0.as_secs(),
-                    found: active.map_or_else(|| "no active RP".to_owned(), |(id, rp)| standing(&id, &rp)),
-                });
-            }
-            bench.timeline.pass(Instant::now() + POLL).await;
-        }
-    }
-    traffic_back(bench, deadline).await
-}
-
-/// Whether an event says that the chassis is not as it was.
-fn disturbs(kind: &EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::Switchover { .. }
-            | EventKind::TookOver { .. }
-            | EventKind::Peer { present: false, .. }
-            | EventKind::LcLost { .. }
-            | EventKind::LcReset { .. }
-            | EventKind::ResetChassis { .. }
-            | EventKind::Dropped { .. }
-    )
-}
-
-/// The first thing that disturbed a chassis since `begun`, without anybody having done anything to it.
-pub(super) fn unrest(bench: &Bench<'_>, begun: Clock) -> Option<String> {
-    let first = bench
-        .timeline
-        .events()
-        .iter()
-        .filter(|event| event.event.at >= begun && disturbs(&event.event.kind))
-        .min_by_key(|event| event.event.at)?;
-    let what = timeline::describe(&first.event.kind);
-    Some(format!("{} without a fault: {what}", timeline::short(first)))
-}
-
-/// Waits until the cards notice the fault, so that what they say is not from before it.
-async fn shows(bench: &mut Bench<'_>, fault: Clock) {
-    let timers = bench.experiment.topology.chassis.iter().map(|chassis| chassis.redundancy.switchover_timer.0);
-    let deadline = Instant::now() + 2 * timers.max().unwrap_or_default() + SHOWS_WITHIN;
-    let seen = |bench: &Bench<'_>| {
-        bench.timeline.events().iter().any(|event| event.event.at >= fault && disturbs(&event.event.kind))
-    };
-    while !seen(bench) && Instant::now() < deadline {
-        bench.timeline.pass((Instant::now() + POLL).min(deadline)).await;
-    }
-}
-
-/// Whether the active says so, and, after a switchover, whether it has said so as an event since then: what it
-/// answers in the very moment of taking over may still be from its life as a standby. Who took over and is not the
-/// active any more has nothing to say.
-fn is_over(bench: &Bench<'_>, fault: Clock, active: &CardId, rp: &RpStats, until: Until) -> bool {
-    let events = bench.timeline.events();
-    let said = match new_active(events, fault).filter(|(card, _)| *card == active) {
-        None => true,
-        Some((card, at)) => {
-            let has = |wanted: fn(&EventKind) -> bool| first(events, card, at, wanted).is_some();
-            has(|kind| matches!(kind, EventKind::Converged))
-                && (until == Until::Converged || has(|kind| matches!(kind, EventKind::Redundant { .. })))
-        }
-    };
-    said && rp.converged && (until == Until::Converged || rp.redundant)
-}
-
-/// Waits until what is offered is delivered again, and for every flow to have shown it.
-pub(super) async fn traffic_back(bench: &mut Bench<'_>, deadline: Instant) -> Result<(), RunError> {
-    let tester = bench.tester();
-    let interval = Duration::from_secs_f64(bench.load.flows.len() as f64 / bench.load.rate_pps);
-    let window = BACK.max(3 * interval);
-    loop {
-        let one = progress(&bench.lab, &tester).await?;
-        bench.timeline.pass(Instant::now() + window).await;
-        let two = progress(&bench.lab, &tester).await?;
-        let offered = two.offered - one.offered;
-        let delivered = two.delivered - one.delivered;
-        if is_back(offered, delivered) {
-            return Ok(());
-        }
-        if Instant::now() >= deadline {
-            return Err(RunError::TrafficGone { offered, delivered });
-        }
-    }
-}
-
-/// What is under way at either end of a window is not lost: a hundredth allows for it.
-fn is_back(offered: u64, delivered: u64) -> bool {
-    offered > 0 && delivered + offered.div_ceil(100) >= offered
-}
-
-/// Waits until every packet is accounted for, or nothing moves any more.
-pub(super) async fn drain(bench: &mut Bench<'_>, tester: &CardId, before: &Counters) -> Result<Account, RunError> {
-    let deadline = Instant::now() + DRAIN;
-    let mut account = Account::read(&bench.lab, tester, before).await?;
-    let mut moved = Instant::now();
-    while !account.is_closed() && Instant::now() < deadline && moved.elapsed() < STILL {
-        bench.timeline.pass(Instant::now() + POLL).await;
-        let next = Account::read(&bench.lab, tester, before).await?;
-        if next != account {
-            moved = Instant::now();
-        }
-        account = next;
-    }
-    Ok(account)
-}
-
 fn record(bench: &Bench<'_>, index: u32, due: Due, course: &Course, evidence: TrafficEvidence) -> TrialRecord {
     let events = bench.timeline.events();
     let zero = course.fault_at.unwrap_or(Clock(evidence.schedule.start));
@@ -490,6 +206,7 @@ fn record(bench: &Bench<'_>, index: u32, due: Due, course: &Course, evidence: Tr
     let mut lines: Vec<EventLine> = events.iter().map(line).collect();
     lines.sort_by(|a, b| a.at_ms.total_cmp(&b.at_ms));
     let unsteady = course.unrest.clone().map(|waited_for| Invalid::NoSteadyState { waited_for });
+    let not_happened = course.not_happened.iter().cloned().map(|detail| Invalid::NotHappened { detail });
     let not_ended = course.not_ended.clone().map(|waited_for| Invalid::NotEnded { waited_for });
     TrialRecord {
         index,
@@ -501,43 +218,9 @@ fn record(bench: &Bench<'_>, index: u32, due: Due, course: &Course, evidence: Tr
         traffic: vec![evidence],
         switchover: course.fault_at.map(|at| phases(events, at)).unwrap_or_default(),
         fsu: course.fsu,
-        invalid: unsteady.into_iter().chain(not_ended).collect(),
+        invalid: unsteady.into_iter().chain(not_ended).chain(not_happened).collect(),
+        dropped_before_fault: course.dropped_before_fault,
         events: lines,
         ..TrialRecord::default()
     }
-}
-
-/// A tester's totals now.
-pub(super) async fn progress(lab: &Lab, tester: &CardId) -> Result<TrafficProgress, LabError> {
-    match lab.request(tester, Request::Progress).await? {
-        Reply::Progress(progress) => Ok(progress),
-        other => Err(unexpected(tester, &other)),
-    }
-}
-
-pub(super) async fn request(lab: &Lab, tester: &CardId, request: Request) -> Result<Reply, RunError> {
-    match lab.request(tester, request).await? {
-        Reply::Refused(why) => Err(RunError::Tester { tester: tester.clone(), why }),
-        reply => Ok(reply),
-    }
-}
-
-pub(super) fn started(reply: Reply) -> Result<Clock, RunError> {
-    match reply {
-        Reply::Started(at) => Ok(at),
-        other => Err(RunError::Evidence(format!("'Start' was answered with {other:?}"))),
-    }
-}
-
-pub(super) fn evidence(reply: Reply) -> Result<TrafficEvidence, RunError> {
-    match reply {
-        Reply::Evidence(bytes) => {
-            rmp_serde::from_slice(&bytes).map_err(|error| RunError::Evidence(format!("it does not decode: {error}")))
-        }
-        other => Err(RunError::Evidence(format!("the tester answered {other:?}"))),
-    }
-}
-
-fn unexpected(card: &CardId, reply: &Reply) -> LabError {
-    LabError::Answer { card: card.clone(), answer: format!("{reply:?}") }
 }

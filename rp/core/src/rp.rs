@@ -248,6 +248,8 @@ impl Rp {
             switchovers: view.switchover_count,
             heartbeats_sent: view.beats.sent.clone(),
             heartbeats_heard: view.beats.heard.clone(),
+            // The shell's: a machine does not know where it will crash.
+            armed: None,
         }
     }
 

@@ -1,6 +1,10 @@
 //! `swact run`: what it measures, keeps and answers.
 
-use crate::bench::{Bench, Experiment, LAB, topology};
+use crate::{
+    bench::{Bench, Experiment, LAB, eventually, send, topology},
+    follow::Follower,
+};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::fs;
 
@@ -101,4 +105,49 @@ fn traffic_that_never_comes_back_is_a_failure() {
     assert_eq!(sso["verdict"], "fail");
     assert!(sso["reasons"].to_string().contains("never"), "{sso:#}");
     bench.assert_nothing_runs();
+}
+
+/// Goal: the steady state holds before faults to line cards too: only what such a card held is lost with it. Method: narrow
+/// the fabric for a while, so that packets are dropped and counted; a line card dies seconds later.
+#[test]
+fn loss_before_a_line_card_dies_is_no_steady_state() {
+    let bench = Bench::new(2_000);
+    bench.write_experiment(&Experiment {
+        method: "{at: 8s, fault: kill, target: pe1/lc:2, for: 500ms}",
+        thresholds: "{sso: {unaccounted: 0}}",
+        ..Experiment::default()
+    });
+    let mut run = Follower::of_run(&bench);
+    run.line("the trial begins", |line| line.contains("trial 1"));
+    let narrow = ["--plane", "data", "--rate-bps", "100000", "--for", "1500ms"];
+    bench.swact(&[&["fault", "impair", LAB, "pe1/lc:1<->lc:2"][..], &narrow].concat()).with(0);
+    assert_eq!(run.child.wait().unwrap().code(), Some(3), "{:#}", bench.cell("sso"));
+    let reasons = bench.cell("sso")["reasons"].to_string();
+    assert!(reasons.contains("packets were lost before the fault"), "{reasons}");
+}
+
+/// Goal: the noise floor is judged, and what is said of it is true. Method: kill a standby in a trial without a fault.
+#[test]
+fn a_noise_floor_that_was_disturbed_is_no_pass() {
+    let bench = Bench::new(2_000);
+    bench.write_experiment(&Experiment {
+        baseline: 1,
+        method: "{fault: kill, target: pe1/standby-rp}",
+        ..Experiment::default()
+    });
+    let text = fs::read_to_string(bench.path("test.experiment.yml")).unwrap();
+    bench.write("test.experiment.yml", &text.replace("for: 300ms, lost: 0", "for: 3s, lost: 0"));
+    let mut run = Follower::of_run(&bench);
+    run.line("the trial without a fault begins", |line| line.contains("without a fault"));
+    let received = || bench.inspect()["pe1/1"]["lc"]["received"].as_u64();
+    eventually("its load runs", || {
+        let before = received();
+        if received() > before { Ok(()) } else { Err(format!("{before:?} packets")) }
+    });
+    send(bench.processes()["pe1/B"], Signal::SIGKILL);
+    let code = run.child.wait().unwrap().code();
+    assert_ne!(code, Some(0), "{:#}", bench.report());
+    let reasons = bench.cell("sso")["reasons"].to_string();
+    assert!(reasons.contains("without a fault"), "{reasons}");
+    bench.swact(&["analyze", "store/latest"]).with(code.unwrap()).says("no trial without a fault counts");
 }

@@ -125,3 +125,14 @@ fn a_flow_cannot_lose_more_than_it_was_offered() {
     let flow = FlowEvidence { offered: 5, delivered: 10, ..FlowEvidence::default() };
     assert_eq!(flow.lost(), 0, "in the old form, which is refused by its audit");
 }
+
+#[test]
+fn loss_between_two_instants_is_that_of_whole_bins() {
+    let ms = 1_000_000;
+    let lost = |from: u64, to: u64| evidence().lost_between(from * ms, to * ms);
+    assert_eq!(lost(0, 1_000), 202);
+    assert_eq!(lost(300, 310), 10);
+    assert_eq!(lost(301, 319), 0, "no whole bin");
+    assert_eq!(lost(500, 2_000), 1);
+    assert_eq!(lost(900, 100), 0);
+}

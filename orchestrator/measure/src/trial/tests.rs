@@ -80,6 +80,20 @@ fn loss_before_the_fault_makes_the_trial_invalid() {
 }
 
 #[test]
+fn a_dead_card_explains_what_it_held_and_no_loss_before() {
+    let died = |lost: std::ops::Range<u32>, counted: Option<u64>| {
+        let fault_at_ns = Some(1_900_000_000);
+        let mut trial = TrialRecord { fault_at_ns, dropped_before_fault: counted, ..trial(lost, 0) };
+        trial.judge(true, 2);
+        trial.invalid
+    };
+    assert_eq!(died(870..880, Some(0)), [], "it was under way when the card died");
+    assert_eq!(died(870..880, Some(2)), [], "as much as the steady state allows");
+    assert_eq!(died(870..880, Some(3)), [Invalid::SteadyStateLoss { packets: 3 }], "counted before the fault");
+    assert_eq!(died(100..110, None), [Invalid::SteadyStateLoss { packets: 10 }], "older than anything a card holds");
+}
+
+#[test]
 fn a_late_generator_makes_the_trial_invalid() {
     let mut trial = trial(700..704, 0);
     trial.traffic[0].generator.kept_pace = false;

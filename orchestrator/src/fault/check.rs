@@ -1,0 +1,61 @@
+//! Which faults can be done at all, and to what.
+
+use super::{Fault, FaultName, Storm, Target, TargetUnit};
+use fabric_proto::operator::PlaneSet;
+
+/// Whether a fault has what it needs; the error is `(what, remedy)`.
+pub(crate) fn check_fault(fault: &Fault) -> Result<(), (String, String)> {
+    let needs = |what: &str, remedy: &str| Err((format!("{} needs {what}", fault.name), remedy.to_owned()));
+    match fault.name {
+        FaultName::SwapImage if fault.image.is_none() => needs("a release", "add 'image: \"2.0\"' (--image 2.0)"),
+        FaultName::Crash if fault.point.is_none() => needs("a point", "add 'point: bulk-sync' (--point bulk-sync)"),
+        FaultName::Exec if fault.lines.is_empty() => {
+            needs("lines", "add 'lines: [\"write memory\"]' (--line 'write memory')")
+        }
+        FaultName::Storm if !(1..=Storm::FAULTS_MAX).contains(&fault.storm.faults) => {
+            needs("faults", &format!("give 'faults: 5' (--faults 5), {} at most", Storm::FAULTS_MAX))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether there is such a plane between the two: route processors have control only, line cards speak data among
+/// each other.
+pub(crate) fn check_planes(fault: &Fault, target: &Target) -> Result<(), String> {
+    let Some(peer) = target.peer else { return Ok(()) };
+    let lc = |unit| matches!(unit, TargetUnit::Lc(_) | TargetUnit::AllLc);
+    match (fault.plane, lc(target.unit) && lc(peer)) {
+        (PlaneSet::Data, false) => Err(format!("'{target}': a route processor has no data plane")),
+        (PlaneSet::Control, true) => Err(format!("'{target}': line cards have no control connection to each other")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether such a fault can be done to such a target.
+pub(crate) fn check_pairing(name: FaultName, target: &Target) -> Result<(), String> {
+    let pair = target.peer.is_some();
+    let whole = target.unit == TargetUnit::Chassis;
+    let rp =
+        matches!(target.unit, TargetUnit::ActiveRp | TargetUnit::StandbyRp | TargetUnit::Rp(_) | TargetUnit::AllRp);
+    let fits = match name {
+        FaultName::Partition | FaultName::Heal | FaultName::Impair => !whole,
+        FaultName::Reload | FaultName::Storm => whole && !pair,
+        FaultName::ForceSwitchover => (whole || target.unit == TargetUnit::ActiveRp) && !pair,
+        FaultName::Drop => matches!(target.unit, TargetUnit::Lc(_) | TargetUnit::AllLc) && !pair,
+        FaultName::Corrupt
+        | FaultName::Fill
+        | FaultName::Repair
+        | FaultName::Crash
+        | FaultName::Disarm
+        | FaultName::Exec => rp && !pair,
+        FaultName::Kill
+        | FaultName::Stop
+        | FaultName::Pause
+        | FaultName::Resume
+        | FaultName::Restart
+        | FaultName::Remove
+        | FaultName::Insert
+        | FaultName::SwapImage => !whole && !pair,
+    };
+    if fits { Ok(()) } else { Err(format!("fault '{name}' cannot be done to '{target}'")) }
+}
