@@ -313,7 +313,7 @@ impl Planner<'_> {
     fn cards_of<'c>(&'c self, chassis: &'c Chassis) -> impl Iterator<Item = CardAddress> + 'c {
         let rps = chassis.rps.iter().map(|slot| Slot::Rp(*slot));
         let line_cards = chassis.line_cards.iter().map(|card| Slot::Lc(card.slot));
-        rps.chain(line_cards).map(|slot| {
+        rps.chain(line_cards).map(move |slot| {
             let id = CardId::card(self.lab(), &chassis.name, slot);
             CardAddress {
                 slot,

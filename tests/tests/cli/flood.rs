@@ -55,7 +55,10 @@ fn endpoints(lab: &Path) -> Vec<SocketAddr> {
     let Ok(plan) = serde_json::from_slice::<Value>(&text) else { return Vec::new() };
     let cards = plan["cards"].as_array().cloned().unwrap_or_default();
     let address = |card: &Value, plane: &str| card["config"][plane].as_str().and_then(|text| text.parse().ok());
-    cards.iter().flat_map(|card| ["control", "data"].into_iter().filter_map(|plane| address(card, plane))).collect()
+    cards
+        .iter()
+        .flat_map(|card| ["control", "data"].into_iter().filter_map(move |plane| address(card, plane)))
+        .collect()
 }
 
 /// A flood, for as long as it is kept.
