@@ -6,14 +6,14 @@ use crate::{histogram::Sketch, loss::LossPeriod, pace::Generator, schedule::Sche
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub use crate::schedule::BIN_NS;
+
 /// Loss periods listed for each flow; more are counted in the totals, not listed. A switchover makes
 /// one or two; a lossy fabric thousands, which nobody reads one by one.
 pub const PERIODS_LISTED_MAX: usize = 64;
 /// Loss periods listed for all flows of a trial together, lowest flows first: bounds the evidence of a trial
 /// with a hundred thousand flows to some megabytes.
 pub const PERIODS_LISTED_IN_ALL_MAX: usize = 16_384;
-/// Width of a bin of [`TrafficEvidence::loss_over_time`], nanoseconds of intended time.
-pub const BIN_NS: u64 = 10_000_000;
 /// Forwarding Delay Threshold (RFC 6412 §3.7.6): a packet that arrives later than this after its intended time is impaired
 /// although it arrives. Ten times the lateness that the generator itself is allowed.
 pub const FORWARDING_DELAY_THRESHOLD_NS: u64 = 100_000_000;

@@ -2,7 +2,7 @@
 //!
 //! A paused or slow generator must show as late or as skipped packets, never as a quieter load.
 
-use crate::{evidence::BIN_NS, histogram};
+use crate::{histogram, schedule::BIN_NS};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::{ops::RangeInclusive, time::Duration};

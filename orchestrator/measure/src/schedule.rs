@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Nanoseconds in a thousand seconds: rates are held in packets a thousand seconds.
 const KILOSECOND_NS: u128 = 1_000_000_000_000;
 
+/// Width of the bins of intended time in which loss and lateness are told, nanoseconds.
+pub const BIN_NS: u64 = 10_000_000;
+
 /// A constant-rate schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
