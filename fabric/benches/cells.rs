@@ -11,7 +11,11 @@ use fabric_proto::{
     deploy::TlsFiles,
     id::{CardId, LcSlot, Slot},
 };
-use std::{path::Path, thread};
+use std::{
+    io::{self, Write as _},
+    path::Path,
+    thread,
+};
 use tokio::runtime::{Builder, Runtime};
 
 fn main() {
@@ -79,5 +83,5 @@ fn stream(bencher: Bencher<'_, '_>, payload: u16) {
             done_in.recv().await
         })
     });
-    eprintln!("payload {payload}: {:?}", connection.counters());
+    let _ = writeln!(io::stderr(), "payload {payload}: {:?}", connection.counters());
 }

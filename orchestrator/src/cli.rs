@@ -1,6 +1,6 @@
 //! The `swact` command: arguments, and what each verb does.
 //!
-//! stdout is data, stderr is logs and progress. Errors come up to [`main`] and are said once.
+//! stdout is data, stderr is logs and progress ([`crate::output`]). Errors come up to [`main`] and are said once.
 
 mod args;
 mod chaos;
@@ -15,9 +15,7 @@ mod sessions;
 mod soak;
 mod throughput;
 
-use crate::{
-    document::BadInput, inject::InjectError, lab::LabError, report::ColourChoice, run::RunError, text::printable,
-};
+use crate::{document::BadInput, inject::InjectError, lab::LabError, report::ColourChoice, run::RunError};
 use args::{ChaosCommand, Cli, Command, ImagesCommand};
 use clap::{CommandFactory, Parser};
 use std::{
@@ -93,8 +91,6 @@ impl CliError {
 
     fn exit(&self) -> Exit {
         match self {
-            // `swact … | head` has what it wanted.
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => Exit::Pass,
             Self::Input(_) => Exit::BadInput,
             Self::Inject(error) if error.is_the_users() => Exit::BadInput,
             Self::Lab(error) if error.is_usage() => Exit::BadInput,
@@ -105,10 +101,11 @@ impl CliError {
     /// Says it on stderr: with the text around it where a person looks, in plain lines elsewhere.
     fn say(self) {
         match self {
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => {}
-            Self::Input(error) if io::stderr().is_terminal() => eprintln!("{:?}", miette::Report::new(error)),
-            Self::Input(error) => eprintln!("error: {}", error.plain()),
-            error => eprintln!("error: {}", printable(&error.to_string())),
+            Self::Input(error) if io::stderr().is_terminal() => {
+                crate::output::styled(&format!("{:?}", miette::Report::new(error)));
+            }
+            Self::Input(error) => output::say(format_args!("error: {}", error.plain())),
+            error => output::say(format_args!("error: {error}")),
         }
     }
 }
@@ -117,7 +114,9 @@ impl CliError {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("SWACT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    // What cannot be logged cannot be complained about either: the complaint would go the same way, and panic there.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
+    log.init();
     let exit = dispatch(cli).unwrap_or_else(|error| {
         let exit = error.exit();
         error.say();
@@ -142,7 +141,9 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
             ChaosCommand::Import(args) => chaos::import(&args),
         },
         Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "swact", &mut io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "swact", &mut script);
+            crate::output::data(&script);
             Ok(Exit::Pass)
         }
         Command::Shelf { dir } => crate::lab::shelf(&dir).map(|()| Exit::Pass).map_err(Into::into),

@@ -69,7 +69,7 @@ pub struct Document {
 impl Document {
     /// Reads a file; `what` names it in complaints ("topology").
     pub fn read(path: &Path, what: &str) -> Result<Self, BadInput> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = user_files::read_text(path).map_err(|error| {
             BadInput::new(
                 path.display(),
                 format!("cannot read the {what}: {error}"),

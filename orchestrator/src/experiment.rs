@@ -11,8 +11,9 @@ pub(crate) use check::override_table;
 use crate::{
     document::{BadInput, Document},
     expectation::Expected,
-    fault::Step,
+    fault::{FaultName, Step},
     mode::Mode,
+    storm,
     throughput::Stored,
     topology::Topology,
     units::{PacketRate, Rate, Share, Span},
@@ -21,6 +22,7 @@ use measure::verdict::Limits;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Smallest frame (RFC 2544 §9.1); it must also hold the tester's signature.
@@ -31,6 +33,15 @@ pub const FRAME_MAX: u16 = 1518;
 pub const RATE_MAX: f64 = 20e6;
 /// Most flows of one entry.
 pub const FLOWS_MAX: u32 = 100_000;
+/// Most flows of all entries together: a load travels to the tester in one message.
+pub const LOAD_FLOWS_MAX: u32 = 200_000;
+/// Most trials of each mode, and as many without a fault: a run holds what each found until its report is written, and
+/// shows each in it. A soak holds any number.
+pub const TRIALS_MAX: u32 = 10_000;
+/// Longest trial: instants of arrival are kept in microseconds, in 32 bits, which last for 71 minutes.
+pub const TRIAL_TIME_MAX: Duration = Duration::from_secs(70 * 60);
+/// Most packets that a trial may come to if it takes its longest: the tester keeps four bytes of each, 16 GiB then.
+pub const TRIAL_PACKETS_MAX: f64 = (1u64 << 32) as f64;
 
 /// A measurement: modes × trials under a load and a fault.
 #[derive(Clone, Debug)]
@@ -145,8 +156,21 @@ impl Experiment {
                 Stored::zero_loss(store, &topology.name, topology.document.path(), traffic.frame_size)?.zero_loss_pps;
             traffic.rate = Rate::Absolute(PacketRate(share * known));
         }
-        check::check_even(&self.traffic)
-            .map_err(|message| BadInput::new(self.document.path().display(), message, check::EVEN))
+        let wrong = |message, remedy: &str| BadInput::new(self.document.path().display(), message, remedy);
+        check::check_even(&self.traffic).map_err(|message| wrong(message, check::EVEN))?;
+        check::check_packets(&self.traffic, self.longest_trial())
+            .map_err(|message| wrong(message, check::FEWER_PACKETS))
+    }
+
+    /// What a trial takes at most, from its first packet to its last.
+    pub fn longest_trial(&self) -> Duration {
+        let lasts = |step: &Step| match step.fault.name {
+            FaultName::Storm => step.fault.storm.over.0 + storm::LONGEST,
+            _ => step.time.unwrap_or_default().0,
+        };
+        let method = self.method.iter().map(|step| step.at.0 + lasts(step)).max().unwrap_or_default();
+        // An upgrade waits up to three times.
+        2 * self.steady_state.time.0 + self.steady_state.after.0 + method + 4 * self.observe.at_most.0
     }
 
     /// Applies what the command line says.

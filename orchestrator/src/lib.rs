@@ -7,7 +7,7 @@
 //! * [`fault`] and [`inject`]: the names of faults and targets, and what they do
 //! * [`run`]: the run engine
 //! * [`throughput`]: RFC 2544, and the rates that it stores
-//! * [`cli`]: the `swact` command
+//! * [`cli`]: the `swact` command; [`output`]: what it says
 
 pub mod chaos;
 pub mod cli;
@@ -19,6 +19,7 @@ pub mod images;
 pub mod inject;
 pub mod lab;
 pub mod mode;
+pub mod output;
 pub mod pki;
 pub mod plan;
 pub mod report;

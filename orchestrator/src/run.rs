@@ -180,7 +180,7 @@ pub async fn run(
     match ended {
         // Nothing was measured: the reason is all there is to say.
         Some(Err(error)) if record.trials.is_empty() => return Err(error),
-        Some(Err(error)) => eprintln!("the run ended before its time: {error}"),
+        Some(Err(error)) => crate::output::say(format_args!("the run ended before its time: {error}")),
         Some(Ok(())) => destroyed?,
         None => {}
     }

@@ -130,7 +130,7 @@ pub struct Routes {
 pub enum TableSource {
     /// Generated, with the prefix-length distribution of the real Internet.
     Internet,
-    /// A prefix list or an MRT TABLE_DUMP_V2 file that exists.
+    /// A prefix list or an MRT table dump that exists.
     File(PathBuf),
 }
 

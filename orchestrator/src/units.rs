@@ -41,6 +41,13 @@ pub struct UnitError {
     what: &'static str,
 }
 
+/// Longest time: a year. Nothing here lasts as long, and instants can be counted that far ahead.
+const SPAN_MAX_SECONDS: f64 = 366.0 * 86_400.0;
+/// Most memory: more than any host has, and a number that engines take.
+const BYTES_MAX: f64 = (1u64 << 50) as f64;
+/// Largest share: a hundred times.
+const SHARE_MAX: f64 = 100.0;
+
 /// Splits a non-negative number from its unit and scales it.
 fn scaled(text: &str, units: &[(&str, f64)], what: &'static str) -> Result<f64, UnitError> {
     let wrong = || UnitError { text: text.to_owned(), what };
@@ -58,6 +65,9 @@ impl FromStr for Span {
         let units = [("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
         let what = "a time (a number and its unit: 300ms, 2s, 10m)";
         let seconds = scaled(text, &units, what)?;
+        if seconds > SPAN_MAX_SECONDS {
+            return Err(UnitError { text: text.to_owned(), what: "a time that anything here takes: 8784h at most" });
+        }
         // Whole microseconds, so that what was read prints as it was written.
         let micros = (seconds * 1e6).round();
         Ok(Self(Duration::from_micros(micros as u64)))
@@ -78,7 +88,7 @@ impl FromStr for Share {
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let what = "a share (a number and its sign: 80%)";
         let share = scaled(text, &[("%", 0.01)], what)?;
-        if share > 0.0 { Ok(Self(share)) } else { Err(UnitError { text: text.to_owned(), what }) }
+        if share > 0.0 && share <= SHARE_MAX { Ok(Self(share)) } else { Err(UnitError { text: text.to_owned(), what }) }
     }
 }
 
@@ -100,6 +110,9 @@ impl FromStr for Bytes {
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let units = [("KiB", 1024.0), ("MiB", 1048576.0), ("GiB", 1073741824.0)];
         let bytes = scaled(text, &units, "an amount of memory (a number and its unit: 512MiB, 2GiB)")?;
+        if bytes > BYTES_MAX {
+            return Err(UnitError { text: text.to_owned(), what: "memory that a host has: 1048576GiB at most" });
+        }
         Ok(Self(bytes.round() as u64))
     }
 }
@@ -196,6 +209,11 @@ mod tests {
         for text in ["300", "", "ms", "-1s", "1.2.3s", "5 parsecs"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
+        for text in ["9000h", "99999999999999999999999s", "1000000000m"] {
+            assert!(text.parse::<Span>().unwrap_err().to_string().ends_with("8784h at most"), "{text}");
+        }
+        assert!("2000000GiB".parse::<Bytes>().is_err());
+        assert!("10001%".parse::<Rate>().is_err());
         for text in ["0pps", "100", "100 Kpps", "fast", "0%", "%", "-5%"] {
             assert!(text.parse::<PacketRate>().is_err(), "{text}");
             assert!(text.parse::<Rate>().is_err(), "{text}");

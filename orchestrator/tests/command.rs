@@ -249,3 +249,116 @@ fn validate_and_deploy_refuse_alike() {
         }
     }
 }
+
+/// A place for output at which nothing arrives.
+#[derive(Clone, Copy, Debug)]
+enum Nowhere {
+    /// A pipe whose reader has gone: `| true`.
+    Broken,
+    /// Nothing at all: `>&-`.
+    Closed,
+    /// A disk without room.
+    Full,
+}
+
+impl Nowhere {
+    const ALL: [Self; 3] = [Self::Broken, Self::Closed, Self::Full];
+
+    /// A shell that runs `command` with this as both its outputs.
+    fn shell(self, command: &str) -> std::process::Command {
+        let mut shell = std::process::Command::new("bash");
+        let redirected = match self {
+            Self::Closed => format!("{command} >&- 2>&-"),
+            Self::Broken | Self::Full => command.to_owned(),
+        };
+        shell.args(["-c", &redirected]).stdin(std::process::Stdio::null());
+        match self {
+            Self::Broken => {
+                let broken = || {
+                    let (reader, writer) = std::io::pipe().expect("a pipe");
+                    drop(reader);
+                    writer
+                };
+                shell.stdout(broken()).stderr(broken());
+            }
+            Self::Full => {
+                let full = || std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+                shell.stdout(full()).stderr(full());
+            }
+            Self::Closed => {}
+        }
+        shell
+    }
+}
+
+/// A stored run whose verdict is fail.
+fn failed_run(folder: &Path) {
+    let text = std::fs::read(root().join("orchestrator/tests/data/run-0.1/evidence.json")).expect("a stored run");
+    let mut record: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    record["thresholds"]["rpr-plus"]["lost"] = 0.into();
+    std::fs::write(folder.join("evidence.json"), record.to_string()).expect("written");
+}
+
+#[test]
+fn output_that_goes_nowhere_changes_no_exit_code() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    failed_run(folder.path());
+    let run = folder.path().to_str().expect("UTF-8");
+    let program = assert_cmd::cargo::cargo_bin("swact");
+    for (args, code) in [
+        (format!("analyze {run}"), 1),
+        (format!("--format json analyze {run}"), 1),
+        ("completion bash".to_owned(), 0),
+        ("--help".to_owned(), 0),
+        ("images list".to_owned(), 0),
+        ("graph topologies/edge/edge.chassis.yml".to_owned(), 0),
+        ("validate nowhere.chassis.yml".to_owned(), 2),
+        ("frobnicate".to_owned(), 2),
+    ] {
+        for nowhere in Nowhere::ALL {
+            let mut shell = nowhere.shell(&format!("{} {args}", program.display()));
+            shell.current_dir(root()).env("SWACT_DIR", "/nonexistent/swact").env("SWACT_LOG", "trace");
+            shell.env_remove("SWACT_FORMAT").env_remove("SWACT_IMAGES");
+            let ended = shell.status().expect("a shell");
+            assert_eq!(ended.code(), Some(code), "{args}, {nowhere:?}");
+        }
+    }
+}
+
+#[test]
+fn data_that_a_full_disk_loses_is_said() {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("swact"));
+    let ended = command.args(["images", "list"]).current_dir(root()).stdout(full).output().expect("started");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("error: stdout: No space left on device") && said.contains("is lost"), "{said}");
+    assert_eq!(said.lines().count(), 1, "once: {said}");
+}
+
+#[test]
+fn what_a_file_names_is_read_only_where_it_is_a_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pipe = folder.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let small = std::fs::read_to_string(root().join("topologies/edge/small.chassis.yml")).expect("the small lab");
+    let chassis = |key: &str| small.replacen("image: \"1.0\"\n", &format!("image: \"1.0\"\n      {key}\n"), 1);
+    let table = small.replacen("table: internet", "table: pipe", 1);
+    for (name, text, said) in [
+        ("device", chassis("startup-config: /dev/zero"), "'/dev/zero': a device, not a regular file"),
+        ("fifo", chassis("startup-config: pipe"), "'pipe': a pipe, not a regular file"),
+        ("table", table, "'pipe': a pipe, not a regular file"),
+    ] {
+        let path = folder.path().join(format!("{name}.chassis.yml"));
+        assert_ne!(text, small, "{name}");
+        std::fs::write(&path, text).expect("written");
+        let (code, text) = refused(&mut swact(&["validate", "--images", "images", path.to_str().expect("UTF-8")]));
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains(&format!("{name}.chassis.yml:")) && text.contains(said), "{text}");
+    }
+    let pipe = pipe.to_str().expect("UTF-8");
+    for args in [&["validate", pipe][..], &["validate", "--table", pipe, "topologies/edge/small.chassis.yml"]] {
+        let (code, text) = refused(&mut swact(args));
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains("a pipe, not a regular file"), "{text}");
+    }
+}

@@ -27,6 +27,7 @@ const KEPT_MAX: usize = 4_096;
 ///
 /// # Panics
 /// When the target panics; the message holds the input, cut down.
+#[allow(clippy::print_stderr, reason = "test harnesses catch it")]
 pub fn fuzz(target: &str, samples: &[Vec<u8>], mut run: impl FnMut(&[u8])) {
     if std::env::var_os("FUZZ_SAVE").is_some() {
         save(target, samples);

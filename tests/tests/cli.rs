@@ -25,3 +25,5 @@ mod labs;
 mod leftovers;
 #[path = "cli/platforms.rs"]
 mod platforms;
+#[path = "cli/terminals.rs"]
+mod terminals;

@@ -1,5 +1,5 @@
 //! Chassis lives out of seeds, with every fault there is: how many of them CI lives, and that a seed is a whole life.
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr, reason = "a test")]
 
 use chassis_tests::sim::{Fault, Kind, Life, Record, Step, Tally, Wait, Who, tell};
 

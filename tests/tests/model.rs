@@ -1,5 +1,5 @@
 //! Negotiation and fencing: every interleaving, to bounds that a minute holds.
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::print_stderr, reason = "a test")]
 
 use chassis_tests::model::{Bound, Chassis};
 use fabric_proto::redundancy::Mode;

@@ -20,10 +20,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("linecard-core", &["fabric-proto"]),
     ("linecard", &["fabric", "fabric-proto", "linecard-core"]),
     ("measure", &[]),
-    ("route-table", &["fabric-proto"]),
+    ("user-files", &[]),
+    ("route-table", &["fabric-proto", "user-files"]),
     ("tester", &["fabric", "fabric-proto", "measure", "route-table"]),
     // The grammar of configurations is the card's own: what a card would refuse is refused before anything is deployed.
-    ("orchestrator", &["fabric", "fabric-proto", "measure", "route-table", "rp-core"]),
+    ("orchestrator", &["fabric", "fabric-proto", "measure", "route-table", "rp-core", "user-files"]),
     (
         "chassis-tests",
         &["fabric", "fabric-proto", "linecard-core", "measure", "orchestrator", "route-table", "rp-core"],

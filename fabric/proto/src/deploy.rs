@@ -116,7 +116,7 @@ impl Default for RedundancyTimers {
 /// A routing table and the peers that announce it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableSpec {
-    /// `internet` (generated) or a file: a prefix list or an MRT TABLE_DUMP_V2 dump.
+    /// `internet` (generated) or a file: a prefix list or an MRT table dump.
     pub source: String,
     /// Seed of a generated table.
     pub seed: u64,

@@ -23,6 +23,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
+/// Longest line that a command line reads, bytes: no command needs more, and errors quote what they refuse.
+pub const LINE_MAX: usize = 4096;
+
 /// What the operator asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Request {

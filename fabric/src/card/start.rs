@@ -117,7 +117,9 @@ pub fn run<L: Serialize>(
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("SWACT_LOG").unwrap_or_else(|_| EnvFilter::new("info,quinn=warn"));
     let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(colours).with_env_filter(filter).init();
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(colours).with_env_filter(filter);
+    // A full disk must not end a card: a complaint about a log that cannot be written would go there, too, and panic.
+    log.log_internal_errors(false).init();
 }
 
 #[cfg(test)]

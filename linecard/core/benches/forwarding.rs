@@ -6,7 +6,6 @@
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    clippy::print_stdout,
     missing_docs,
     reason = "a benchmark reads the clock and prints"
 )]
@@ -30,6 +29,7 @@ use linecard_core::{
 };
 use std::{
     hint::black_box,
+    io::{self, Write as _},
     sync::{
         LazyLock,
         atomic::{AtomicBool, Ordering},
@@ -43,7 +43,12 @@ fn main() {
     let bytes = Family::ALL.map(|family| bytes(&WRITER, family));
     for (family, bytes) in Family::ALL.iter().zip(bytes) {
         let routes = of_family(*family).len();
-        println!("{family}: {routes} routes in {:.1} MiB, {} bytes a route", mib(bytes), bytes / routes);
+        let _ = writeln!(
+            io::stdout(),
+            "{family}: {routes} routes in {:.1} MiB, {} bytes a route",
+            mib(bytes),
+            bytes / routes
+        );
     }
     divan::main();
 }
@@ -145,7 +150,8 @@ fn update(bencher: Bencher<'_, '_>, family: Family, read: bool) {
         done.store(true, Ordering::Relaxed);
         let rate = reader.join().unwrap();
         if read {
-            eprintln!(
+            let _ = writeln!(
+                io::stderr(),
                 "{family}: {:.0} million look-ups a second meanwhile, {:.1} MiB",
                 rate / 1e6,
                 mib(bytes(&writer, family))

@@ -34,6 +34,18 @@ pub enum TableError {
         /// What the decompressor says.
         source: io::Error,
     },
+    /// An xz file that wants more memory than any preset of xz does.
+    #[error(
+        "{}: its xz dictionary takes more than {} MiB to decode; compress it anew with 'xz -9' or less",
+        path.display(),
+        limit >> 20
+    )]
+    Dictionary {
+        /// The file.
+        path: PathBuf,
+        /// Most bytes of memory that a decoder gets.
+        limit: u64,
+    },
     /// More content than a routing table can have.
     #[error("{}: decompresses to more than {limit} bytes; is this a routing table?", path.display())]
     TooLong {
@@ -43,7 +55,7 @@ pub enum TableError {
         limit: u64,
     },
     /// Neither a prefix list nor MRT.
-    #[error("{}: neither a prefix list nor an MRT dump (begins with {begins}); give a text file with one prefix a line or an MRT TABLE_DUMP_V2 file", path.display())]
+    #[error("{}: neither a prefix list nor an MRT dump (begins with {begins}); give a text file with one prefix a line or an MRT table dump", path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,

@@ -131,7 +131,7 @@ pub fn internet(seed: u64, ipv4: usize, ipv6: usize, neighbours: Neighbours) -> 
 }
 
 /// The neighbour that announces a prefix where the source names none: a hash of the prefix, whatever the order.
-pub(crate) fn next_hop(prefix: Prefix, neighbours: Neighbours) -> u32 {
+fn next_hop(prefix: Prefix, neighbours: Neighbours) -> u32 {
     let bits = prefix.bits();
     neighbours.wrap(prefix.family(), mix((bits >> 64) as u64 ^ mix(bits as u64 ^ u64::from(prefix.len()))))
 }

@@ -9,12 +9,16 @@
 //! | source | routes | next hop of a route |
 //! | --- | --- | --- |
 //! | `internet` | drawn from a seed with the Internet's prefix lengths ([`generate`]) | hash of the prefix |
-//! | prefix list | one a line; first column of a TSV  | hash of the prefix |
-//! | MRT TABLE_DUMP_V2 | first entry of each unicast record  | the dump's i-th distinct next hop is neighbour i mod n |
+//! | prefix list | one a line; first column of a TSV  | all neighbours in turn |
+//! | MRT TABLE_DUMP, TABLE_DUMP_V2 | first entry of each unicast prefix  | the dump's i-th distinct next hop is neighbour i mod n |
+//!
+//! A dump with fewer next hops than the lab has neighbours is shared out among all of them, so that no port is without
+//! routes as long as there are enough.
 //!
 //! Files may be compressed with gzip, bzip2 or xz. Formats are known by their content, never by the name.
 //! A file is read whole or refused: a cut or damaged one is an error that says how far it could be read.
 
+mod content;
 mod error;
 pub mod generate;
 mod list;

@@ -5,12 +5,7 @@
 //! * Host bits that are set are an error that names the prefix that was probably meant.
 //! * A prefix that comes again is counted as a duplicate; the first one stands.
 
-use crate::{
-    Neighbours, Origin, SourceFormat, TableError,
-    generate::next_hop,
-    source::{Content, push},
-};
-use fabric_proto::fib::Prefix;
+use crate::{Origin, SourceFormat, TableError, content::Content, table::Gathered};
 use std::str;
 
 /// Longest line: an AS path beside the prefix may be long, a binary file is stopped.
@@ -18,13 +13,10 @@ const LINE_MAX: usize = 64 << 10;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads the whole list.
-pub(crate) fn read(
-    content: &mut Content<'_>,
-    neighbours: Neighbours,
-) -> Result<(Vec<(Prefix, u32)>, Origin), TableError> {
+/// Reads the whole list. It names no next hops, which is to say one.
+pub(crate) fn read(content: &mut Content<'_>) -> Result<(Gathered, Origin), TableError> {
     content.units = "lines";
-    let mut routes = Vec::new();
+    let mut routes = Gathered::default();
     let mut line = Vec::with_capacity(256);
     while content.line(&mut line, LINE_MAX)? {
         let number = content.whole + 1;
@@ -44,7 +36,7 @@ pub(crate) fn read(
                 column,
                 source,
             })?;
-            push(content.path, &mut routes, (prefix, next_hop(prefix, neighbours)))?;
+            routes.push(content.path, (prefix, 0))?;
         }
         content.whole = number;
     }

@@ -1,15 +1,15 @@
-//! MRT TABLE_DUMP_V2 (RFC 6396 §4.3, RFC 8050 §4).
+//! MRT table dumps: TABLE_DUMP (RFC 6396 §4.2, what collectors wrote until about 2010) and TABLE_DUMP_V2 (RFC 6396
+//! §4.3, RFC 8050 §4).
 //!
-//! One route a RIB_IPV4_UNICAST or RIB_IPV6_UNICAST record (also their ADDPATH forms): the record's prefix and the
-//! next hop of its **first** entry, whichever peer that is. The collector's order of entries is a property of the
-//! dump, so the same dump gives the same table. The next hop is NEXT_HOP, or MP_REACH_NLRI in the abbreviated form
-//! of RFC 6396 §4.3.4 (or the whole attribute, which some collectors write), or else the peer's address. Bits of a
-//! prefix beyond its length mean nothing (RFC 4271 §4.3) and are cleared. All other records are counted as skipped.
+//! One route a prefix: with the next hop of its **first** entry, whichever peer that is. A TABLE_DUMP_V2 record
+//! (RIB_IPV4_UNICAST or RIB_IPV6_UNICAST, also their ADDPATH forms) holds all entries of a prefix; a TABLE_DUMP record
+//! holds one, and those that come after the prefix' first are duplicates. The collector's order of entries is a
+//! property of the dump, so the same dump gives the same table. The next hop is NEXT_HOP, or MP_REACH_NLRI in the
+//! abbreviated form of RFC 6396 §4.3.4 (or the whole attribute, which TABLE_DUMP has and some collectors write), or
+//! else the peer's address. Bits of a prefix beyond its length mean nothing (RFC 4271 §4.3) and are cleared. All other
+//! records are counted as skipped.
 
-use crate::{
-    Neighbours, Origin, SourceFormat, TableError,
-    source::{Content, push},
-};
+use crate::{Origin, SourceFormat, TableError, content::Content, table::Gathered};
 use fabric_proto::fib::{Family, Prefix};
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -19,7 +19,8 @@ const HEADER: usize = 12;
 const RECORD_MAX: usize = 64 << 20;
 
 /// Record types in use (RFC 6396 §4, RFC 8050 §3): what a file may begin with.
-const TYPES: &[u8] = &[11, 12, TABLE_DUMP_V2, 16, 17, 32, 33, 48, 49];
+const TYPES: &[u8] = &[11, TABLE_DUMP, TABLE_DUMP_V2, 16, 17, 32, 33, 48, 49];
+const TABLE_DUMP: u8 = 12;
 const TABLE_DUMP_V2: u8 = 13;
 
 /// Path attributes (RFC 4271 §5.1.3, RFC 4760 §3).
@@ -32,14 +33,11 @@ pub(crate) fn is_mrt(head: &[u8]) -> bool {
     head.len() >= HEADER && head[4] == 0 && TYPES.contains(&head[5])
 }
 
-/// Reads the whole dump.
-pub(crate) fn read(
-    content: &mut Content<'_>,
-    neighbours: Neighbours,
-) -> Result<(Vec<(Prefix, u32)>, Origin), TableError> {
+/// Reads the whole dump. A route's number is that of its next hop, in the order in which they appear.
+pub(crate) fn read(content: &mut Content<'_>) -> Result<(Gathered, Origin), TableError> {
     content.units = "MRT records";
     let mut dump = Dump::default();
-    let mut routes = Vec::new();
+    let mut routes = Gathered::default();
     let mut body = Vec::new();
     loop {
         let at = content.offset;
@@ -48,10 +46,7 @@ pub(crate) fn read(
         };
         let route = dump.route(kind, subtype, &body).map_err(|what| Problem::Wrong(what).named(content, at))?;
         match route {
-            Some((prefix, next_hop)) => {
-                let neighbour = neighbours.wrap(prefix.family(), u64::from(next_hop));
-                push(content.path, &mut routes, (prefix, neighbour))?;
-            }
+            Some(route) => routes.push(content.path, route)?,
             None => dump.skipped += 1,
         }
         content.whole += 1;
@@ -109,26 +104,53 @@ struct Dump {
 impl Dump {
     /// The route of one record and the number of its next hop; `None` for a record that holds none.
     fn route(&mut self, kind: u16, subtype: u16, body: &[u8]) -> Result<Option<(Prefix, u32)>, String> {
-        if kind != u16::from(TABLE_DUMP_V2) {
-            return Ok(None);
-        }
+        let Ok(kind) = u8::try_from(kind) else { return Ok(None) };
         let mut fields = Fields { bytes: body, at: 0 };
-        let (family, add_path) = match subtype {
-            1 => {
+        let route = match (kind, subtype) {
+            (TABLE_DUMP, 1) => Some(entry(&mut fields, Family::V4)?),
+            (TABLE_DUMP, 2) => Some(entry(&mut fields, Family::V6)?),
+            (TABLE_DUMP_V2, 1) => {
                 self.peers = peer_index(&mut fields)?;
-                return Ok(None);
+                None
             }
-            2 => (Family::V4, false),
-            4 => (Family::V6, false),
-            8 => (Family::V4, true),
-            10 => (Family::V6, true),
-            _ => return Ok(None),
+            (TABLE_DUMP_V2, 2) => rib(&mut fields, Family::V4, false, &self.peers)?,
+            (TABLE_DUMP_V2, 4) => rib(&mut fields, Family::V6, false, &self.peers)?,
+            (TABLE_DUMP_V2, 8) => rib(&mut fields, Family::V4, true, &self.peers)?,
+            (TABLE_DUMP_V2, 10) => rib(&mut fields, Family::V6, true, &self.peers)?,
+            _ => None,
         };
-        let Some((prefix, next_hop)) = rib(&mut fields, family, add_path, &self.peers)? else { return Ok(None) };
-        let seen = &mut self.next_hops[family as usize];
+        let Some((prefix, next_hop)) = route else { return Ok(None) };
+        let seen = &mut self.next_hops[prefix.family() as usize];
         let number = seen.len() as u32;
         Ok(Some((prefix, *seen.entry(next_hop).or_insert(number))))
     }
+}
+
+/// A TABLE_DUMP record (RFC 6396 §4.2): prefix and next hop of one entry.
+fn entry(fields: &mut Fields<'_>, family: Family) -> Result<(Prefix, IpAddr), String> {
+    fields.u16("view number")?;
+    fields.u16("sequence number")?;
+    let address = fields.take(usize::from(family.width() / 8), "prefix")?;
+    let length = fields.u8("prefix length")?;
+    let prefix = prefix(family, address, length)?;
+    fields.u8("status")?;
+    fields.u32("originated time")?;
+    let peer = fields.address(family, "peer's address")?;
+    fields.u16("peer's AS number")?;
+    let length = fields.u16("attribute length")?;
+    let attributes = fields.take(usize::from(length), "attributes")?;
+    fields.end()?;
+    Ok((prefix, next_hop(attributes, family)?.unwrap_or(peer)))
+}
+
+/// A prefix out of its first bytes, as many as a record has.
+fn prefix(family: Family, significant: &[u8], length: u8) -> Result<Prefix, String> {
+    if length > family.width() {
+        return Err(format!("a prefix length of {length} bits in an {family} record"));
+    }
+    let mut bits = [0; 16];
+    bits[..significant.len()].copy_from_slice(significant);
+    Ok(Prefix::from_bits(family, u128::from_be_bytes(bits), length))
 }
 
 /// PEER_INDEX_TABLE (RFC 6396 §4.3.1): the peers' addresses.
@@ -157,13 +179,9 @@ fn rib(
 ) -> Result<Option<(Prefix, IpAddr)>, String> {
     fields.u32("sequence number")?;
     let length = fields.u8("prefix length")?;
-    if length > family.width() {
-        return Err(format!("a prefix length of {length} bits in an {family} record"));
-    }
-    let significant = fields.take(usize::from(length).div_ceil(8), "prefix")?;
-    let mut bits = [0; 16];
-    bits[..significant.len()].copy_from_slice(significant);
-    let prefix = Prefix::from_bits(family, u128::from_be_bytes(bits), length);
+    // As many bytes as it takes, of an address that has no more.
+    let bytes = usize::from(length.min(family.width())).div_ceil(8);
+    let prefix = prefix(family, fields.take(bytes, "prefix")?, length)?;
     let mut first = None;
     for entry in 0..fields.u16("entry count")? {
         let peer = fields.u16("peer index")?;

@@ -1,12 +1,12 @@
 //! The table itself: sorted routes, the longest-match oracle, destinations for flows.
 
-use crate::random::Random;
+use crate::{Neighbours, ROUTES_MAX, TableError, random::Random};
 use fabric_proto::{
     fib::{Family, Prefix},
     random::mix,
     special::Special,
 };
-use std::net::IpAddr;
+use std::{net::IpAddr, path::Path};
 
 /// Where a table came from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum SourceFormat {
     Generated,
     /// A prefix list.
     List,
-    /// An MRT TABLE_DUMP_V2 dump.
+    /// An MRT dump, TABLE_DUMP or TABLE_DUMP_V2.
     Mrt,
 }
 
@@ -31,6 +31,51 @@ pub struct Origin {
     pub skipped: u64,
     /// Distinct next hops of an MRT dump, IPv4 and IPv6 routes.
     pub next_hops: [usize; 2],
+}
+
+/// Routes as they are read: what they cost is bounded by how many distinct ones there are. A dump with an entry a peer
+/// repeats each prefix dozens of times.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    routes: Vec<(Prefix, u32)>,
+    duplicates: u64,
+}
+
+impl Gathered {
+    /// Takes one route; refuses the one that would be too many. `path` is for the message.
+    pub(crate) fn push(&mut self, path: &Path, route: (Prefix, u32)) -> Result<(), TableError> {
+        if self.routes.len() == ROUTES_MAX {
+            self.duplicates += leave_first(&mut self.routes);
+            // What is freed must be worth the sorting.
+            if self.routes.len() > ROUTES_MAX / 8 * 7 {
+                return Err(TableError::TooManyRoutes { table: path.display().to_string(), routes: self.routes.len() });
+            }
+        }
+        self.routes.push(route);
+        Ok(())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.routes.is_empty()
+    }
+
+    /// The table of them, announced by the lab's neighbours. Each route's number is that of its next hop among the
+    /// source's own ([`Origin::next_hops`]).
+    pub(crate) fn into_table(self, mut origin: Origin, neighbours: Neighbours) -> Table {
+        origin.duplicates += self.duplicates;
+        let mut table = Table::new(self.routes, origin);
+        table.share_out(neighbours);
+        table
+    }
+}
+
+/// Sorts by prefix and keeps the first of equal ones; says how many others there were.
+fn leave_first(routes: &mut Vec<(Prefix, u32)>) -> u64 {
+    let before = routes.len();
+    // The sort is stable, so the first of equal prefixes stays first.
+    routes.sort_by_key(|(prefix, _)| *prefix);
+    routes.dedup_by_key(|(prefix, _)| *prefix);
+    (before - routes.len()) as u64
 }
 
 /// An address to send to: `(address, the prefix that is its longest match, next-hop index)`.
@@ -53,14 +98,35 @@ impl Table {
     /// Sorts; of a repeated prefix the first stands and the others are counted in [`Origin::duplicates`].
     pub fn new(mut routes: Vec<(Prefix, u32)>, mut origin: Origin) -> Self {
         assert!(routes.len() < NONE as usize, "route numbers have 32 bits");
-        let before = routes.len();
-        // The sort is stable, so the first of equal prefixes stays first.
-        routes.sort_by_key(|(prefix, _)| *prefix);
-        routes.dedup_by_key(|(prefix, _)| *prefix);
-        origin.duplicates += (before - routes.len()) as u64;
+        origin.duplicates += leave_first(&mut routes);
         let v4 = routes.partition_point(|(prefix, _)| prefix.family() == Family::V4);
         let parents = parents(&routes);
         Self { routes, parents, v4, origin }
+    }
+
+    /// Puts the lab's neighbours in place of the source's next hops.
+    ///
+    /// Where the source has as many as the lab or more, its i-th is neighbour i mod n. Where it has fewer, those
+    /// neighbours that are i modulo the source's number share the i-th's routes, one each in turn, the last neighbour
+    /// first. So all neighbours announce something as long as there are routes for them, and even a table of one
+    /// route is behind a tester's last port, to which the smallest experiments send.
+    fn share_out(&mut self, neighbours: Neighbours) {
+        let (v4, v6) = self.routes.split_at_mut(self.v4);
+        for (family, routes) in [(Family::V4, v4), (Family::V6, v6)] {
+            let (own, there) = (self.origin.next_hops[family as usize].max(1), neighbours.of(family));
+            let mut turns = vec![0usize; own];
+            for (_, hop) in routes {
+                let number = *hop as usize;
+                *hop = if own >= there {
+                    neighbours.wrap(family, number as u64)
+                } else {
+                    let sharing = (there - number).div_ceil(own);
+                    let turn = turns[number] % sharing;
+                    turns[number] += 1;
+                    (number + own * (sharing - 1 - turn)) as u32
+                };
+            }
+        }
     }
 
     /// The routes, sorted: IPv4 before IPv6, then by address, then by length.

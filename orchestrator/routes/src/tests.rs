@@ -1,11 +1,11 @@
-use crate::{Neighbours, Origin, ROUTES_MAX, SourceFormat, Table, TableError, load, source};
+use crate::{Neighbours, Origin, ROUTES_MAX, SourceFormat, Table, TableError, load, source, table::Gathered};
 use fabric_proto::{
     deploy::TableSpec,
     fib::{Family, Prefix},
 };
 use proptest::prelude::*;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::{BufReader, Cursor, Write},
     net::IpAddr,
     path::{Path, PathBuf},
@@ -105,6 +105,45 @@ fn destinations_are_owned_by_their_prefix_and_use_every_prefix_before_one_twice(
     assert!(first.contains(&prefix("1.0.0.0/30")) && !first.contains(&prefix("2.0.0.0/31")), "{first:?}");
     assert!(table.destinations(3, 7, |prefix, _| prefix.len() == 31 && prefix.bits() >> 120 == 2).is_empty());
     assert!(table.destinations(3, 7, |_, next_hop| next_hop == 6 || next_hop == 7).is_empty(), "the lab's own space");
+}
+
+#[test]
+fn a_list_is_announced_by_all_neighbours_in_turn_the_last_one_first() {
+    let list = |routes: u32| (0..routes).map(|n| format!("{}.0.0.0/8\n", 11 + n)).collect::<String>();
+    for routes in [1, 3, 8, 20] {
+        let table = parse(list(routes).as_bytes()).unwrap();
+        let announced: Vec<u32> = table.routes().iter().map(|(_, next_hop)| *next_hop).collect();
+        assert_eq!(announced, (0..routes).map(|n| 7 - n % 8).collect::<Vec<_>>());
+    }
+    // Lines that say the same again have no turn.
+    let table = parse(b"11.0.0.0/8\n11.0.0.0/8\n12.0.0.0/8\n12.0.0.0/8\n").unwrap();
+    assert_eq!(table.routes(), [(prefix("11.0.0.0/8"), 7), (prefix("12.0.0.0/8"), 6)]);
+}
+
+#[test]
+fn few_prefixes_serve_many_flows_evenly() {
+    let list = "11.0.0.0/8\n12.0.0.0/24\n13.0.0.1/32\n2a00::/128\n";
+    let table = parse(list.as_bytes()).unwrap();
+    let mut flows: BTreeMap<Prefix, u32> = BTreeMap::new();
+    for (address, prefix, _) in table.destinations(1000, 3, |_, _| true) {
+        assert_eq!(table.lookup(address).unwrap().0, prefix);
+        *flows.entry(prefix).or_default() += 1;
+    }
+    assert_eq!(flows.into_values().collect::<Vec<_>>(), [250; 4]);
+}
+
+#[test]
+fn a_prefix_that_comes_again_and_again_takes_no_place() {
+    let mut routes = Gathered::default();
+    for n in 0..ROUTES_MAX as u32 + 10 {
+        let covering = Prefix::covering(IpAddr::from(((n % 1000) << 8).to_be_bytes()), 24).unwrap();
+        routes.push(Path::new("table"), (covering, n)).unwrap();
+    }
+    let origin = Origin { next_hops: [ROUTES_MAX + 10, 0], ..Origin::default() };
+    let table = routes.into_table(origin, Neighbours { v4: ROUTES_MAX + 10, v6: 0 });
+    assert_eq!(table.routes().len(), 1000);
+    assert_eq!(table.origin().duplicates, ROUTES_MAX as u64 + 10 - 1000);
+    assert!(table.routes().iter().all(|(_, first)| *first < 1000), "the first one stands");
 }
 
 #[test]

@@ -148,7 +148,7 @@ pub(super) struct BenchArgs {
     /// Another seed: for destinations, for the order of trials and modes, for storms.
     #[arg(long, env = "SWACT_SEED")]
     pub(super) seed: Option<u64>,
-    /// Another routing table: a prefix list or an MRT TABLE_DUMP_V2 file.
+    /// Another routing table: a prefix list or an MRT table dump.
     #[arg(long, env = "SWACT_TABLE", value_name = "FILE")]
     pub(super) table: Option<PathBuf>,
     /// Where runs are kept.
@@ -224,7 +224,7 @@ pub(super) struct ThroughputArgs {
     /// Another seed for destinations.
     #[arg(long, env = "SWACT_SEED", default_value_t = 1)]
     pub(super) seed: u64,
-    /// Another routing table: a prefix list or an MRT TABLE_DUMP_V2 file.
+    /// Another routing table: a prefix list or an MRT table dump.
     #[arg(long, env = "SWACT_TABLE", value_name = "FILE")]
     pub(super) table: Option<PathBuf>,
     /// Where cards run.
@@ -247,7 +247,7 @@ pub(super) struct DeployArgs {
     /// Where cards run.
     #[arg(long, env = "SWACT_RUNTIME", value_enum, default_value_t = RuntimeArg::Auto)]
     pub(super) runtime: RuntimeArg,
-    /// Another routing table: a prefix list or an MRT TABLE_DUMP_V2 file.
+    /// Another routing table: a prefix list or an MRT table dump.
     #[arg(long, env = "SWACT_TABLE", value_name = "FILE")]
     pub(super) table: Option<PathBuf>,
     /// Say what would be done to which card, and do nothing.
@@ -297,7 +297,7 @@ pub(super) struct ValidateArgs {
     /// Topologies and experiments.
     #[arg(required = true)]
     pub(super) files: Vec<PathBuf>,
-    /// Another routing table: a prefix list or an MRT TABLE_DUMP_V2 file.
+    /// Another routing table: a prefix list or an MRT table dump.
     #[arg(long, env = "SWACT_TABLE", value_name = "FILE")]
     pub(super) table: Option<PathBuf>,
     #[command(flatten)]

@@ -30,7 +30,7 @@ pub(super) async fn wait(args: WaitArgs) -> Result<Exit, CliError> {
             let why = silent(&lab)
                 .await
                 .map_or_else(|| "not converged, or not redundant".to_owned(), |card| format!("{card} does not answer"));
-            eprintln!("lab '{}' is not as it should be after {}: {why}", lab.plan().lab, args.at_most);
+            output::say(format_args!("lab '{}' is not as it should be after {}: {why}", lab.plan().lab, args.at_most));
             Ok(Exit::Missed)
         }
     }
@@ -51,14 +51,14 @@ pub(super) fn export(args: &ChaosExportArgs) -> Result<Exit, CliError> {
     let experiment = Experiment::load(&args.experiment)?;
     let file = serde_saphyr::from_str(experiment.document.text())
         .map_err(|error| BadInput::new(args.experiment.display(), error, "write it so that it is plain YAML, too"))?;
-    output::json(&chaos::export(&experiment, file))?;
+    output::json(&chaos::export(&experiment, file));
     Ok(Exit::Pass)
 }
 
 /// `swact chaos import`: what it prints is checked as any experiment is, when it is run or validated.
 pub(super) fn import(args: &ChaosImportArgs) -> Result<Exit, CliError> {
     let path = args.experiment.display().to_string();
-    let text = std::fs::read_to_string(&args.experiment).map_err(|error| {
+    let text = user_files::read_text(&args.experiment).map_err(|error| {
         BadInput::new(&path, format!("cannot be read: {error}"), "name a Chaos Toolkit experiment (JSON)")
     })?;
     let experiment: Value = serde_json::from_str(&text)
@@ -67,7 +67,7 @@ pub(super) fn import(args: &ChaosImportArgs) -> Result<Exit, CliError> {
         .map_err(|(message, remedy)| BadInput::new(&path, message, remedy))?;
     let yaml = serde_saphyr::to_string(&imported)
         .map_err(|error| BadInput::new(&path, format!("cannot be written as YAML: {error}"), "simplify it"))?;
-    output::text(&yaml)?;
+    output::text(&yaml);
     Ok(Exit::Pass)
 }
 
@@ -83,7 +83,7 @@ fn convert(experiment: &Value, base: Option<&Path>) -> Result<Value, Wrong> {
     let own = extensions.filter(|extension| extension["name"] == chaos::EXTENSION).map(|own| &own["experiment"]).next();
     let mut file = match (base, own) {
         (Some(base), _) => {
-            let text = std::fs::read_to_string(base)
+            let text = user_files::read_text(base)
                 .map_err(|error| wrong(format!("{}: {error}", base.display()), "name an experiment"))?;
             serde_saphyr::from_str(&text)
                 .map_err(|error| wrong(format!("{}: {error}", base.display()), "correct it"))?

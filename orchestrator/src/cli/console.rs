@@ -1,10 +1,12 @@
 //! `swact console`: a session on a route processor's command line that follows the chassis' active RP.
 //!
 //! On a terminal it is an interactive shell: completion and `?` are the RP's own, log messages of the RP appear above
-//! the prompt, and after a switchover the session goes on with the RP that took over. Without a terminal it reads
-//! commands from stdin.
+//! the prompt, and after a switchover the session goes on with the RP that took over. Where lines cannot be edited (a
+//! pipe, a dumb terminal, a tool that drives a pseudo-terminal) it gives plain prompts and takes plain lines.
 
 mod editor;
+mod plain;
+mod terminal;
 
 use super::{CliError, Exit, args::ConsoleArgs, labs::attach, output, sessions::card_named};
 use crate::{
@@ -16,11 +18,10 @@ use fabric_proto::{
     operator::{CommandOutput, Completion, EventKind},
 };
 use std::{
-    io::{self, BufRead as _, IsTerminal as _},
+    io::{self, IsTerminal as _},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc::SyncSender,
     },
     time::Duration,
 };
@@ -41,59 +42,41 @@ const COMPLETION: Duration = Duration::from_secs(2);
 /// `swact console`.
 pub(super) async fn console(args: ConsoleArgs) -> Result<Exit, CliError> {
     let lab = Arc::new(attach(&args.lab).await?);
-    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let mut line = Line::open(Arc::clone(&lab), args.card, terminal).await?;
+    // Whoever can answer is asked before an interruption of service; a list of commands cannot.
+    let asks = io::stdin().is_terminal();
+    let mut line = Line::open(Arc::clone(&lab), args.card, asks).await?;
     let shared = Arc::clone(&line.shared);
-    if terminal {
-        let (editor, printer) = editor::Editor::new(&shared);
-        let watcher = tokio::spawn(watch(lab, shared, Some(printer)));
-        let exit = editor.run(line).await;
-        watcher.abort();
-        return exit;
-    }
-    let watcher = tokio::spawn(watch(lab, shared, None));
-    let exit = script(&mut line).await;
-    watcher.abort();
-    exit
-}
-
-/// Commands from stdin. Goes on after a command that failed, as a terminal would, and says so at the end.
-async fn script(line: &mut Line) -> Result<Exit, CliError> {
-    let mut exit = Exit::Pass;
-    while let Some(text) = read_line().await? {
-        let configuring = line.shared.prompt().contains("(config");
-        match line.run(&text).await? {
-            Ran::Output { text, failed } => {
-                output::text(&text)?;
-                if failed {
-                    exit = Exit::Missed;
+    match terminal::kind() {
+        terminal::Kind::Full => {
+            let (editor, printer) = editor::Editor::new(&shared);
+            // A full printer drops the message: the event stream has it.
+            let say = move |text: String| drop(printer.try_send(text));
+            let watcher = tokio::spawn(watch(lab, shared, say));
+            let exit = editor.run(line).await;
+            watcher.abort();
+            exit
+        }
+        terminal::Kind::Plain(typed) => {
+            // Nothing stands between a command and its answer unless it was asked for.
+            shared.monitor.store(false, Ordering::Relaxed);
+            let monitor = Arc::clone(&shared);
+            let say = move |text: String| {
+                if monitor.monitor.load(Ordering::Relaxed) {
+                    output::text(&format!("\n{text}\n"));
                 }
-            }
-            Ran::Closed => return Ok(exit),
-            Ran::Lost { text, why } => {
-                output::text(&text)?;
-                tracing::warn!("{why}");
-                if configuring {
-                    tracing::error!("the configuration session is gone, and with it the mode of the lines that follow");
-                    return Ok(Exit::Missed);
-                }
-            }
+            };
+            let watcher = tokio::spawn(watch(lab, shared, say));
+            let exit = plain::run(&mut line, typed).await;
+            watcher.abort();
+            exit
         }
     }
-    Ok(exit)
 }
 
-/// One line of stdin without its end; `None` at the end of input.
-async fn read_line() -> Result<Option<String>, CliError> {
-    let read = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line).map(|bytes| (bytes > 0).then_some(line))
-    });
-    let line = match read.await {
-        Ok(line) => line.map_err(CliError::io("stdin"))?,
-        Err(_) => None,
-    };
-    Ok(line.map(|line| line.trim_end_matches(['\r', '\n']).to_owned()))
+/// A prompt is followed by the command at once, so that the marker of an error stands under its word; a question
+/// has a space before the answer.
+fn shown(prompt: &str) -> String {
+    if prompt.ends_with(['#', '>']) { prompt.to_owned() } else { format!("{prompt} ") }
 }
 
 /// What the session, its watcher and the editor share.
@@ -273,14 +256,8 @@ async fn connect(lab: &Lab, name: &str, confirm: bool) -> Result<(CardId, Sessio
     Ok((card, session, hello.prompt))
 }
 
-/// Notices switchovers, and shows log messages.
-async fn watch(lab: Arc<Lab>, shared: Arc<Shared>, printer: Option<SyncSender<String>>) {
-    // A full printer drops the message: the event stream has it.
-    let say = |text: String| {
-        if let Some(printer) = &printer {
-            let _ = printer.try_send(text);
-        }
-    };
+/// Notices switchovers, and says them and log messages.
+async fn watch(lab: Arc<Lab>, shared: Arc<Shared>, say: impl Fn(String)) {
     let mut events = lab.events(false);
     while let Some(LabEvent { card, event }) = events.recv().await {
         let current = shared.card();

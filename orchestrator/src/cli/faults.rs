@@ -69,7 +69,7 @@ pub(super) async fn fault(args: FaultArgs, format: Format) -> Result<Exit, CliEr
         let sso = rule.expected(Mode::Sso, time.map(|time| time.0), topology.chassis(&active.node)?);
         Some(format!("switchover: {}; loss in SSO: {}; {}", sso.switchover, sso.loss, rule.because))
     });
-    print(format, &[done])?;
+    print(format, &[done]);
     if let Some(time) = time {
         tokio::select! {
             () = tokio::time::sleep(time.0) => {}
@@ -117,7 +117,7 @@ fn done(fault: &Fault, target: &Target, injected: Result<&Injected, &Missed>) ->
     }
 }
 
-fn print(format: Format, done: &[Done]) -> Result<(), CliError> {
+fn print(format: Format, done: &[Done]) {
     let row = |done: &Done| {
         let cards = done.missed.clone().map_or_else(|| done.cards.join(", "), |why| format!("missed: {why}"));
         let back = done.undone_by.map(|fault| fault.to_string()).unwrap_or_default();
@@ -125,13 +125,12 @@ fn print(format: Format, done: &[Done]) -> Result<(), CliError> {
     };
     // One fault is one object, as scripts have it; a storm is a list.
     match (format, done) {
-        (Format::Json, [only]) => output::json(only)?,
-        _ => output::print(format, &["Fault", "Target", "Cards", "Undone by"], done.iter().map(row).collect(), &done)?,
+        (Format::Json, [only]) => output::json(only),
+        _ => output::print(format, &["Fault", "Target", "Cards", "Undone by"], done.iter().map(row).collect(), &done),
     }
     if let (Format::Table, [Done { expected: Some(expected), .. }]) = (format, done) {
-        output::text(&format!("expected: {expected}\n"))?;
+        output::text(&format!("expected: {expected}\n"));
     }
-    Ok(())
 }
 
 /// A storm, to its end: every fault at its time, each taken back at its time; after an interrupt, all at once.
@@ -143,7 +142,7 @@ async fn blow(lab: &Lab, images: &Images, fault: &Fault, target: &Target, format
             BadInput::new("fault", format!("there is no chassis '{target}'"), "name a chassis of the lab")
         })?;
     let steps = storm::of_chassis(fault.storm, plan, &chassis.node);
-    eprintln!("{fault} on {}", chassis.node);
+    output::say(format_args!("{fault} on {}", chassis.node));
     let mut said = Vec::new();
     let mut under_way = Vec::new();
     let storm = weather(lab, images, &steps, &mut said, &mut under_way);
@@ -154,7 +153,7 @@ async fn blow(lab: &Lab, images: &Images, fault: &Fault, target: &Target, format
     for (_, mut injected) in under_way {
         calm(inject::undo(lab, &mut injected).await);
     }
-    print(format, &said)?;
+    print(format, &said);
     Ok(if interrupted { Exit::Interrupted } else { Exit::Pass })
 }
 
@@ -172,7 +171,7 @@ async fn weather(
         tokio::time::sleep_until(zero + step.at.0).await;
         let injected = inject::inject(lab, images, &step.fault, &step.target).await;
         let time = step.time.unwrap_or(Span(Duration::ZERO));
-        eprintln!("{:>8.3} s  {} {}", zero.elapsed().as_secs_f64(), step.fault, step.target);
+        output::say(format_args!("{:>8.3} s  {} {}", zero.elapsed().as_secs_f64(), step.fault, step.target));
         said.push(done(&step.fault, &step.target, injected.as_ref()));
         let injected = injected.map_or_else(|missed| missed.left, Some);
         under_way.extend(injected.map(|injected| (Instant::now() + time.0, injected)));

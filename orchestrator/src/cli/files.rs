@@ -56,7 +56,7 @@ pub(super) fn validate(args: &ValidateArgs, format: Format) -> Result<Exit, CliE
     let row = |checked: &Checked| {
         vec![checked.file.display().to_string(), checked.kind.to_owned(), checked.name.clone(), checked.summary.clone()]
     };
-    output::print(format, &["File", "Kind", "Name", "Summary"], checked.iter().map(row).collect(), &checked)?;
+    output::print(format, &["File", "Kind", "Name", "Summary"], checked.iter().map(row).collect(), &checked);
     Ok(Exit::Pass)
 }
 
@@ -160,7 +160,7 @@ pub(super) fn images_list(args: &ImagesDir, format: Format) -> Result<Exit, CliE
         vec![manifest.version.clone(), manifest.name.clone(), manifest.features.join(" "), manifest.description.clone()]
     };
     let rows = images.manifests().iter().map(row).collect();
-    output::print(format, &["Release", "Name", "Features", "Description"], rows, &images.manifests())?;
+    output::print(format, &["Release", "Name", "Features", "Description"], rows, &images.manifests());
     Ok(Exit::Pass)
 }
 
@@ -169,12 +169,12 @@ pub(super) async fn images_build(args: ImagesBuildArgs, format: Format) -> Resul
     let images = images(&args.images, Path::new("."))?;
     let folder = program::folder(args.from.as_deref());
     let engine = Engine::find().await.map_err(LabError::from)?;
-    eprintln!("programs out of {}, into {}", folder.display(), engine.description());
+    output::say(format_args!("programs out of {}, into {}", folder.display(), engine.description()));
     let built = build(&engine, &images, &folder).await.map_err(LabError::from)?;
     let row = |built: &Built| {
         let size = format!("{:.1} MB", built.size as f64 / 1e6);
         vec![built.image.clone(), size, built.digest[..12].to_owned(), built.commit.chars().take(12).collect()]
     };
-    output::print(format, &["Image", "Size", "Program's SHA-256", "Commit"], built.iter().map(row).collect(), &built)?;
+    output::print(format, &["Image", "Size", "Program's SHA-256", "Commit"], built.iter().map(row).collect(), &built);
     Ok(Exit::Pass)
 }

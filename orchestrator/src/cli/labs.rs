@@ -110,14 +110,14 @@ async fn bring_up(args: &DeployArgs, topology: &Topology, images: &Images, claim
         Some(placement) => stays(placement, args, topology)?,
         None => {
             let chosen = choose(args.runtime.into(), topology, images, claim.dir()).await.map_err(LabError::from)?;
-            eprintln!("runtime: {}", chosen.why);
+            output::say(format_args!("runtime: {}", chosen.why));
             chosen.placement
         }
     };
     let plan = LabPlan::new(topology, claim.dir(), images, placement)?;
     let (lab, changes) = Lab::converge(plan, claim).await?;
     for change in changes.iter().filter(|change| was_there && change.step != Step::Keep) {
-        eprintln!("{} {}: {}", change.step.name(), lab_name(&change.card), change.why);
+        output::say(format_args!("{} {}: {}", change.step.name(), lab_name(&change.card), change.why));
     }
     if !args.no_wait {
         wait_until_ready(&lab).await?;
@@ -148,7 +148,7 @@ fn stays(placement: Placement, args: &DeployArgs, topology: &Topology) -> Result
 
 fn print_changes(changes: &[Change], format: Format) -> Result<Exit, CliError> {
     let row = |change: &Change| vec![lab_name(&change.card), change.step.name().to_owned(), change.why.to_owned()];
-    output::print(format, &["Card", "Step", "Why"], changes.iter().map(row).collect(), &changes)?;
+    output::print(format, &["Card", "Step", "Why"], changes.iter().map(row).collect(), &changes);
     Ok(Exit::Pass)
 }
 
@@ -238,7 +238,7 @@ async fn print_cards(labs: &[Lab], broken: Vec<(String, CliError)>, format: Form
         vec![row.lab.clone(), row.card.clone(), row.address.clone(), release, row.state.clone(), memory]
     };
     let header = ["Lab", "Card", "Address", "Release", "State", "Memory"];
-    output::print(format, &header, rows.iter().map(row).collect(), &rows)?;
+    output::print(format, &header, rows.iter().map(row).collect(), &rows);
     Ok(exit)
 }
 
@@ -285,12 +285,15 @@ pub(super) async fn events(args: EventsArgs, format: Format) -> Result<Exit, Cli
         match format {
             Format::Json => {
                 let line = EventLine { lab: &lab.plan().lab, card: lab_name(&event.card), event: &event.event };
-                output::json_line(&line)?;
+                output::json_line(&line);
             }
             Format::Table => {
                 let what = describe(&event.event.kind);
-                output::text(&format!("{} {:8} {what}\n", event.event.at, lab_name(&event.card)))?;
+                output::text(&format!("{} {:8} {what}\n", event.event.at, lab_name(&event.card)));
             }
+        }
+        if !output::is_read() {
+            return Ok(Exit::Pass);
         }
     }
 }

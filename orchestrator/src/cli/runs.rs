@@ -45,11 +45,11 @@ pub(super) async fn run(args: RunArgs, format: Format, colour: bool) -> Result<E
         let Some(claim) = claims.iter().find(|claim| claim.lab() == experiment.topology.name) else { continue };
         let outcome = run::run(&experiment, &images, &options, claim).await?;
         if !args.bench.quiet {
-            eprintln!("reports: {}", outcome.folder.display());
+            output::say(format_args!("reports: {}", outcome.folder.display()));
         }
         let exit = match (several, format) {
             (true, Format::Json) => verdict(&outcome.report),
-            _ => print(&outcome.report, format, colour)?,
+            _ => print(&outcome.report, format, colour),
         };
         // A run that was cut short is no pass; what was measured may still prove a fault.
         let exit = if outcome.status == Status::Interrupted { Exit::Interrupted } else { exit };
@@ -62,8 +62,8 @@ pub(super) async fn run(args: RunArgs, format: Format, colour: bool) -> Result<E
     }
     if several {
         match format {
-            Format::Table => output::text(&report::side_by_side(&reports))?,
-            Format::Json => output::json(&reports)?,
+            Format::Table => output::text(&report::side_by_side(&reports)),
+            Format::Json => output::json(&reports),
         }
     }
     Ok(worst)
@@ -73,7 +73,7 @@ pub(super) async fn run(args: RunArgs, format: Format, colour: bool) -> Result<E
 pub(super) fn analyze(args: &AnalyzeArgs, format: Format, colour: bool) -> Result<Exit, CliError> {
     let record = load(&args.run)?;
     let report = report::draw(&args.run, &record).map_err(RunError::from)?;
-    print(&report, format, colour)
+    Ok(print(&report, format, colour))
 }
 
 /// `swact compare`.
@@ -84,8 +84,8 @@ pub(super) fn compare(args: &CompareArgs, format: Format, colour: bool) -> Resul
     }
     let comparison = report::compare(&load(&args.before)?, &load(&args.after)?, args.tolerance);
     match format {
-        Format::Table => output::text(&comparison.text(colour))?,
-        Format::Json => output::json(&comparison)?,
+        Format::Table => output::text(&comparison.text(colour)),
+        Format::Json => output::json(&comparison),
     }
     Ok(match comparison.change {
         Change::Improved | Change::Unchanged => Exit::Pass,
@@ -98,12 +98,12 @@ fn load(run: &Path) -> Result<RunRecord, BadInput> {
     report::load(run).map_err(|error| BadInput::new(run.display(), &error, error.remedy()))
 }
 
-fn print(report: &Report, format: Format, colour: bool) -> Result<Exit, CliError> {
+fn print(report: &Report, format: Format, colour: bool) -> Exit {
     match format {
-        Format::Table => output::text(&report::terminal(report, colour))?,
-        Format::Json => output::json(report)?,
+        Format::Table => output::text(&report::terminal(report, colour)),
+        Format::Json => output::json(report),
     }
-    Ok(verdict(report))
+    verdict(report)
 }
 
 fn verdict(report: &Report) -> Exit {

@@ -53,7 +53,7 @@ pub(super) async fn exec(args: ExecArgs, format: Format) -> Result<Exit, CliErro
     for command in args.line {
         let output = session.exec(&command).await?;
         if format == Format::Table {
-            output::text(&output.text)?;
+            output::text(&output.text);
         }
         let failed = output.failed;
         executed.push(Executed { card: lab_name(&card), command, failed, output: output.text });
@@ -63,7 +63,7 @@ pub(super) async fn exec(args: ExecArgs, format: Format) -> Result<Exit, CliErro
     }
     session.end().await;
     if format == Format::Json {
-        output::json(&executed)?;
+        output::json(&executed);
     }
     Ok(if executed.iter().any(|executed| executed.failed) { Exit::Missed } else { Exit::Pass })
 }
@@ -85,7 +85,7 @@ pub(super) async fn save(args: SaveArgs) -> Result<Exit, CliError> {
         };
         let path = to.join(format!("{}.cfg", chassis.name));
         std::fs::write(&path, text).map_err(CliError::io(path.display()))?;
-        eprintln!("{}", path.display());
+        output::say(path.display());
     }
     Ok(Exit::Pass)
 }

@@ -58,9 +58,9 @@ pub(super) async fn soak(args: SoakArgs, format: Format) -> Result<Exit, CliErro
     };
     let soaked = soak::soak(&experiment, &images, &options, &claim).await?;
     let summary = &soaked.summary;
-    output::print(format, &["Soak", &summary.title], summary.rows(), summary)?;
+    output::print(format, &["Soak", &summary.title], summary.rows(), summary);
     if !args.bench.quiet {
-        eprintln!("kept in {}", soaked.outcome.folder.display());
+        output::say(format_args!("kept in {}", soaked.outcome.folder.display()));
     }
     Ok(exit(summary))
 }

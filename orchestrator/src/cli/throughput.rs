@@ -32,11 +32,11 @@ pub(super) async fn throughput(args: ThroughputArgs, format: Format, colour: boo
         Ended::Interrupted => return Ok(Exit::Interrupted),
     };
     match format {
-        Format::Table => output::text(&throughput::text(&figures, colour))?,
-        Format::Json => output::json(&figures)?,
+        Format::Table => output::text(&throughput::text(&figures, colour)),
+        Format::Json => output::json(&figures),
     }
     if !quiet {
-        eprintln!("kept in {}", folder.display());
+        output::say(format_args!("kept in {}", folder.display()));
     }
     let nothing = figures.sizes.iter().any(|size| size.zero_loss_pps <= 0.0);
     Ok(if nothing { Exit::Missed } else { Exit::Pass })

@@ -1,7 +1,8 @@
 //! What an experiment must hold beyond its shape.
 
 use super::{
-    Experiment, FLOWS_MAX, FRAME_MAX, FRAME_MIN, Observe, Overrides, RATE_MAX, SteadyState, Traffic,
+    Experiment, FLOWS_MAX, FRAME_MAX, FRAME_MIN, LOAD_FLOWS_MAX, Observe, Overrides, RATE_MAX, SteadyState,
+    TRIAL_PACKETS_MAX, TRIAL_TIME_MAX, TRIALS_MAX, Traffic,
     file::{Entry, File, StepEntry},
 };
 use crate::{
@@ -32,6 +33,14 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
     if file.trials.value == 0 {
         return Err(document.wrong(file.trials.referenced, "no trials", "give 'trials: 1' or more"));
     }
+    for (what, number) in [("trials", Some(&file.trials)), ("baseline trials", file.baseline.as_ref())] {
+        if let Some(number) = number.filter(|number| number.value > TRIALS_MAX) {
+            let message = format!("{} {what} of each mode are more than a run holds", number.value);
+            let remedy =
+                format!("give {TRIALS_MAX} or fewer; 'swact soak' repeats an experiment for as long as you like");
+            return Err(document.wrong(number.referenced, message, remedy));
+        }
+    }
     let traffic = check_traffic(&document, &topology, &file.traffic)?;
     let seed = file.seed.unwrap_or(1);
     let method =
@@ -47,12 +56,13 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
             .map_or(SteadyState { time: Span(STEADY_DEFAULT), lost: 0, after: Span::default() }, |steady| {
                 SteadyState { time: steady.r#for, lost: steady.lost, after: steady.after }
             });
-    Ok(Experiment {
+    let at_most = file.observe.at_most.referenced;
+    let experiment = Experiment {
         title: file.title,
         topology,
         modes,
         trials: file.trials.value,
-        baseline: file.baseline,
+        baseline: file.baseline.map_or(0, |baseline| baseline.value),
         seed,
         traffic,
         steady_state,
@@ -61,7 +71,16 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
         thresholds,
         expect: file.expect,
         document,
-    })
+    };
+    let longest = experiment.longest_trial();
+    if longest > TRIAL_TIME_MAX {
+        let message = format!("a trial could take {}", Span(longest));
+        let remedy = "twice the steady state, 'after', the method and four times 'at-most' may come to 70m together";
+        return Err(experiment.document.wrong(at_most, message, remedy));
+    }
+    check_packets(&experiment.traffic, longest)
+        .map_err(|message| experiment.document.wrong(at_most, message, FEWER_PACKETS))?;
+    Ok(experiment)
 }
 
 /// Thresholds limit something, of modes that are run.
@@ -92,7 +111,7 @@ fn check_thresholds(
 /// An experiment's topology is a file beside it: a missing one is the experiment's mistake.
 fn load_topology(document: &Document, name: &Spanned<String>) -> Result<Topology, BadInput> {
     let path = document.folder().join(&name.value);
-    if !path.is_file() {
+    if !path.exists() {
         let message = format!("there is no topology '{}'", name.value);
         return Err(document.wrong(name.referenced, message, "its path starts from the experiment's folder"));
     }
@@ -138,6 +157,12 @@ fn check_traffic(
             let message = "all traffic of an experiment uses one tester and one frame size";
             return Err(document.wrong(entry.from.referenced, message, "make it agree with the first entry"));
         }
+        let flows = traffic.iter().map(|entry| entry.flows).sum::<u32>() + checked.flows;
+        if flows > LOAD_FLOWS_MAX {
+            let message = format!("{flows} flows with those of the entries before");
+            let remedy = format!("all entries may have {LOAD_FLOWS_MAX} together");
+            return Err(document.wrong(entry.flows.referenced, message, remedy));
+        }
         traffic.push(checked);
         check_even(&traffic).map_err(|message| document.wrong(entry.rate.referenced, message, EVEN))?;
     }
@@ -145,6 +170,23 @@ fn check_traffic(
         return Err(document.wrong(entries.referenced, "no traffic: nothing could be measured", "add an entry"));
     }
     Ok(traffic)
+}
+
+/// What to do about a load that [`check_packets`] refuses.
+pub(super) const FEWER_PACKETS: &str = "lower the rates or 'at-most': the tester keeps four bytes of every packet";
+
+/// Whether the tester has memory for a trial that takes its longest. What a share of the zero-loss rate comes to is known
+/// only when it is settled.
+pub(super) fn check_packets(traffic: &[Traffic], longest: Duration) -> Result<(), String> {
+    let rate = |traffic: &Traffic| match traffic.rate {
+        Rate::Absolute(PacketRate(rate)) => rate,
+        Rate::OfZeroLoss(_) => 0.0,
+    };
+    let rate: f64 = traffic.iter().map(rate).sum();
+    if rate * longest.as_secs_f64() <= TRIAL_PACKETS_MAX {
+        return Ok(());
+    }
+    Err(format!("a trial of {} at {} could come to more packets than are kept", Span(longest), PacketRate(rate)))
 }
 
 /// What to do about traffic that [`check_even`] refuses.
@@ -379,8 +421,9 @@ pub(super) fn apply(experiment: &mut Experiment, overrides: &Overrides) -> Resul
         experiment.thresholds.retain(|mode, _| modes.contains(mode));
     }
     if let Some(trials) = overrides.trials {
-        if trials == 0 {
-            return Err(BadInput::new("--trials", "no trials", "give 1 or more"));
+        if !(1..=TRIALS_MAX).contains(&trials) {
+            let message = format!("{trials} trials of each mode are not possible");
+            return Err(BadInput::new("--trials", message, format!("give 1 to {TRIALS_MAX}")));
         }
         experiment.trials = trials;
     }
@@ -395,9 +438,9 @@ pub(super) fn apply(experiment: &mut Experiment, overrides: &Overrides) -> Resul
 
 /// Puts the table of `--table FILE` in place of every chassis' own.
 pub(crate) fn override_table(topology: &mut Topology, table: &std::path::Path) -> Result<(), BadInput> {
-    if !table.is_file() {
-        let message = format!("there is no routing table '{}'", table.display());
-        return Err(BadInput::new("--table", message, "give a prefix list or an MRT TABLE_DUMP_V2 file"));
+    if let Err(error) = user_files::open(table) {
+        let message = format!("cannot read the routing table '{}': {error}", table.display());
+        return Err(BadInput::new("--table", message, "give a prefix list or an MRT table dump"));
     }
     let path = std::path::absolute(table).unwrap_or_else(|_| table.to_owned());
     for routes in topology.chassis.iter_mut().filter_map(|chassis| chassis.routes.as_mut()) {

@@ -20,8 +20,7 @@ pub(super) struct File {
     pub(super) topology: Spanned<String>,
     pub(super) modes: Spanned<Vec<Spanned<Mode>>>,
     pub(super) trials: Spanned<u32>,
-    #[serde(default)]
-    pub(super) baseline: u32,
+    pub(super) baseline: Option<Spanned<u32>>,
     pub(super) seed: Option<u64>,
     pub(super) traffic: Spanned<Vec<Entry>>,
     pub(super) steady_state: Option<Steady>,

@@ -80,6 +80,29 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
         "modes: [rpr, issu]",
         "x.experiment.yml:3:14: unknown mode 'issu': the modes are hsa, rpr, rpr-plus, sso and, in experiments, fsu",
     ),
+    (
+        "trials: 2",
+        "trials: 4294967295",
+        "x.experiment.yml:4:9: 4294967295 trials of each mode are more than a run holds\n  \
+             give 10000 or fewer; 'swact soak' repeats an experiment for as long as you like",
+    ),
+    (
+        "trials: 2",
+        "trials: 2\nbaseline: 10001",
+        "x.experiment.yml:5:11: 10001 baseline trials of each mode are more than a run holds\n  \
+             give 10000 or fewer; 'swact soak' repeats an experiment for as long as you like",
+    ),
+    (
+        "at-most: 60s",
+        "at-most: 18m",
+        "x.experiment.yml:11:38: a trial could take 4327s\n  \
+             twice the steady state, 'after', the method and four times 'at-most' may come to 70m together",
+    ),
+    (
+        "at-most: 60s",
+        "at-most: 9000h",
+        "x.experiment.yml:11:38: '9000h' is not a time that anything here takes: 8784h at most",
+    ),
     ("trials: 2", "trials: 0", "x.experiment.yml:4:9: no trials\n  give 'trials: 1' or more"),
     (
         "fault: kill",
@@ -205,6 +228,19 @@ fn every_complaint_names_place_and_remedy() {
 }
 
 #[test]
+fn a_load_has_room_in_the_tester_or_is_refused() {
+    let fast = GOOD.replace("rate: 100kpps", "rate: 9Mpps").replace("at-most: 60s", "at-most: 60s");
+    let text = load(&fast).unwrap_err().plain();
+    assert!(text.contains(":11:38: a trial of 247s at 18Mpps could come to more packets than are kept"), "{text}");
+    let mut wide = GOOD.replace("flows: 10", "flows: 100000").replace("rate: 100kpps", "rate: 1Mpps");
+    load(&wide).unwrap();
+    let third = "  - {name: three, from: t1:p1, to: t1:p2, flows: 1, rate: 10pps, frame-size: 128}\nmethod:";
+    wide = wide.replace("method:", third);
+    let text = load(&wide).unwrap_err().plain();
+    assert!(text.contains(":8:48: 200001 flows with those of the entries before"), "{text}");
+}
+
+#[test]
 fn what_the_parser_refuses_has_a_place_too() {
     for (old, new, place, what) in [
         ("title: A test", "titel: A test", "x.experiment.yml:1:1", "titel"),
@@ -231,7 +267,8 @@ fn the_command_line_changes_modes_trials_and_table() {
     let text = experiment.apply(&missing).unwrap_err().plain();
     assert_eq!(
         text,
-        "--table: there is no routing table 'nowhere.gz'\n  give a prefix list or an MRT TABLE_DUMP_V2 file"
+        "--table: cannot read the routing table 'nowhere.gz': No such file or directory (os error 2)\n  \
+         give a prefix list or an MRT table dump"
     );
 }
 

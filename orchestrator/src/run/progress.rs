@@ -1,6 +1,6 @@
 //! What a run says while it runs: on stderr, a moving line on a terminal, plain lines elsewhere.
 
-use crate::lab::Lab;
+use crate::{lab::Lab, output};
 use fabric_proto::{
     id::CardId,
     operator::{Reply, Request, TrafficProgress},
@@ -82,7 +82,7 @@ impl Progress {
     pub fn step(&self, what: &str) {
         match self {
             Self::Quiet => {}
-            Self::Lines => eprintln!("  {what}"),
+            Self::Lines => output::say(format_args!("  {what}")),
             Self::Bar(bar) => bar.set_prefix(what.to_owned()),
         }
     }
@@ -91,8 +91,8 @@ impl Progress {
     pub fn say(&self, line: &str) {
         match self {
             Self::Quiet => {}
-            Self::Lines => eprintln!("{line}"),
-            Self::Bar(bar) => bar.suspend(|| eprintln!("{line}")),
+            Self::Lines => output::say(line),
+            Self::Bar(bar) => bar.suspend(|| output::say(line)),
         }
     }
 

@@ -111,7 +111,7 @@ pub async fn soak(
     directory.mark_latest()?;
     match ended {
         Some(Err(error)) if summary.passed == 0 => return Err(error),
-        Some(Err(error)) => eprintln!("the soak ended before its time: {error}"),
+        Some(Err(error)) => crate::output::say(format_args!("the soak ended before its time: {error}")),
         Some(Ok(())) => destroyed?,
         None => {}
     }

@@ -17,10 +17,8 @@ use super::{
 };
 use crate::{
     expectation::Must,
-    fault::{FaultName, Step},
     lab::{Lab, LabEvent},
     mode::Mode,
-    storm,
 };
 use fabric_proto::{
     id::{CardId, Slot, Unit},
@@ -183,15 +181,7 @@ fn configured(bench: &Bench<'_>) -> Mode {
 
 /// The load, with the time after which it stops even if nobody is left to stop it.
 fn load(bench: &Bench<'_>) -> TrafficSpec {
-    let experiment = bench.experiment;
-    let lasts = |step: &Step| match step.fault.name {
-        FaultName::Storm => step.fault.storm.over.0 + storm::LONGEST,
-        _ => step.time.unwrap_or_default().0,
-    };
-    let method = experiment.method.iter().map(|step| step.at.0 + lasts(step)).max().unwrap_or_default();
-    // An upgrade waits up to three times.
-    let steady = 2 * experiment.steady_state.time.0 + experiment.steady_state.after.0;
-    let at_most = steady + method + 4 * experiment.observe.at_most.0 + LOAD_SLACK;
+    let at_most = bench.experiment.longest_trial() + LOAD_SLACK;
     TrafficSpec { at_most_ms: at_most.as_millis() as u64, ..bench.load.clone() }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Chassis, Limits, LineCard, Link, LinkEnd, NodePort, Redundancy, Routes, TableSource, Tester, Topology,
-    file::{Component, File, Kind, LinkEntry, Node, RedundancyEntry, RoutesEntry},
+    file::{self, Component, File, Kind, LinkEntry, Node, RedundancyEntry, RoutesEntry},
     platform, tester_ports,
 };
 use crate::{
@@ -14,6 +14,7 @@ use fabric_proto::{
     id::{PortId, Slot},
     platform::Profile,
 };
+use route_table::ROUTES_MAX;
 use rp_core::config::Reading;
 use serde_saphyr::{Location, Spanned};
 use std::{collections::BTreeMap, time::Duration};
@@ -237,7 +238,7 @@ fn check_limits(
 /// A startup configuration of which a card understands every line: what it does not, it would boot without.
 fn read_startup(document: &Document, path: &Spanned<String>, profile: &Profile) -> Result<String, BadInput> {
     let file = document.folder().join(&path.value);
-    let text = std::fs::read_to_string(&file).map_err(|error| {
+    let text = user_files::read_text(&file).map_err(|error| {
         let message = format!("cannot read the startup configuration '{}': {error}", path.value);
         document.wrong(
             path.referenced,
@@ -312,16 +313,21 @@ fn check_routes(document: &Document, entry: &RoutesEntry) -> Result<Routes, BadI
         path => TableSource::File(document.folder().join(path)),
     };
     let (ipv4, ipv6) = match (&source, size) {
-        (TableSource::Internet, Some(size)) if size.value.ipv4 + size.value.ipv6 > 0 => {
-            (size.value.ipv4, size.value.ipv6)
+        (TableSource::Internet, Some(size)) if size.value.ipv4 > 0 || size.value.ipv6 > 0 => {
+            let file::Size { ipv4, ipv6 } = size.value;
+            if ipv4.saturating_add(ipv6) > ROUTES_MAX {
+                let message = format!("{ipv4} + {ipv6} routes are more than a table holds");
+                return Err(document.wrong(size.referenced, message, format!("give {ROUTES_MAX} or fewer together")));
+            }
+            (ipv4, ipv6)
         }
         (TableSource::Internet, _) => {
             let message = "a generated table needs a size";
             return Err(document.wrong(table.referenced, message, "add 'size: {ipv4: 1000000, ipv6: 200000}'"));
         }
         (TableSource::File(path), size) => {
-            if !path.is_file() {
-                let message = format!("there is no routing table '{}'", table.value);
+            if let Err(error) = user_files::open(path) {
+                let message = format!("cannot read the routing table '{}': {error}", table.value);
                 let remedy =
                     "give 'internet', or a prefix list or MRT file (its path starts from the topology's folder)";
                 return Err(document.wrong(table.referenced, message, remedy));

@@ -126,9 +126,15 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
              correct the path (it starts from the topology's folder), or remove the key: one is generated then",
     ),
     (
+        "ipv4: 1000",
+        "ipv4: 18446744073709551615",
+        "lab.chassis.yml:15:39: 18446744073709551615 + 200 routes are more than a table holds\n  \
+             give 4194304 or fewer together",
+    ),
+    (
         "table: internet",
         "table: full.mrt",
-        "lab.chassis.yml:15:23: there is no routing table 'full.mrt'\n  \
+        "lab.chassis.yml:15:23: cannot read the routing table 'full.mrt': No such file or directory (os error 2)\n  \
              give 'internet', or a prefix list or MRT file (its path starts from the topology's folder)",
     ),
     (

@@ -5,7 +5,7 @@
 //! The table is the file that `SWACT_TABLE` names, else one of a million IPv4 and 200,000 IPv6 routes that is
 //! generated.
 
-#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark reads the clock and prints")]
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock and prints")]
 
 use bytes::Bytes;
 use fabric_proto::{
@@ -24,6 +24,7 @@ use rp_core::{
 };
 use std::{
     collections::BTreeMap,
+    io::{self, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::{Duration, Instant as Clock},
 };
@@ -163,7 +164,8 @@ fn main() {
     let table = table();
     let messages = announced(&table);
     let routes = table.routes().len();
-    println!(
+    let _ = writeln!(
+        io::stdout(),
         "{} IPv4 and {} IPv6 routes, {CARDS} line cards, one thread, median of {RUNS}\n",
         table.count(Family::V4),
         table.count(Family::V6)
@@ -208,16 +210,23 @@ fn main() {
         let time = times[RUNS / 2];
         let copies = if key.0 < 2 { 1 } else { usize::from(CARDS) };
         let rate = (routes * copies) as f64 / time.as_secs_f64() / 1e6;
-        println!("{:<28} {:>7.0} ms {:>8.1} million routes/s", key.1, time.as_secs_f64() * 1e3, rate);
+        let _ =
+            writeln!(io::stdout(), "{:<28} {:>7.0} ms {:>8.1} million routes/s", key.1, time.as_secs_f64() * 1e3, rate);
         total += if key.0 > 0 { time } else { Duration::ZERO };
     }
-    println!("{:<28} {:>7.0} ms", "download, all of it", total.as_secs_f64() * 1e3);
+    let _ = writeln!(io::stdout(), "{:<28} {:>7.0} ms", "download, all of it", total.as_secs_f64() * 1e3);
     let sent = runs[0].bytes as f64 / (routes * usize::from(CARDS)) as f64;
-    println!("{:<28} {sent:>7.2} bytes a route in {} messages", "on the wire", runs[0].messages);
-    println!("{:<28} {:>7.1} MiB IPv4, {:.1} MiB IPv6", "forwarding tables of a card", mib(bytes[0]), mib(bytes[1]));
+    let _ = writeln!(io::stdout(), "{:<28} {sent:>7.2} bytes a route in {} messages", "on the wire", runs[0].messages);
+    let _ = writeln!(
+        io::stdout(),
+        "{:<28} {:>7.1} MiB IPv4, {:.1} MiB IPv6",
+        "forwarding tables of a card",
+        mib(bytes[0]),
+        mib(bytes[1])
+    );
     for (name, mut times) in [("one next hop changes, RP", changes), ("adoption, nothing to send", adoptions)] {
         times.sort();
-        println!("{name:<28} {:>7.2} ms", times[times.len() / 2].as_secs_f64() * 1e3);
+        let _ = writeln!(io::stdout(), "{name:<28} {:>7.2} ms", times[times.len() / 2].as_secs_f64() * 1e3);
     }
 }
 

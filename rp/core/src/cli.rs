@@ -27,7 +27,7 @@ pub use view::{
 };
 
 use crate::config::{Config, ConfigChange, ConfigSession};
-use fabric_proto::id::Slot;
+use fabric_proto::{id::Slot, operator::LINE_MAX};
 
 /// One operator's session.
 #[derive(Clone, Default)]
@@ -37,12 +37,15 @@ pub struct CliSession {
     asked: Option<confirm::Question>,
     /// `terminal confirm`.
     confirm: bool,
+    /// `disable`: the session looks, and changes nothing, until it is enabled again. There is no password: who reaches
+    /// a command line has a certificate of the lab.
+    disabled: bool,
 }
 
 /// Where a session is.
 #[derive(Clone, Default, PartialEq, Eq)]
 enum Mode {
-    /// Privileged exec.
+    /// Exec; privileged unless the session is disabled.
     #[default]
     Exec,
     /// Configuration, in one of its own modes.
@@ -124,7 +127,7 @@ impl CliSession {
         matches!(self.mode, Mode::Config(_))
     }
 
-    /// The prompt: `pe1#`, `pe1-stby#`, `pe1(config-if)#`; or the question that the next line answers.
+    /// The prompt: `pe1#`, `pe1-stby#`, `pe1>`, `pe1(config-if)#`; or the question that the next line answers.
     pub fn prompt(&self, view: &View<'_>) -> String {
         match &self.asked {
             Some(question) => question.to_string(),
@@ -138,14 +141,15 @@ impl CliSession {
             Mode::Exec => "",
             Mode::Config(session) => session.mode().prompt(),
         };
-        format!("{}{standby}{mode}#", view.running.hostname)
+        let end = if self.disabled { '>' } else { '#' };
+        format!("{}{standby}{mode}{end}", view.running.hostname)
     }
 
     /// Takes one line. Nothing that an operator can type panics.
     pub fn line(&mut self, line: &str, view: &View<'_>) -> Outcome {
         let indent = self.prompt(view).chars().count();
         let line = line.trim_end_matches(['\r', '\n']);
-        if line.len() > line::LINE_MAX {
+        if line.len() > LINE_MAX {
             return Outcome { text: "% The line is too long.\n".to_owned(), failed: true, action: None };
         }
         if let Some(question) = self.asked.take() {
@@ -161,7 +165,7 @@ impl CliSession {
 
     /// The keywords that can complete the last word of `line`, or follow it after a space.
     pub fn complete(&self, line: &str) -> Vec<Completion> {
-        if self.asked.is_some() || line.len() > line::LINE_MAX {
+        if self.asked.is_some() || line.len() > LINE_MAX {
             return Vec::new();
         }
         let (_, rows) = self.help_rows(line);

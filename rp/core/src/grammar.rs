@@ -143,7 +143,16 @@ enum Choice {
 impl<C: Copy> Grammar<C> {
     /// Finds the one command that the words make.
     pub(crate) fn parse(&self, words: &[Word<'_>]) -> Result<(C, Vec<Found>), LineError> {
-        let mut candidates: Vec<&Command<C>> = self.commands.iter().collect();
+        self.parse_among(words, |_| true)
+    }
+
+    /// The same among the commands that `admits` lets through; the others are unknown.
+    pub(crate) fn parse_among(
+        &self,
+        words: &[Word<'_>],
+        admits: impl Fn(C) -> bool,
+    ) -> Result<(C, Vec<Found>), LineError> {
+        let mut candidates: Vec<&Command<C>> = self.commands.iter().filter(|command| admits(command.does)).collect();
         let mut found = Vec::new();
         let mut taken = 0;
         for (index, word) in words.iter().enumerate() {
@@ -169,7 +178,17 @@ impl<C: Copy> Grammar<C> {
     /// What `?` answers after `words`, where `partial` is the word under the cursor (empty after a
     /// space): rows of what can stand there and its meaning.
     pub(crate) fn help(&self, words: &[Word<'_>], partial: &str) -> Result<Vec<HelpRow>, LineError> {
-        let mut candidates: Vec<&Command<C>> = self.commands.iter().collect();
+        self.help_among(words, partial, |_| true)
+    }
+
+    /// The same among the commands that `admits` lets through.
+    pub(crate) fn help_among(
+        &self,
+        words: &[Word<'_>],
+        partial: &str,
+        admits: impl Fn(C) -> bool,
+    ) -> Result<Vec<HelpRow>, LineError> {
+        let mut candidates: Vec<&Command<C>> = self.commands.iter().filter(|command| admits(command.does)).collect();
         for (index, word) in words.iter().enumerate() {
             if narrow(&mut candidates, index, *word)?.0 {
                 return Ok(vec![HelpRow::end()]);

@@ -1,8 +1,8 @@
 //! Chassis lives without end: `lives --switchovers 10000000 --seed 1 --jobs 2`.
-#![allow(clippy::print_stdout, reason = "a program")]
 
 use chassis_tests::sim::{Kind, Life, Record, Tally, tell};
 use std::{
+    io::{self, Write as _},
     process::ExitCode,
     sync::{
         Mutex,
@@ -68,16 +68,16 @@ fn main() -> ExitCode {
     let options = match options() {
         Ok(options) => options,
         Err(why) if why.is_empty() => {
-            println!("{USAGE}");
+            let _ = writeln!(io::stdout(), "{USAGE}");
             return ExitCode::SUCCESS;
         }
         Err(why) => {
-            eprintln!("{why}\n\n{USAGE}");
+            let _ = writeln!(io::stderr(), "{why}\n\n{USAGE}");
             return ExitCode::from(2);
         }
     };
     if options.only {
-        println!("{}", tell(&Life::new(options.seed, options.kind), options.kind));
+        let _ = writeln!(io::stdout(), "{}", tell(&Life::new(options.seed, options.kind), options.kind));
         return ExitCode::SUCCESS;
     }
     run(&options)
@@ -118,16 +118,16 @@ fn run(options: &Options) -> ExitCode {
             if shown.elapsed() >= Duration::from_secs(5) {
                 shown = Instant::now();
                 if let Ok(total) = total.lock() {
-                    eprintln!("{}", summary(&total.0, began.elapsed()));
+                    let _ = writeln!(io::stderr(), "{}", summary(&total.0, began.elapsed()));
                 }
             }
         }
     });
     let Ok((tally, failed)) = total.into_inner() else { return ExitCode::FAILURE };
-    println!("{}", summary(&tally, began.elapsed()));
+    let _ = writeln!(io::stdout(), "{}", summary(&tally, began.elapsed()));
     match failed {
         Some(seed) => {
-            println!("\n{}", tell(&Life::new(seed, options.kind), options.kind));
+            let _ = writeln!(io::stdout(), "\n{}", tell(&Life::new(seed, options.kind), options.kind));
             ExitCode::FAILURE
         }
         None => ExitCode::SUCCESS,

@@ -2,11 +2,15 @@
 //!
 //! `cargo run -p chassis-tests --features sabotage --bin sabotage`. A program and not a test, so that building it takes the
 //! machines and the simulation only.
-#![allow(clippy::print_stdout, reason = "a program")]
 
 use chassis_tests::sim::{Kind, Life, Record, shrink, tell};
 use fabric_proto::sabotage::{Sabotage, commit};
-use std::{panic, process::ExitCode, time::Instant};
+use std::{
+    io::{self, Write as _},
+    panic,
+    process::ExitCode,
+    time::Instant,
+};
 
 /// Lives of each kind until a fault must have been found.
 const LIVES: u64 = 150;
@@ -38,7 +42,7 @@ fn every_deliberate_fault_is_found() -> Result<(), String> {
         match found(fault) {
             Some((seed, kind, violation)) => {
                 let words: String = violation.chars().take(150).collect();
-                println!("{fault:?}: found by life {seed} ({kind:?}): {words}");
+                let _ = writeln!(io::stdout(), "{fault:?}: found by life {seed} ({kind:?}): {words}");
             }
             None => missed.push(fault),
         }
@@ -79,7 +83,8 @@ fn main() -> ExitCode {
         .and_then(|()| a_failing_schedule_is_shrunk_and_told());
     match done {
         Ok(()) => {
-            println!(
+            let _ = writeln!(
+                io::stdout(),
                 "{} deliberate faults, all of them found, in {:.0} s",
                 Sabotage::ALL.len(),
                 began.elapsed().as_secs_f64()
@@ -87,7 +92,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(why) => {
-            eprintln!("{why}");
+            let _ = writeln!(io::stderr(), "{why}");
             ExitCode::FAILURE
         }
     }

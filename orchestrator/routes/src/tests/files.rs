@@ -2,6 +2,7 @@
 
 use super::*;
 use flate2::{Compression, write::GzEncoder};
+use lzma_rust2::{XzOptions, XzWriter};
 use std::time::Instant;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -17,9 +18,9 @@ fn bzip2(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn xz(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    lzma_rs::xz_compress(&mut Cursor::new(bytes), &mut out).unwrap();
-    out
+    let mut writer = XzWriter::new(Vec::new(), XzOptions::with_preset(1)).unwrap();
+    writer.write_all(bytes).unwrap();
+    writer.finish().unwrap()
 }
 
 const LIST: &str =
@@ -37,7 +38,7 @@ fn a_list_may_have_comments_columns_crlf_and_any_compression() {
 
 #[test]
 fn streams_that_follow_one_another_are_one_file() {
-    for compress in [gzip, bzip2] {
+    for compress in [gzip, bzip2, xz] {
         let table = parse(&[compress(b"1.0.0.0/8\n"), compress(b"2.0.0.0/8\n")].concat()).unwrap();
         assert_eq!(table.routes().len(), 2);
     }
@@ -85,6 +86,28 @@ fn a_cut_compressed_list_is_refused_and_says_how_far_it_was_readable() {
             let lines = list.as_bytes()[..readable as usize].iter().filter(|byte| **byte == b'\n').count();
             assert_eq!(whole, lines as u64, "{name}");
         }
+    }
+}
+
+#[test]
+fn an_xz_file_decides_neither_how_much_memory_it_takes_nor_how_it_is_read() {
+    // Its first block's header: length, flags, LZMA2 with one byte of properties, the dictionary's size, CRC-32.
+    let declaring = |dictionary: u8| {
+        let mut file = xz(b"1.0.0.0/8\n");
+        let header = 12..12 + 4 * usize::from(file[12]);
+        assert_eq!(file[14..16], [0x21, 1]);
+        file[16] = dictionary;
+        let mut crc = flate2::Crc::new();
+        crc.update(&file[header.clone()]);
+        file[header.end..header.end + 4].copy_from_slice(&crc.sum().to_le_bytes());
+        parse(&file)
+    };
+    // 64 MiB, as with xz -9; 96 MiB; 4 GiB.
+    assert_eq!(declaring(28).unwrap().routes().len(), 1);
+    for dictionary in [29, 40] {
+        let error = declaring(dictionary).unwrap_err();
+        assert!(matches!(error, TableError::Dictionary { .. }), "{error}");
+        assert!(error.to_string().contains("'xz -9' or less"), "{error}");
     }
 }
 

@@ -52,6 +52,18 @@ fn rib(prefix: Prefix, entries: &[Entry], add_path: bool) -> Vec<u8> {
     record(13, if add_path { subtype * 2 + 4 - subtype / 4 * 2 } else { subtype }, &body)
 }
 
+/// A TABLE_DUMP record: one entry of one peer.
+fn entry(prefix: Prefix, peer: &str, attributes: &[u8]) -> Vec<u8> {
+    let mut body = vec![0, 0, 0xff, 0xff];
+    body.extend(octets(prefix.address()));
+    body.extend([prefix.len(), 1, 0, 0, 0, 0]);
+    body.extend(octets(address(peer)));
+    body.extend([0xfd, 0xe8]);
+    body.extend((attributes.len() as u16).to_be_bytes());
+    body.extend(attributes);
+    record(12, if prefix.family() == Family::V4 { 1 } else { 2 }, &body)
+}
+
 /// ORIGIN, a long AS_PATH with extended length, and the next hop in the form the family uses.
 fn attributes(next_hop: &str, whole: bool) -> Vec<u8> {
     let mut out = vec![0x40, 1, 1, 0, 0x50, 2, 0, 6, 2, 1, 0, 0, 0xfd, 0xe8];
@@ -79,7 +91,9 @@ pub(super) fn samples() -> Vec<Vec<u8>> {
     dump.extend(rib(prefix("10.0.0.0/8"), &[(0, attributes("192.0.2.1", false))], false));
     dump.extend(rib(prefix("20.1.0.0/16"), &[(1, attributes("192.0.2.2", false)), (0, vec![])], true));
     dump.extend(rib(prefix("2001:db8::/32"), &[(1, attributes("2001:db8::7", true))], false));
-    vec![dump, peers(&["2001:db8::9"])]
+    let mut old = entry(prefix("10.0.0.0/8"), "198.51.100.9", &attributes("192.0.2.1", false));
+    old.extend(entry(prefix("2001:db8::/32"), "2001:db8::9", &attributes("2001:db8::7", true)));
+    vec![dump, peers(&["2001:db8::9"]), old]
 }
 
 #[test]
@@ -106,6 +120,61 @@ fn next_hops_map_to_neighbours_in_the_order_in_which_they_appear() {
 }
 
 #[test]
+fn a_dump_of_the_first_version_has_an_entry_a_peer_and_the_first_one_stands() {
+    let mut dump = Vec::new();
+    for n in 1..=20u8 {
+        for peer in 0..3 {
+            let hop = attributes(&format!("192.0.2.{}", n % 9 + peer * 100), false);
+            dump.extend(entry(prefix(&format!("{n}.0.0.0/8")), "198.51.100.9", &hop));
+        }
+    }
+    dump.extend(record(12, 3, b"another family"));
+    dump.extend(entry(prefix("2001:db8::/32"), "2001:db8::9", &attributes("2001:db8::7", true)));
+    dump.extend(entry(prefix("2001:db9::/32"), "2001:db8::9", &[]));
+    let table = parse(&dump).unwrap();
+    let origin = Origin { format: SourceFormat::Mrt, duplicates: 40, skipped: 1, next_hops: [27, 2] };
+    assert_eq!(*table.origin(), origin);
+    // The dump's next hops are numbered as they appear, those of the entries that do not stand, too.
+    let numbers = (0..20u32).map(|n| if n < 9 { 3 * n } else { n % 9 * 3 });
+    for (number, (route, next_hop)) in numbers.zip(table.family(Family::V4)) {
+        assert_eq!(*next_hop, number % 8, "{route}");
+    }
+    assert_eq!(table.count(Family::V6), 2);
+}
+
+#[test]
+fn what_is_wrong_in_a_dump_of_the_first_version_is_named_with_its_place() {
+    let first = entry(prefix("8.0.0.0/8"), "198.51.100.9", &attributes("192.0.2.7", false));
+    let second = entry(prefix("2001:db8::/32"), "2001:db8::9", &attributes("2001:db8::7", true));
+    let dump = [first.clone(), second].concat();
+    for cut in first.len() + 1..dump.len() {
+        let TableError::Mrt { record, offset, .. } = parse(&dump[..cut]).unwrap_err() else { panic!("cut at {cut}") };
+        assert_eq!((record, offset), (1, first.len() as u64), "cut at {cut}");
+    }
+    let damaged = |at: usize, value: u8| {
+        let mut dump = dump.clone();
+        dump[at] = value;
+        parse(&dump).unwrap_err().to_string()
+    };
+    assert!(damaged(12 + 8, 33).contains("prefix length of 33"), "prefix length");
+    assert!(damaged(12 + 21, 0xff).contains("attributes takes 255"), "attribute length");
+    assert!(damaged(12 + 21, 1).contains("bytes after its last field"), "attribute length");
+}
+
+#[test]
+fn the_next_hops_of_a_dump_that_has_few_are_shared_out_over_the_lab() {
+    let mut dump = peers(&["192.0.2.1"]);
+    for n in 0..12u8 {
+        let hop = format!("192.0.2.{}", n % 3);
+        dump.extend(rib(prefix(&format!("{n}.0.0.0/8")), &[(0, attributes(&hop, false))], false));
+    }
+    let table = parse(&dump).unwrap();
+    let announced: Vec<u32> = table.routes().iter().map(|(_, next_hop)| *next_hop).collect();
+    // Of eight neighbours, 6, 3, 0 stand for the first, 7, 4, 1 for the second, 5, 2 for the third.
+    assert_eq!(announced, [6, 7, 5, 3, 4, 2, 0, 1, 5, 6, 7, 2]);
+}
+
+#[test]
 fn the_peer_stands_in_for_a_missing_next_hop_and_must_be_known() {
     let route = rib(prefix("1.0.0.0/8"), &[(1, vec![])], false);
     let table = parse(&[peers(&["192.0.2.1", "192.0.2.2"]), route.clone()].concat()).unwrap();
@@ -127,7 +196,7 @@ fn other_records_are_skipped_and_counted() {
     dump.extend(rib(prefix("8.0.0.0/8"), &[(0, vec![])], false));
     dump.extend(rib(prefix("8.0.0.0/8"), &[(0, attributes("192.0.2.77", false))], false));
     let table = parse(&dump).unwrap();
-    assert_eq!(table.routes(), [(prefix("8.0.0.0/8"), 0)]);
+    assert_eq!(table.routes(), [(prefix("8.0.0.0/8"), 6)]);
     assert_eq!((table.origin().skipped, table.origin().duplicates), (5, 1));
     let error = parse(&record(16, 4, b"an update")).unwrap_err();
     assert!(matches!(error, TableError::Empty { .. }) && error.to_string().contains("not updates"), "{error}");
@@ -187,7 +256,7 @@ proptest! {
     ) {
         let mut dump = peers(&["192.0.2.1", "2001:db8::1"]);
         let mut seen = [Vec::new(), Vec::new()];
-        let mut expected = Vec::new();
+        let mut numbered = Vec::new();
         for (route, hop) in &routes {
             let family = route.family();
             let v4 = family == Family::V4;
@@ -198,10 +267,17 @@ proptest! {
                 known.push(*hop);
                 known.len() - 1
             });
-            expected.push((*route, (at % NEIGHBOURS.of(family)) as u32));
+            numbered.push((*route, at));
         }
         let table = parse(&dump).unwrap();
-        prop_assert_eq!(table.routes(), &expected[..]);
+        prop_assert_eq!(table.routes().len(), numbered.len());
+        for ((route, at), (found, next_hop)) in numbered.into_iter().zip(table.routes()) {
+            let family = route.family();
+            let modulus = seen[usize::from(family == Family::V6)].len().min(NEIGHBOURS.of(family));
+            prop_assert_eq!(route, *found);
+            prop_assert_eq!(*next_hop as usize % modulus, at % modulus);
+            prop_assert!((*next_hop as usize) < NEIGHBOURS.of(family));
+        }
     }
 
     #[test]

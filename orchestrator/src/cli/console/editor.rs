@@ -1,6 +1,6 @@
 //! The line editor of an interactive console.
 
-use super::{CliError, Exit, Line, Ran, Shared, output};
+use super::{CliError, Exit, Line, Ran, Shared, output, shown};
 use reedline::{
     ColumnarMenu, Completer, CompletionResult, Emacs, ExternalPrinter, FileBackedHistory, History, KeyCode,
     KeyModifiers, MenuBuilder as _, Prompt, PromptEditMode, PromptHistorySearch, Reedline, ReedlineEvent, ReedlineMenu,
@@ -66,7 +66,7 @@ impl Editor {
                     let before = editor.current_buffer_contents().get(..editor.current_insertion_point());
                     let question = format!("{}?", before.unwrap_or_default());
                     // The painter left the cursor somewhere in the line: it is written anew, and stays as it is.
-                    output::text(&format!("\r\x1b[K{}{question}\r\n", shown(&self.shared.prompt())))?;
+                    output::text(&format!("\r\x1b[K{}{question}\r\n", shown(&self.shared.prompt())));
                     question
                 }
                 Signal::HostCommand(_) => {
@@ -74,7 +74,7 @@ impl Editor {
                         continue;
                     }
                     editor.run_edit_commands(&[reedline::EditCommand::Clear]);
-                    output::text(&format!("\r\x1b[K{}^Z\r\n", shown(&self.shared.prompt())))?;
+                    output::text(&format!("\r\x1b[K{}^Z\r\n", shown(&self.shared.prompt())));
                     "end".to_owned()
                 }
                 // Cancels a question; a line that is not finished is gone already.
@@ -84,9 +84,9 @@ impl Editor {
                 _ => continue,
             };
             match handle.block_on(async { line.lock().await.run(&text).await })? {
-                Ran::Output { text, .. } => output::text(&text)?,
+                Ran::Output { text, .. } => output::text(&text),
                 Ran::Closed => return Ok(Exit::Pass),
-                Ran::Lost { text, why } => output::text(&format!("{text}-- {why}\n"))?,
+                Ran::Lost { text, why } => output::text(&format!("{text}-- {why}\n")),
             }
         }
     }
@@ -115,12 +115,6 @@ fn history() -> Box<dyn History> {
         Some(Ok(history)) => Box::new(history),
         Some(Err(_)) | None => Box::<FileBackedHistory>::default(),
     }
-}
-
-/// A prompt is followed by the command at once, so that the marker of an error stands under its word; a question
-/// has a space before the answer.
-fn shown(prompt: &str) -> String {
-    if prompt.ends_with('#') { prompt.to_owned() } else { format!("{prompt} ") }
 }
 
 /// The session's prompt.

@@ -36,7 +36,7 @@ pub async fn build(engine: &Engine, images: &Images, folder: &Path) -> Result<Ve
     let mut built = Vec::new();
     for manifest in images.manifests() {
         let path = images.dir().join(&manifest.version).join("manifest.yml");
-        let text = std::fs::read_to_string(&path).map_err(|source| ImageError::File { path, source })?;
+        let text = user_files::read_text(&path).map_err(|source| ImageError::File { path, source })?;
         for program in [&rp, &linecard] {
             let recipe = Recipe {
                 program,

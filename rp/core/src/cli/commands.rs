@@ -31,8 +31,30 @@ pub(super) enum Exec {
     /// Whether to ask before commands that interrupt service.
     TerminalConfirm(bool),
     Exit,
+    /// Privileged, or not.
+    Enable(bool),
     /// Accepted and without effect: what terminal programs send first.
     Nothing,
+}
+
+impl Exec {
+    /// Whether a session without privileges has the command: it looks at how the chassis does, and not at its
+    /// configuration.
+    pub(super) const fn is_for_all(self) -> bool {
+        match self {
+            Self::Show(what) | Self::ShowWithin(what) => !matches!(what, Show::Running | Show::Startup),
+            Self::TerminalConfirm(_) | Self::Exit | Self::Enable(_) | Self::Nothing => true,
+            Self::ForceSwitchover(_)
+            | Self::Reload
+            | Self::ReloadPeer
+            | Self::ResetSlot
+            | Self::WriteMemory
+            | Self::WriteTerminal
+            | Self::Configure
+            | Self::Debug(..)
+            | Self::NoSuchDebug => false,
+        }
+    }
 }
 
 const fn command(tokens: &'static [Token], does: Exec) -> Command<Exec> {
@@ -171,7 +193,8 @@ pub(super) static EXEC: Grammar<Exec> = Grammar {
         command(&[K("exit")], Exec::Exit),
         command(&[K("quit")], Exec::Exit),
         command(&[K("logout")], Exec::Exit),
-        command(&[K("enable")], Exec::Nothing),
+        command(&[K("enable")], Exec::Enable(true)),
+        command(&[K("disable")], Exec::Enable(false)),
         command(&[K("terminal"), K("confirm")], Exec::TerminalConfirm(true)),
         command(&[K("terminal"), K("no"), K("confirm")], Exec::TerminalConfirm(false)),
         command(&[K("terminal"), K("monitor")], Exec::Nothing),
@@ -256,7 +279,8 @@ pub(super) static EXEC: Grammar<Exec> = Grammar {
         ("quit", "End the session"),
         ("logout", "End the session"),
         ("monitor", "Log messages on this terminal"),
-        ("enable", "Privileged commands: this session has them"),
+        ("enable", "Turn on privileged commands"),
+        ("disable", "Turn off privileged commands"),
         ("length", "Lines of the terminal; output is never paged"),
         ("width", "Columns of the terminal; lines are never wrapped"),
     ],

@@ -16,9 +16,6 @@ use fabric_proto::{
     platform::Profile,
 };
 
-/// Longest line that is read: no command needs more, and errors quote what they refuse.
-pub(super) const LINE_MAX: usize = 4096;
-
 impl Outcome {
     fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
@@ -54,25 +51,37 @@ impl CliSession {
         if filter.is_none() && words.first().is_none_or(|first| first.text.starts_with('!')) {
             return Outcome::default();
         }
-        let (does, found) = match EXEC.parse(&words) {
+        let (does, found) = match EXEC.parse_among(&words, |does| self.may(does)) {
             Ok(parsed) => parsed,
             Err(error) => return report(&error, indent),
         };
-        if let Exec::TerminalConfirm(on) = does {
-            self.confirm = on;
-            return Outcome::default();
-        }
         let (Exec::Show(_) | Exec::ShowWithin(_) | Exec::WriteTerminal, Some(rest)) = (does, filter) else {
             return match filter {
                 // Only what is shown can be filtered.
                 Some(_) => report(&shifted(nothing_to_filter(), command), indent),
-                None => perform(does, &found, &Filter::None, view),
+                None => self.obey(does, &found, view),
             };
         };
         match pipe::parse(rest) {
             Ok(filter) => perform(does, &found, &filter, view),
             Err(error) => report(&shifted(error, command), indent),
         }
+    }
+
+    /// Does what is not shown. What concerns the session alone ends here.
+    fn obey(&mut self, does: Exec, found: &[Found], view: &View<'_>) -> Outcome {
+        match does {
+            Exec::TerminalConfirm(on) => self.confirm = on,
+            Exec::Enable(false) if self.in_config() => return Outcome::failed("% Not from configuration mode.\n"),
+            Exec::Enable(on) => self.disabled = !on,
+            _ => return perform(does, found, &Filter::None, view),
+        }
+        Outcome::default()
+    }
+
+    /// Whether the session has a command.
+    fn may(&self, does: Exec) -> bool {
+        !self.disabled || does.is_for_all()
     }
 
     /// Takes one line in configuration mode.
@@ -139,7 +148,7 @@ impl CliSession {
         let rows = match (config, filter) {
             (Some(session), _) => ConfigSession::help(session, &before, partial),
             (None, Some(_)) => pipe::PIPE.help(&before, partial),
-            (None, None) => EXEC.help(&before, partial),
+            (None, None) => EXEC.help_among(&before, partial, |does| self.may(does)),
         };
         (partial.is_empty(), rows)
     }
@@ -191,7 +200,7 @@ fn perform(does: Exec, found: &[Found], filter: &Filter, view: &View<'_>) -> Out
             Outcome::failed("% This chassis has no such hardware; all, fsm, msg, progression and ui can be debugged.\n")
         }
         Exec::Exit => Outcome::action("", Action::Close),
-        Exec::Nothing | Exec::TerminalConfirm(_) => Outcome::default(),
+        Exec::Nothing | Exec::TerminalConfirm(_) | Exec::Enable(_) => Outcome::default(),
     }
 }
 

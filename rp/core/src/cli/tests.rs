@@ -93,6 +93,42 @@ fn errors_point_at_the_word() {
 }
 
 #[test]
+fn a_session_without_privileges_looks_and_changes_nothing() {
+    let chassis = Chassis::default();
+    let mut session = CliSession::default();
+    assert_eq!(session.prompt(&chassis.view()), "pe1#");
+    assert_eq!(session.line("disable", &chassis.view()), Outcome::default());
+    assert_eq!(session.prompt(&chassis.view()), "pe1>");
+    for line in ["show clock", "show redundancy states", "sh ip ro", "terminal length 0", "terminal width 511"] {
+        assert!(!session.line(line, &chassis.view()).failed, "{line}");
+    }
+    for (line, marker) in [
+        ("configure terminal", "    ^"),
+        ("show running-config", "         ^"),
+        ("show startup-config", "         ^"),
+        ("write memory", "    ^"),
+        ("copy running-config startup-config", "    ^"),
+        ("reload", "    ^"),
+        ("redundancy force-switchover", "    ^"),
+        ("hw-module slot 1 reset", "    ^"),
+        ("debug redundancy all", "    ^"),
+    ] {
+        let refused = session.line(line, &chassis.view());
+        assert_eq!(refused.text, format!("{marker}\n% Invalid input detected at '^' marker.\n"), "{line}");
+        assert!(refused.failed && refused.action.is_none(), "{line}");
+    }
+    let help = session.line("?", &chassis.view()).text;
+    assert!(help.contains("  enable") && !help.contains("configure") && !help.contains("reload"), "{help}");
+    assert!(!session.complete("show ru").iter().any(|word| word.word == "running-config"));
+    session.line("en", &chassis.view());
+    assert_eq!(session.prompt(&chassis.view()), "pe1#");
+    assert_eq!(session.line("conf t", &chassis.view()).action, Some(Action::EnterConfig));
+    session.enter_config();
+    assert!(session.line("do disable", &chassis.view()).failed);
+    assert_eq!(session.prompt(&chassis.view()), "pe1(config)#");
+}
+
+#[test]
 fn question_marks_explain() {
     assert_eq!(
         text("show redundancy ?"),

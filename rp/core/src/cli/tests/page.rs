@@ -33,8 +33,14 @@ const CONSOLE: &str = "\
 over, and says so. `NODE/SLOT` stays with one card. A session in configuration mode ends with its RP. On a terminal:
 tab completes, `?` explains at once, arrow keys and `^R` walk the history (kept in `~/.local/state/swact`), `^Z` leaves
 configuration mode, `^D` or `exit` ends the session, log messages appear above the prompt (`terminal no monitor` stops
-them), and commands that interrupt service ask first (`terminal no confirm` stops that). Without a terminal, commands
-are read from stdin, nothing is asked, and the exit code is 1 when one of them failed.
+them), and commands that interrupt service ask first (`terminal no confirm` stops that).
+
+Without line editing (a pipe, `TERM=dumb`, a tool that drives a pseudo-terminal and does not say where its cursor is)
+there are plain prompts and plain lines: log messages stay away until `terminal monitor`, and out of a pipe nothing is
+asked, each command is shown after its prompt, and the exit code is 1 when one of them failed. So netmiko (`cisco_ios`)
+and its like get along with it; `.ci/netmiko_console.py` shows how. Sessions are privileged from the start; `disable`
+leaves what looks and `enable` gives back the rest, without a password. `terminal length` and `terminal width` are
+taken and change nothing: output is never paged or wrapped.
 ";
 
 fn words<C>(command: &Command<C>) -> String {
