@@ -81,6 +81,51 @@ fn bad_input_ends_with_2_and_says_where() {
     assert!(text.contains("cannot read the experiment"), "{text}");
 }
 
+/// A run of the first release in a folder of its own, its evidence changed.
+fn old_run(change: impl Fn(String) -> String) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let evidence = root().join("orchestrator/tests/data/run-0.1/evidence.json");
+    let text = std::fs::read_to_string(evidence).expect("the run of the first release");
+    std::fs::write(folder.path().join("evidence.json"), change(text)).expect("written");
+    folder
+}
+
+#[test]
+fn evidence_that_contradicts_itself_ends_with_2_and_names_trial_and_field() {
+    let whole = old_run(|text| text);
+    let whole = whole.path().to_str().expect("UTF-8");
+    swact(&["analyze", whole]).assert().success();
+    for (from, to, says) in [
+        ("\"lost\":14,", "\"lost\":0,", "trial 3: accounting.lost is 0, but the flows lost 14"),
+        ("\"rate_milli_pps\":300000", "\"rate_milli_pps\":0", "trial 1: traffic[0].schedule.rate_milli_pps is 0"),
+        ("\"index\":3,", "\"index\":7,", "trial 3 is missing, but there is a trial 4"),
+        ("\"mode\":\"fsu\"", "\"mode\":\"../../fsu\"", "trial 3: mode is \"../../fsu\""),
+    ] {
+        let folder = old_run(|text| {
+            assert!(text.contains(from), "{from}");
+            text.replacen(from, to, 1)
+        });
+        let path = folder.path().to_str().expect("UTF-8");
+        for args in [&["analyze", path][..], &["compare", whole, path], &["compare", path, whole]] {
+            let (code, text) = refused(&mut swact(args));
+            assert!(code == 2 && text.contains(says), "{args:?}: {code}, {text}");
+        }
+        let files = std::fs::read_dir(folder.path()).expect("a folder").count();
+        assert_eq!(files, 1, "nothing is drawn from it");
+    }
+}
+
+#[test]
+fn text_of_others_steers_no_terminal() {
+    let folder = old_run(|text| text.replacen("\"title\":\"", "\"title\":\"\\u001b[31m\\u0007", 1));
+    let shown = stdout(&mut swact(&["analyze", folder.path().to_str().expect("UTF-8")]));
+    assert!(!shown.contains(['\u{1b}', '\u{7}']) && shown.contains("\u{fffd}[31m\u{fffd}"), "{shown}");
+    let path = folder.path().join("bad.chassis.yml");
+    std::fs::write(&path, "name: lab\ntopology:\n  nodes: {}\n  \"l\\e[2Jynx\": []\n").expect("written");
+    let (code, text) = refused(&mut swact(&["validate", path.to_str().expect("UTF-8")]));
+    assert!(code == 2 && text.contains("bad.chassis.yml:4:3: ") && !text.contains('\u{1b}'), "{text:?}");
+}
+
 #[test]
 fn usage_errors_end_with_2_too() {
     for args in

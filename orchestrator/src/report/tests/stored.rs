@@ -164,6 +164,46 @@ fn every_file_that_is_drawn_is_known_as_such_and_stays_inside() {
     assert_eq!(outside, ["run"]);
 }
 
+/// Every number, word and list of the evidence replaced by what it must not be: what is accepted is drawn, what is not is
+/// refused, and nothing stops the program.
+#[test]
+fn nothing_that_evidence_can_contain_stops_the_program() {
+    let evidence = serde_json::to_value(small()).unwrap();
+    let mut paths = Vec::new();
+    leaves(&evidence, String::new(), &mut paths);
+    let (mut accepted, mut refused) = (0, 0);
+    for path in paths {
+        for value in [json!(0), json!(-1), json!(u64::MAX), json!(1e300), json!("\u{1b}[2J"), json!([])] {
+            let mut changed = evidence.clone();
+            *changed.pointer_mut(&path).unwrap() = value;
+            let Ok(run) = serde_json::from_value::<RunRecord>(changed) else { continue };
+            if audit::contradictions(&run).is_empty() {
+                drawn(&run, &Report::of(&run)).unwrap();
+                accepted += 1;
+            } else {
+                refused += 1;
+            }
+        }
+    }
+    assert!(accepted > 50 && refused > 50, "{accepted} accepted, {refused} refused");
+}
+
+/// Pointers to everything in `value`; of a list, to its first.
+fn leaves(value: &Value, at: String, paths: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+            // RFC 6901 §3.
+            let name = name.replace('~', "~0").replace('/', "~1");
+            leaves(value, format!("{at}/{name}"), paths);
+        }),
+        Value::Array(items) => {
+            items.iter().take(1).for_each(|value| leaves(value, format!("{at}/0"), paths));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    paths.push(at);
+}
+
 #[test]
 fn text_of_others_steers_no_terminal_and_is_no_markup() {
     let mut run = small();
