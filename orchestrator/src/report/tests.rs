@@ -555,7 +555,8 @@ fn what_vanished_from_the_later_run_is_named_and_undecided() {
         change(&mut run);
         compare(&whole, &run, 5.0)
     };
-    let cases: [(fn(&mut RunRecord), &str); 4] = [
+    type Lose = fn(&mut RunRecord);
+    let cases: [(Lose, &str); 4] = [
         (|run| run.trials.retain(|trial| trial.mode != "rpr"), "RPR"),
         (|run| run.flows.iter_mut().for_each(|flow| flow.egress = "2/2".to_owned()), "traffic 1/1 → 2/1"),
         (|run| run.trials.iter_mut().for_each(|trial| trial.switchover.redundant = None), "SSO, redundant-ms"),
