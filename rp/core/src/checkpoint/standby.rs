@@ -138,7 +138,13 @@ impl CfStandby {
         more: bool,
         out: &mut Vec<Output>,
     ) -> Result<(), CfBreak> {
-        let client = CfClient::try_from(client)?;
+        let client = match CfClient::try_from(client) {
+            Err(_) if sabotage::is(Sabotage::ConfirmUnapplied) => {
+                self.confirm(seq, out);
+                return Ok(());
+            }
+            known => known?,
+        };
         if let Some(began) = self.pieces.filter(|began| *began != client) {
             return Err(CfBreak::Mixed { began, client });
         }
