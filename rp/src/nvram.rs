@@ -17,6 +17,8 @@ use std::{
 
 const STARTUP: &str = "startup-config";
 const BACKUP: &str = "startup-config.bak";
+/// The text of a startup configuration that was not understood as a whole.
+const REJECTED: &str = "startup-config.rejected";
 const EPOCH: &str = "epoch";
 /// After the epoch, where another unit rules in it.
 const FENCED: &str = "fenced";
@@ -77,6 +79,14 @@ impl Nvram {
             self.replace(BACKUP, &current)?;
         }
         self.replace(STARTUP, &sealed)
+    }
+
+    /// Keeps the text of a startup configuration that was not understood as a whole, whatever is saved later.
+    pub(crate) fn set_aside(&self, text: &str) -> io::Result<()> {
+        if read(&self.0.join(REJECTED))?.is_some_and(|kept| kept == text.as_bytes()) {
+            return Ok(());
+        }
+        self.replace(REJECTED, text.as_bytes())
     }
 
     /// Writes half a copy, as a crash in the middle of a save leaves it, and crashes.
@@ -207,6 +217,16 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_understood_outlives_what_is_saved_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let nvram = Nvram::open(dir.path()).unwrap();
+        nvram.set_aside("hostname one\nno such line\n").unwrap();
+        nvram.save_startup("hostname two\n", false).unwrap();
+        nvram.save_startup("hostname three\n", false).unwrap();
+        assert_eq!(fs::read_to_string(dir.path().join(REJECTED)).unwrap(), "hostname one\nno such line\n");
+    }
 
     #[test]
     fn a_save_keeps_the_copy_before_it() {

@@ -316,6 +316,12 @@ impl Shell {
                         self.events.push(now, EventKind::Log { line });
                     }
                 }
+                Output::SetAside(text) => {
+                    if let Err(error) = self.nvram.set_aside(&text) {
+                        let line = format!("%SYS-4-NV_BLOCK_INITFAIL: startup-config was not set aside: {error}");
+                        self.events.push(now, EventKind::Log { line });
+                    }
+                }
                 Output::SaveTerm(term) => self.nvram.save_term(term)?,
                 Output::Event(kind) => {
                     tracing::info!(event = ?kind);

@@ -32,7 +32,7 @@ use check::Checker;
 use fabric::{Connection, Parcel};
 use fabric_proto::{
     fib::{Path, Prefix},
-    id::{LcSlot, RpSlot, Slot},
+    id::{LcSlot, PortId, RpSlot, Slot},
     machine::Machine as _,
     operator::{CommandOutput, EventKind, RpStats},
     time::Instant,
@@ -44,7 +44,7 @@ use linecard_core::{
 use rp_core::rp::Output as RpOutput;
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
     net::IpAddr,
     time::Duration,
 };
@@ -128,6 +128,8 @@ pub struct World {
     cut: Vec<(Pair, bool)>,
     held: Vec<(Pair, bool, fabric::Stream, Parcel)>,
     slow: Vec<Duration>,
+    /// Ports whose wire is pulled.
+    pulled: BTreeSet<PortId>,
     /// The RP that dies after this many more outputs, and whether its power goes too.
     fuse: Option<(RpSlot, u32, bool)>,
     /// Records that go by before one arrives as nobody's.
@@ -214,6 +216,7 @@ impl World {
             cut: Vec::new(),
             held: Vec::new(),
             slow: vec![Duration::ZERO; slots.len()],
+            pulled: BTreeSet::new(),
             fuse: None,
             garbled: None,
             resets: 0,

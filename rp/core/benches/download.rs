@@ -91,9 +91,10 @@ fn local() -> Local {
     let addresses =
         vec![(IpAddr::from([10, 0, 0, 1]), 24), (IpAddr::from(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1)), 64)];
     let interface = Interface { addresses, mac: [2; 6], enabled: true };
+    let port = PortId { slot: LcSlot(1), port: 1 };
     Local {
-        interfaces: BTreeMap::from([(PortId { slot: LcSlot(1), port: 1 }, interface)]),
-        neighbors: hops().map(|hop| (hop, [2, 0, 0, 0, 0, 9])).collect(),
+        interfaces: BTreeMap::from([(port, interface)]),
+        neighbors: hops().map(|hop| ((port, hop), [2, 0, 0, 0, 0, 9])).collect(),
         ..Local::default()
     }
 }

@@ -50,7 +50,7 @@ fn local() -> Local {
     let interface = Interface { addresses: vec![(IpAddr::from([10, 0, 0, 1]), 24)], mac: [2; 6], enabled: true };
     Local {
         interfaces: BTreeMap::from([(port, interface)]),
-        neighbors: (0..NEXT_HOPS).map(|n| (hop(n), [2, 0, 0, 0, 0, n as u8])).collect(),
+        neighbors: (0..NEXT_HOPS).map(|n| ((port, hop(n)), [2, 0, 0, 0, 0, n as u8])).collect(),
         ..Local::default()
     }
 }

@@ -22,8 +22,8 @@ pub use debug::Debug;
 pub use show::LISTED_ROUTES_MAX;
 pub use view::{
     ClientView, ConfigSyncCounts, ConfigView, CounterView, DebugView, FibCounts, HistoryView, LineCardState,
-    LineCardView, PortView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SwitchoverView, Tables,
-    UnitView, View,
+    LineCardView, LogView, PortView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SwitchoverView,
+    Tables, UnitView, View,
 };
 
 use crate::config::{Config, ConfigChange, ConfigSession};
@@ -75,7 +75,10 @@ pub enum Action {
     /// `hw-module slot N reset`.
     ResetSlot(Slot),
     /// `write memory`, `copy running-config startup-config`.
-    WriteMemory,
+    WriteMemory {
+        /// Over a startup configuration that was not understood as a whole, too.
+        force: bool,
+    },
     /// `debug redundancy`: these kinds, on or off.
     Debug(Debug, bool),
     /// `configure terminal`: the owner takes the configuration lock and calls
@@ -117,13 +120,8 @@ impl CliSession {
         self.mode = Mode::Config(ConfigSession::default());
     }
 
-    /// Leaves configuration mode because the owner must take the lock away (a switchover, a bulk sync).
-    pub fn leave_config(&mut self) {
-        self.mode = Mode::Exec;
-    }
-
     /// Whether the session is in configuration mode and so holds the configuration lock.
-    pub fn in_config(&self) -> bool {
+    fn in_config(&self) -> bool {
         matches!(self.mode, Mode::Config(_))
     }
 

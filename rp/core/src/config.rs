@@ -171,8 +171,10 @@ pub struct StaticRoute {
 /// Where a static route leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RouteTarget {
-    /// Through a neighbour.
+    /// Through a next hop, by whatever route leads to it.
     Via(IpAddr),
+    /// Through a neighbour on a port.
+    OnPort(PortId, IpAddr),
     /// `Null0`: discard.
     Null0,
 }

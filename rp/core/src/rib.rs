@@ -3,15 +3,19 @@
 //! Sources are connected interfaces and neighbours, static routes and route feeds. A route names a
 //! set of next hops; the set is resolved, once for all its routes, into a path list of the FIB.
 //! A change of an interface or of a neighbour therefore changes path lists, not routes.
+//!
+//! Next hops of static routes are looked up in the table itself (`recursion.rs`); docs/routing.md has the rules.
 
+mod direct;
 mod feed;
 mod learn;
 mod local;
+mod recursion;
 mod sets;
 mod show;
 
 pub use feed::{FEED_ROUTES_MAX, FEED_SETS_MAX, FeedError};
-pub use sets::Via;
+pub use sets::{Hop, Via};
 
 use crate::fib_feed::FibMaster;
 use fabric_proto::{
@@ -41,8 +45,10 @@ pub struct Interface {
 /// Where a static route leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StaticTarget {
-    /// To a neighbour.
+    /// To a next hop, by whatever route leads to it.
     NextHop(IpAddr),
+    /// To a neighbour on a port.
+    OnPort(PortId, IpAddr),
     /// Nowhere: `Null0`.
     Null,
 }
@@ -52,7 +58,7 @@ pub enum StaticTarget {
 pub struct StaticRoute {
     /// The prefix.
     pub prefix: Prefix,
-    /// Administrative distance; 1 by default, more for a floating route.
+    /// Administrative distance; 1 by default, more for a floating route. One of 255 is never used.
     pub distance: u8,
     /// Where it leads.
     pub target: StaticTarget,
@@ -63,8 +69,8 @@ pub struct StaticRoute {
 pub struct Local {
     /// Interfaces by port.
     pub interfaces: BTreeMap<PortId, Interface>,
-    /// Static ARP and ND entries.
-    pub neighbors: BTreeMap<IpAddr, Mac>,
+    /// Static ARP and ND entries, by the port that they are on.
+    pub neighbors: BTreeMap<(PortId, IpAddr), Mac>,
     /// Static routes.
     pub statics: BTreeSet<StaticRoute>,
 }
@@ -97,7 +103,7 @@ pub struct Route {
     pub protocol: Protocol,
     /// The source's administrative distance.
     pub distance: u8,
-    /// Where it leads.
+    /// Where it leads: next hops that cannot be used, or are too many, are not in it.
     pub via: Via,
     /// Its path list in the FIB.
     pub paths: PathListId,
@@ -264,9 +270,9 @@ impl Rib {
     fn select(&self, prefix: Prefix, fib: &mut FibMaster) {
         match self.best(prefix) {
             // After a switchover, a feed that has yet to be heard may own what the FIB holds: a route that it
-            // would beat, such as a floating one, must wait.
+            // would beat, such as a floating one, must wait, and so must one whose next hops it may lead to.
             Some(best)
-                if best.distance > Protocol::Feed.distance()
+                if (best.distance > Protocol::Feed.distance() || self.resolver.statics.is_recursive(prefix))
                     && !self.converged()
                     && fib.is_stale()
                     && fib.table().get(prefix).is_some() => {}

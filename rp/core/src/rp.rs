@@ -7,7 +7,9 @@
 //! * `chassis.rs`: which cards are there
 //! * `takeover.rs`: what a role means, mode by mode: read a switchover there, straight down
 //! * `sync.rs`: which state is checkpointed, and what the standby does with it
-//! * `operator.rs` and `show.rs`: the command line
+//! * `interfaces.rs`: which ports have carrier, and what routing makes of it
+//! * `unread.rs`: lines of the startup configuration that were not understood
+//! * `operator.rs` and `show.rs`: the command line; `logging.rs`: what `show logging` has
 //! * `local.rs`: from the configuration to routing and ports
 
 mod chassis;
@@ -15,15 +17,17 @@ mod debug;
 mod inspect;
 mod interfaces;
 mod local;
+mod logging;
 mod operator;
 mod show;
 mod sync;
 mod takeover;
+mod unread;
 
 use crate::{
     checkpoint::{CfActive, CfStandby},
     cli::{CliSession, ConfigSyncCounts},
-    config::Config,
+    config::{Config, Reading},
     fib_feed::{self, BulkCursor, FibFeed, FibMaster},
     redundancy::{self as rf, BootCause, LastTerm, Rf},
     rib::{self, FeedId, Rib},
@@ -44,11 +48,13 @@ use fabric_proto::{
     sabotage::{self, Sabotage},
     time::Instant,
 };
+use logging::LogBuffer;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 use takeover::Role;
+use unread::Unread;
 
 /// What the boot loader hands over.
 #[derive(Clone, Debug)]
@@ -141,6 +147,8 @@ pub enum Output {
     DropFeed,
     /// Save the startup configuration.
     SaveStartup(String),
+    /// Keep the text of a startup configuration that was not understood as a whole.
+    SetAside(String),
     /// Save the term, before anything that follows is done.
     SaveTerm(LastTerm),
     /// For the event log.
@@ -172,6 +180,7 @@ pub struct Rp {
     /// Inputs that other machines have for the redundancy facility, in order.
     for_rf: VecDeque<rf::Input>,
     startup: Option<String>,
+    unread: Unread,
     config: Config,
     chassis: Chassis,
     rib: Rib,
@@ -183,6 +192,7 @@ pub struct Rp {
     config_sync: ConfigSyncCounts,
     links: interfaces::Links,
     debugging: debug::Debugging,
+    log: LogBuffer,
     config_revision: u64,
     /// Why the standby could not be given the latest change of the configuration.
     unconfirmed: Option<String>,
@@ -191,7 +201,7 @@ pub struct Rp {
 impl Rp {
     /// A route processor whose image has been loaded.
     pub fn new(now: Instant, boot: Boot) -> Self {
-        let config = startup_config(boot.startup.as_deref(), boot.profile);
+        let Reading { config, refused } = startup_config(boot.startup.as_deref(), boot.profile);
         let facility = rf::Config {
             configured: config.redundancy.mode,
             last_term: boot.last_term,
@@ -214,6 +224,7 @@ impl Rp {
             wanted_chunk: None,
             for_rf: VecDeque::new(),
             startup: boot.startup.clone(),
+            unread: Unread::new(refused),
             config,
             chassis: Chassis::default(),
             rib: Rib::default(),
@@ -224,6 +235,7 @@ impl Rp {
             config_sync: ConfigSyncCounts::default(),
             links: interfaces::Links::default(),
             debugging: debug::Debugging::default(),
+            log: LogBuffer::default(),
             config_revision: 0,
             unconfirmed: None,
             boot,
@@ -258,11 +270,10 @@ impl Rp {
     }
 }
 
-/// What a damaged or absent startup configuration leaves: the factory's. A file that was accepted
-/// once parses again; one put there by hand may not, and the router says so and starts without it.
-fn startup_config(text: Option<&str>, profile: &Profile) -> Config {
-    let factory = || Config::factory(profile);
-    text.and_then(|text| factory().parse_over(text, "startup-config").ok()).unwrap_or_else(factory)
+/// What the startup configuration says; a damaged or absent one says what the factory does. A file that was accepted
+/// once parses again; of one put there by hand, the lines that are understood count.
+fn startup_config(text: Option<&str>, profile: &Profile) -> Reading {
+    Reading::of_startup(text.unwrap_or_default(), "startup-config", profile)
 }
 
 /// Silence after which the peer is dead: as configured, else as the topology says; never less than two heartbeats.
@@ -279,6 +290,7 @@ impl Machine for Rp {
         if matches!(self.role, Role::Over) {
             return;
         }
+        let begun = out.len();
         match input {
             None => self.due(now, out),
             Some(Input::PeerConnected) => {
@@ -304,11 +316,13 @@ impl Machine for Rp {
             Some(Input::Oir { slot, inserted }) => self.oir(now, slot, inserted, out),
         }
         self.settle(now, out);
+        self.log.keep(now, &out[begun..]);
     }
 
     fn deadline(&self) -> Option<Instant> {
         let chunk = self.wanted_chunk.map(|(since, ..)| since);
-        let owned = [self.rib.deadline(), self.feed.deadline(), self.role.deadline(), chunk];
+        let links = self.links.deadline().filter(|_| self.role.owns_chassis());
+        let owned = [self.rib.deadline(), self.feed.deadline(), self.role.deadline(), links, chunk];
         let active = owned.into_iter().flatten().filter(|_| !matches!(self.role, Role::Over));
         active.chain(self.rf.deadline()).chain(self.cf.deadline()).min()
     }
@@ -323,6 +337,7 @@ impl Rp {
         if let Some(converged) = self.rib.expire(now, &mut self.fib) {
             self.rib_converged(now, converged, out);
         }
+        self.links_due(now, out);
         self.step_feed(now, None, out);
         self.role_due(now, out);
     }
@@ -330,6 +345,7 @@ impl Rp {
     /// What follows from any input: batches go to line cards and to the standby, other machines'
     /// words to the redundancy facility, and the chassis may have converged.
     fn settle(&mut self, now: Instant, out: &mut Vec<Output>) {
+        self.say_unread(out);
         if self.role.owns_chassis() {
             self.step_feed(now, Some(fib_feed::Input::TableChanged), out);
         }
@@ -400,16 +416,14 @@ impl Rp {
                 fib_feed::Output::Fenced { highest } => self.for_rf.push_back(rf::Input::Fenced { highest }),
                 fib_feed::Output::Adopted { slot, .. } => self.card_online(now, slot, true, out),
                 fib_feed::Output::Lost { slot } => {
-                    self.links.forget(slot);
-                    self.checkpoint_links(now, out);
+                    self.links.lost(now, slot);
                     self.card_online(now, slot, false, out);
                 }
                 fib_feed::Output::PortState { slot, port, up } => {
                     self.port_reported(now, PortId { slot, port }, up, out);
                 }
-                fib_feed::Output::InSync { .. }
-                | fib_feed::Output::Confirmed { .. }
-                | fib_feed::Output::Reset { .. } => {}
+                fib_feed::Output::Reset { slot, .. } => self.ports_gone(now, slot, out),
+                fib_feed::Output::InSync { .. } | fib_feed::Output::Confirmed { .. } => {}
             }
         }
     }

@@ -133,6 +133,29 @@ PLATFORMS = {
     ("c12000", "show redundancy switchover history"): {"Genie"},
 }
 
+# What the tools make of a chassis without a peer.
+SIMPLEX = {"hw_mode": "Simplex", "oper_red_mode": "Non-redundant", "communications": "Down", "communications_reason": "Simplex mode"}
+SIMPLEX_STATES = {
+    "my_state": "13 -ACTIVE", "peer_state": "1  -DISABLED", "mode": "Simplex", "redundancy_mode_operational": "Non-redundant",
+    "communications": "Down", "communications_reason": "Simplex mode"}
+SIMPLEX_NTC = {
+    "hardware_mode": "Simplex", "operating_redundancy_mode": "Non-redundant", "active_software_state": "ACTIVE",
+    "standby_software_state": ""}
+
+
+def check_simplex(tools, found):
+    for platform, command in [("alone", "show redundancy"), ("c7304", ALONE), ("asr1000", ALONE)]:
+        text = found[platform, command]
+        expect(f"genie {platform}", tools.genie("show redundancy", text)["red_sys_info"], SIMPLEX)
+        expect(f"ntc {platform}", tools.ntc("show redundancy", text)[0], SIMPLEX_NTC)
+        print(f"{platform}: show redundancy without a peer: Simplex, as both tools read it")
+    for platform, command in [("alone", "show redundancy states"), ("asr1000", "show redundancy states without a standby")]:
+        expect(f"genie {platform}", tools.genie("show redundancy states", found[platform, command]), SIMPLEX_STATES)
+        print(f"{platform}: show redundancy states without a peer: Simplex, as Genie reads it")
+
+
+ALONE = "show redundancy without a standby"
+
 
 def check_transcript():
     tools, found = Tools(), transcript()
@@ -141,6 +164,7 @@ def check_transcript():
         if not wanted <= readers:
             sys.exit(f"{platform}: {command}: read by {sorted(readers)}, not by {sorted(wanted)}")
         print(f"{platform}: {command}: read by {', '.join(sorted(readers))}")
+    check_simplex(tools, found)
 
 
 if __name__ == "__main__":

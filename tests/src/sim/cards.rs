@@ -12,20 +12,27 @@ use fabric_proto::{
     feed::FromFeed,
     fib::{BatchBuilder, Family, Prefix},
     flow::FlowSeed,
-    id::{CardId, Epoch, LcSlot, RpSlot, Slot},
+    id::{CardId, Epoch, LcSlot, PortId, RpSlot, Slot},
     operator::{CommandOutput, EventKind, RpStats},
     redundancy::Mode,
     time::Instant,
 };
 use linecard_core::linecard::{Input as LcInput, LineCard, LineCardConfig, Output as LcOutput, STALE_TIME};
 use rp_core::rp::{Boot, Input as RpInput, NextLife, Output as RpOutput, Rp};
-use std::{collections::VecDeque, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::IpAddr,
+    time::Duration,
+};
 
 /// A reset of a program takes this long.
 const RESTART: Duration = Duration::from_millis(30);
 
 /// A reset takes this long at most until it is done.
 const BACKPLANE: Duration = Duration::from_millis(60);
+
+/// The two ends of a wire find each other within this time.
+const WIRE: Duration = Duration::from_millis(20);
 
 /// A chassis has to be found by checkers after this long: its operator's own session has this number.
 const OPERATOR: u64 = 1;
@@ -167,6 +174,10 @@ pub(super) struct LcNode {
     pub(super) paused: bool,
     pub(super) held: VecDeque<LcInput>,
     pub(super) due: Option<Instant>,
+    /// Ports that are to be up.
+    enabled: BTreeSet<u8>,
+    /// What its shell has told of its ports.
+    told: BTreeMap<u8, bool>,
 }
 
 impl LcNode {
@@ -180,6 +191,8 @@ impl LcNode {
             paused: false,
             held: VecDeque::new(),
             due: None,
+            enabled: BTreeSet::new(),
+            told: BTreeMap::new(),
         }
     }
 
@@ -189,6 +202,8 @@ impl LcNode {
         self.paused = false;
         self.held.clear();
         self.due = None;
+        self.enabled.clear();
+        self.told.clear();
     }
 }
 
@@ -463,6 +478,8 @@ impl World {
                     node.saving = None;
                     node.saved = text;
                 }
+                // The configurations of simulated chassis are understood.
+                RpOutput::SetAside(_) => {}
                 RpOutput::SaveTerm(term) => self.rps[slot.index()].disk.save_term(term),
                 RpOutput::Event(event) => self.log(slot, event),
                 RpOutput::Restart(life) => {
@@ -527,13 +544,49 @@ impl World {
                         self.hang_up(Pair::Card(rp, slot), Some(Slot::Lc(slot)));
                     }
                 }
-                LcOutput::Publish(_) | LcOutput::PortsChanged(_) => {}
+                LcOutput::Publish(_) => {}
+                LcOutput::PortsChanged(ports) => {
+                    let node = &mut self.lcs[usize::from(slot.0) - 1];
+                    node.enabled = ports.iter().filter(|port| port.enabled).map(|port| port.port).collect();
+                    let generation = node.generation;
+                    for port in ports {
+                        let delay = Duration::from_nanos(self.random.below(WIRE.as_nanos() as u64));
+                        self.post(delay, Parcel::Carrier(slot, generation, port.port));
+                    }
+                }
                 LcOutput::Reset { .. } => {
                     self.end_lc(slot, true, Some(RESTART));
                     return;
                 }
                 LcOutput::Event(event) => self.note(Slot::Lc(slot), event),
             }
+        }
+    }
+
+    /// The wire of a port shows whether it carries anything.
+    pub(super) fn carrier(&mut self, slot: LcSlot, generation: u64, port: u8) {
+        let node = &mut self.lcs[usize::from(slot.0) - 1];
+        let enabled = node.enabled.contains(&port);
+        let up = enabled && !self.pulled.contains(&PortId { slot, port });
+        if node.generation != generation || node.card.is_none() || !(enabled || node.told.contains_key(&port)) {
+            return;
+        }
+        if node.told.insert(port, up) != Some(up) {
+            self.trace(16, || format!("line card {slot}: port {port} {}", if up { "up" } else { "down" }));
+            self.tell_lc(slot, LcInput::PortState { port, up });
+        }
+    }
+
+    /// The wire of a port is pulled, or plugged in again.
+    pub fn pull_wire(&mut self, port: PortId, pulled: bool) {
+        if pulled {
+            self.pulled.insert(port);
+        } else {
+            self.pulled.remove(&port);
+        }
+        self.checker.forget_verified();
+        if let Some(node) = self.lcs.get(usize::from(port.slot.0) - 1) {
+            self.carrier(port.slot, node.generation, port.port);
         }
     }
 

@@ -77,6 +77,11 @@ fn number(config: &Config) -> u64 {
 }
 
 impl Checker {
+    /// What was found right is not right any more.
+    pub(super) fn forget_verified(&mut self) {
+        self.verified = None;
+    }
+
     pub(super) fn new(chassis: &Chassis, line_cards: usize) -> Self {
         Self {
             violation: None,
@@ -411,7 +416,11 @@ impl World {
         if self.checker.verified.as_ref().is_some_and(known) {
             return Ok(());
         }
-        reference::compare(rp.fib().table(), rp.config(), &self.feed.routes)
+        let mut wired = rp.config().clone();
+        for (_, interface) in wired.interfaces.iter_mut().filter(|(port, _)| self.pulled.contains(port)) {
+            interface.shutdown = true;
+        }
+        reference::compare(rp.fib().table(), &wired, &self.feed.routes)
             .map_err(|what| Violation(format!("{active} forwards otherwise than its routes demand: {what}")))
     }
 

@@ -30,6 +30,8 @@ pub(super) enum Parcel {
     Boot(Slot, u64),
     /// A slot is reset, as an active wished in this epoch.
     Reset(RpSlot, Epoch),
+    /// A line card looks at the wire of a port, in this run of its program.
+    Carrier(LcSlot, u64, u8),
     /// A dialled connection comes up.
     Connect(Pair),
     /// The other end has gone; this one notices.
@@ -174,6 +176,7 @@ impl World {
         match parcel {
             Parcel::Boot(card, generation) => self.boot(card, generation),
             Parcel::Reset(slot, epoch) => self.reset(slot, epoch),
+            Parcel::Carrier(slot, generation, port) => self.carrier(slot, generation, port),
             Parcel::Connect(pair) => self.connect(pair),
             Parcel::Disconnect(pair, number, end) => {
                 let known = self.unnoticed.iter().position(|waiting| *waiting == (pair, number, end));

@@ -55,7 +55,7 @@ fn expected(config: &Config, feed: &[(Prefix, Vec<IpAddr>)]) -> BTreeMap<Prefix,
     let mut statics: BTreeMap<(Prefix, u8), Vec<Path>> = BTreeMap::new();
     for (route, distance) in &config.routes {
         let path = match route.target {
-            RouteTarget::Via(hop) => via(config, hop),
+            RouteTarget::Via(hop) | RouteTarget::OnPort(_, hop) => via(config, hop),
             RouteTarget::Null0 => Some(Path::Discard),
         };
         statics.entry((route.prefix, *distance)).or_default().extend(path);

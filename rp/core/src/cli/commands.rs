@@ -19,8 +19,8 @@ pub(super) enum Exec {
     Reload,
     ReloadPeer,
     ResetSlot,
-    /// The running configuration becomes the startup configuration.
-    WriteMemory,
+    /// The running configuration becomes the startup configuration; with force, also where that was not understood.
+    WriteMemory(bool),
     /// The running configuration on the terminal.
     WriteTerminal,
     Configure,
@@ -48,7 +48,7 @@ impl Exec {
             | Self::Reload
             | Self::ReloadPeer
             | Self::ResetSlot
-            | Self::WriteMemory
+            | Self::WriteMemory(_)
             | Self::WriteTerminal
             | Self::Configure
             | Self::Debug(..)
@@ -123,6 +123,7 @@ pub(super) static EXEC: Grammar<Exec> = Grammar {
         command(&[SHOW, K("configuration"), K("lock")], Exec::Show(Show::ConfigLock)),
         command(&[SHOW, K("startup-config")], Exec::Show(Show::Startup)),
         command(&[SHOW, K("configuration")], Exec::Show(Show::Startup)),
+        command(&[SHOW, K("logging")], Exec::Show(Show::Logging)),
         command(&[SHOW, K("clock")], Exec::Show(Show::Clock)),
         command(&[SHOW, K("platform")], Exec::Show(Show::Platform)),
         command(&[SHOW, IP, ROUTE], Exec::Show(Show::Routes(V4))),
@@ -162,13 +163,14 @@ pub(super) static EXEC: Grammar<Exec> = Grammar {
         command(&[K("hw-module"), K("standby-cpu"), K("reset")], Exec::ReloadPeer),
         command(&[K("reload")], Exec::Reload),
         command(&[K("reload"), K("standby-cpu")], Exec::ReloadPeer),
-        command(&[K("write")], Exec::WriteMemory),
-        command(&[K("write"), K("memory")], Exec::WriteMemory),
+        command(&[K("write")], Exec::WriteMemory(false)),
+        command(&[K("write"), K("memory")], Exec::WriteMemory(false)),
+        command(&[K("write"), K("memory"), K("force")], Exec::WriteMemory(true)),
         command(&[K("write"), K("terminal")], Exec::WriteTerminal),
-        command(&[COPY, RUN, START], Exec::WriteMemory),
-        command(&[COPY, RUN, NVRAM_START], Exec::WriteMemory),
-        command(&[COPY, SYSTEM_RUN, START], Exec::WriteMemory),
-        command(&[COPY, SYSTEM_RUN, NVRAM_START], Exec::WriteMemory),
+        command(&[COPY, RUN, START], Exec::WriteMemory(false)),
+        command(&[COPY, RUN, NVRAM_START], Exec::WriteMemory(false)),
+        command(&[COPY, SYSTEM_RUN, START], Exec::WriteMemory(false)),
+        command(&[COPY, SYSTEM_RUN, NVRAM_START], Exec::WriteMemory(false)),
         command(&[DEBUG, RED, K("all")], Exec::Debug(Debug::ALL, true)),
         command(&[DEBUG, RED, K("fsm")], Exec::Debug(Debug::FSM, true)),
         command(&[DEBUG, RED, K("progression")], Exec::Debug(Debug::PROGRESSION, true)),
@@ -236,6 +238,7 @@ pub(super) static EXEC: Grammar<Exec> = Grammar {
         ("running-config", "Configuration in use"),
         ("startup-config", "Configuration of the next start"),
         ("configuration", "Configuration of the next start"),
+        ("logging", "Log messages kept"),
         ("clock", "Time of day"),
         ("platform", "Slots of the chassis"),
         ("ip", "IPv4"),
@@ -259,6 +262,7 @@ pub(super) static EXEC: Grammar<Exec> = Grammar {
         ("standby-cpu", "The standby unit"),
         ("write", "Save the running configuration"),
         ("memory", "To the startup configuration"),
+        ("force", "Over a startup configuration that was not understood as a whole, too"),
         ("write terminal", "Show it"),
         ("copy", "Copy a configuration"),
         ("system:running-config", "Configuration in use"),

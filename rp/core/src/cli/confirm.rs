@@ -9,6 +9,8 @@ use std::fmt;
 pub(super) enum Question {
     /// The running configuration differs from the startup configuration: save it first?
     Save(Action),
+    /// Overwrite a startup configuration that was not understood as a whole?
+    Overwrite,
     /// Do it?
     Proceed(Action),
 }
@@ -17,6 +19,9 @@ impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Save(_) => "System configuration has been modified. Save? [yes/no]:",
+            Self::Overwrite => {
+                "Warning: lines of startup-config were not understood and would be lost. Overwrite it? [confirm]"
+            }
             Self::Proceed(Action::ForceSwitchover) => {
                 "The active unit restarts and the standby takes over. Proceed? [confirm]"
             }
@@ -43,11 +48,15 @@ impl CliSession {
             Some(action @ (Action::ForceSwitchover | Action::Reload | Action::ReloadPeer | Action::ResetSlot(_))) => {
                 Some(Question::Proceed(action))
             }
+            Some(Action::WriteMemory { force: false }) if view.config.unread.is_some() => Some(Question::Overwrite),
             other => {
                 outcome.action = other;
                 None
             }
         };
+        if matches!(self.asked, Some(Question::Overwrite)) {
+            outcome.text.clear();
+        }
         outcome
     }
 
@@ -60,7 +69,7 @@ impl CliSession {
             Question::Save(action) if yes => {
                 self.asked = Some(Question::Proceed(action));
                 let text = "Building configuration...\n[OK]\n".to_owned();
-                Outcome { text, failed: false, action: Some(Action::WriteMemory) }
+                Outcome { text, failed: false, action: Some(Action::WriteMemory { force: false }) }
             }
             Question::Save(action) if no => {
                 self.asked = Some(Question::Proceed(action));
@@ -70,10 +79,14 @@ impl CliSession {
                 self.asked = Some(Question::Save(action));
                 Outcome { text: "% Please answer 'yes' or 'no'.\n".to_owned(), failed: true, action: None }
             }
+            Question::Overwrite if yes || answer.is_empty() => {
+                let text = "Building configuration...\n[OK]\n".to_owned();
+                Outcome { text, failed: false, action: Some(Action::WriteMemory { force: true }) }
+            }
             Question::Proceed(action) if yes || answer.is_empty() => {
                 Outcome { action: Some(action), ..Outcome::default() }
             }
-            Question::Save(_) | Question::Proceed(_) => {
+            Question::Save(_) | Question::Overwrite | Question::Proceed(_) => {
                 Outcome { text: "% Cancelled: nothing was done.\n".to_owned(), failed: true, action: None }
             }
         }

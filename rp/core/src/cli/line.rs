@@ -185,7 +185,7 @@ fn perform(does: Exec, found: &[Found], filter: &Filter, view: &View<'_>) -> Out
             Some(Value::Slot(slot)) => reset(*slot, view),
             _ => Outcome::failed("% Incomplete command.\n"),
         },
-        Exec::WriteMemory => Outcome::action("Building configuration...\n[OK]\n", Action::WriteMemory),
+        Exec::WriteMemory(force) => Outcome::action("Building configuration...\n[OK]\n", Action::WriteMemory { force }),
         Exec::Configure => {
             Outcome::action("Enter configuration commands, one per line.  End with END.\n", Action::EnterConfig)
         }

@@ -2,6 +2,7 @@
 
 mod fib;
 mod interfaces;
+mod logging;
 mod overview;
 mod redundancy;
 mod routes;
@@ -54,6 +55,7 @@ pub(super) enum Show {
     Version,
     Running,
     Startup,
+    Logging,
     Clock,
     Platform,
     Routes(Family),
@@ -105,6 +107,7 @@ pub(super) fn show(view: &View<'_>, what: Show, select: Select) -> Result<Shown,
         Show::Version => system::version(view),
         Show::Running => system::running(view, select)?,
         Show::Startup => system::startup(view)?,
+        Show::Logging => logging::show(view),
         Show::Clock => system::clock(view),
         Show::Platform => system::platform(view),
         Show::Routes(family) => routes::show(view, family, select)?,

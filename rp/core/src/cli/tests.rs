@@ -27,7 +27,7 @@ fn prompts_say_who_and_where() {
     assert_eq!(session.prompt(&chassis.view()), "pe1(config)#");
     session.line("interface 1/1", &chassis.view());
     assert_eq!(session.prompt(&chassis.view()), "pe1(config-if)#");
-    session.leave_config();
+    session.line("end", &chassis.view());
     std::mem::swap(&mut chassis.redundancy.my, &mut chassis.redundancy.peer);
     assert_eq!(session.prompt(&chassis.view()), "pe1-stby#");
 }
@@ -44,11 +44,11 @@ fn commands_become_actions() {
         ("reload", Action::Reload),
         ("hw-module slot 2 reset", Action::ResetSlot(Slot::Lc(LcSlot(2)))),
         ("hw-mod sl B reload", Action::ResetSlot(Slot::Rp(RpSlot::B))),
-        ("wr", Action::WriteMemory),
-        ("write memory", Action::WriteMemory),
-        ("copy run start", Action::WriteMemory),
-        ("copy system:running-config nvram:startup-config", Action::WriteMemory),
-        ("copy running-config nvram:startup-config", Action::WriteMemory),
+        ("wr", Action::WriteMemory { force: false }),
+        ("write memory", Action::WriteMemory { force: false }),
+        ("copy run start", Action::WriteMemory { force: false }),
+        ("copy system:running-config nvram:startup-config", Action::WriteMemory { force: false }),
+        ("copy running-config nvram:startup-config", Action::WriteMemory { force: false }),
         ("debug redundancy fsm", Action::Debug(Debug::FSM, true)),
         ("undebug all", Action::Debug(Debug::ALL, false)),
         ("no debug red msg", Action::Debug(Debug::MSG, false)),
@@ -183,7 +183,7 @@ fn a_configuration_session_asks_for_what_it_changes() {
     assert!(line("do show clock").text.contains("2020"));
     assert!(line("do conf t").failed);
     assert_eq!(line("end").action, Some(Action::LeaveConfig));
-    assert!(!session.in_config());
+    assert!(!session.prompt(&chassis.view()).contains("config"));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn a_session_that_wants_it_is_asked_first() {
     assert_eq!(session.line("redundancy force-switchover", &view), Outcome::default());
     assert!(session.prompt(&view).starts_with("System configuration has been modified."));
     assert!(session.line("", &view).failed, "neither yes nor no");
-    assert_eq!(session.line("y", &view).action, Some(Action::WriteMemory));
+    assert_eq!(session.line("y", &view).action, Some(Action::WriteMemory { force: false }));
     assert!(session.prompt(&view).ends_with("[confirm]"));
     assert_eq!(session.line("", &view).action, Some(Action::ForceSwitchover));
     assert_eq!(session.prompt(&view), "pe1#");

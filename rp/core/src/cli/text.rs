@@ -39,6 +39,16 @@ pub(super) fn hours(time: Duration) -> String {
     format!("{:02}:{:02}:{:02}", seconds / HOUR, seconds % HOUR / MINUTE, seconds % MINUTE)
 }
 
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// `Sep 23 03:26:09.250`, as log messages begin, from the time since 1970.
+pub(super) fn syslog_time(since_1970: Duration) -> String {
+    let seconds = since_1970.as_secs();
+    let (_, month, day) = civil(seconds / DAY);
+    let time = hours(Duration::from_secs(seconds % DAY));
+    format!("{} {day:>2} {time}.{:03}", MONTHS[month as usize], since_1970.subsec_millis())
+}
+
 /// `03:26:09 UTC Wed Sep 23 2020`, from the time since 1970.
 pub(super) fn clock(since_1970: Duration) -> String {
     let seconds = since_1970.as_secs();
@@ -46,7 +56,7 @@ pub(super) fn clock(since_1970: Duration) -> String {
     let (year, month, day) = civil(days);
     // 1970-01-01 was a Thursday.
     let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][(days % 7) as usize];
-    let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][month as usize];
+    let month = MONTHS[month as usize];
     format!("{} UTC {weekday} {month} {day} {year}", hours(Duration::from_secs(seconds % DAY)))
 }
 

@@ -38,6 +38,8 @@ pub struct View<'a> {
     pub debug: DebugView<'a>,
     /// What the line cards choose among equal paths by.
     pub flow_seed: FlowSeed,
+    /// Log messages.
+    pub log: LogView<'a>,
     /// Routing and forwarding tables.
     pub tables: &'a dyn Tables,
 }
@@ -66,6 +68,8 @@ pub struct ConfigView {
     pub refused: Option<String>,
     /// What was sent to the standby, or run as standby, since this program started.
     pub sync: ConfigSyncCounts,
+    /// Why the startup configuration is not overwritten unless it is said; `None` where all of it was understood.
+    pub unread: Option<String>,
 }
 
 /// How the running configuration was synchronised.
@@ -86,6 +90,15 @@ pub struct DebugView<'a> {
     pub kinds: Debug,
     /// The messages kept, oldest first, each with its time since 1970.
     pub log: Vec<(Duration, &'a str)>,
+}
+
+/// Log messages.
+#[derive(Clone, Debug, Default)]
+pub struct LogView<'a> {
+    /// Logged since the program started.
+    pub total: u64,
+    /// Those kept, oldest first, each with its time since 1970.
+    pub lines: Vec<(Duration, &'a str)>,
 }
 
 /// How redundancy stands.
@@ -261,6 +274,8 @@ pub struct FibCounts {
     pub epoch: u64,
     /// Batches since that term began.
     pub seq: u64,
+    /// Next-hop sets that found no path-list number free, so that their routes are not in the table.
+    pub refused_sets: u64,
 }
 
 /// A route as `show ip route` has it.

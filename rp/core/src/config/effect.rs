@@ -179,17 +179,25 @@ fn route(config: &mut Config, does: Does, arguments: &Arguments<'_>) -> Result<(
         return Err(arguments.refused(0, format!("has bits set beyond the mask; did you mean {prefix}?")));
     }
     let rest = &arguments.0[arguments.subnet_words()..];
-    let target = match rest.first().map(|found| &found.value) {
-        Some(Value::Address(next_hop)) => {
-            if does == Does::Route
-                && let Some(special) = not_a_hosts(*next_hop)
-            {
-                let why = format!("not a neighbour's address ({special})");
-                return Err(arguments.refused(arguments.subnet_words(), why));
+    let next_hop = rest.iter().find_map(|found| match found.value {
+        Value::Address(address) => Some((found, address)),
+        _ => None,
+    });
+    let target = match (arguments.port().ok(), next_hop) {
+        (port, Some((found, address))) => {
+            let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+            if let Some(special) = not_a_hosts(address).filter(|_| does == Does::Route) {
+                return Err(found.refused(format!("not a neighbour's address ({special})")));
             }
-            RouteTarget::Via(*next_hop)
+            match port {
+                None if does == Does::Route && link_local => {
+                    return Err(found.refused("a link-local next hop needs its interface before it"));
+                }
+                Some(port) => RouteTarget::OnPort(port, address),
+                None => RouteTarget::Via(address),
+            }
         }
-        _ => RouteTarget::Null0,
+        (_, None) => RouteTarget::Null0,
     };
     let distance = match rest.last().map(|found| &found.value) {
         Some(Value::Number(distance)) => *distance as u8,

@@ -80,6 +80,7 @@ impl Config {
             }
             match route.target {
                 RouteTarget::Via(next_hop) => write!(f, " {next_hop}")?,
+                RouteTarget::OnPort(port, next_hop) => write!(f, " {} {next_hop}", interface_name(port))?,
                 RouteTarget::Null0 => write!(f, " Null0")?,
             }
             match *distance {

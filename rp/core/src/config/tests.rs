@@ -164,7 +164,10 @@ fn errors_name_file_line_column_and_word() {
             "ip route 10.0.0.1 255.0.0.0 Null0\n",
             "pe1.cfg:1:10: '10.0.0.1': has bits set beyond the mask; did you mean 10.0.0.0/8?",
         ),
-        ("ip route 10.0.0.0 255.0.0.0\n", "pe1.cfg:1:29: the command is incomplete; expected one of: A.B.C.D, Null0"),
+        (
+            "ip route 10.0.0.0 255.0.0.0\n",
+            "pe1.cfg:1:29: the command is incomplete; expected one of: A.B.C.D, <slot>/<port>, GigabitEthernet, Null0",
+        ),
         ("arp 10.0.0.1 0100.5e00.0001 arpa\n", "pe1.cfg:1:14: '0100.5e00.0001': not the address of one station"),
         ("no ip cef\n", "pe1.cfg:1:1: 'no ip cef' is not supported: line cards always forward on their own tables"),
         ("end\nhostname x\n", "pe1.cfg:2:1: 'hostname' is not valid here; expected nothing after 'end'"),
@@ -380,7 +383,11 @@ fn host(family: Family) -> impl Strategy<Value = IpAddr> {
 
 fn routes() -> impl Strategy<Value = BTreeMap<StaticRoute, u8>> {
     let route = |prefix: BoxedStrategy<Prefix>, family| {
-        let target = option::of(host(family)).prop_map(|hop| hop.map_or(RouteTarget::Null0, RouteTarget::Via));
+        let target = option::of((host(family), option::of(port()))).prop_map(|hop| match hop {
+            None => RouteTarget::Null0,
+            Some((hop, None)) => RouteTarget::Via(hop),
+            Some((hop, Some(port))) => RouteTarget::OnPort(port, hop),
+        });
         (prefix, target).prop_map(|(prefix, target)| StaticRoute { prefix, target })
     };
     let any = prop_oneof![route(v4_prefix().boxed(), Family::V4), route(v6_prefix().boxed(), Family::V6)];
@@ -493,4 +500,41 @@ proptest! {
         }
         prop_assert_eq!(Config::parse(&running.render(), "running"), Ok(running));
     }
+}
+
+#[test]
+fn next_hops_that_cannot_be_are_refused() {
+    for hop in ["0.0.0.0", "0.0.0.1", "127.0.0.1", "224.0.0.5", "240.0.0.1", "255.255.255.255"] {
+        let line = format!("ip route 192.0.2.0 255.255.255.0 {hop}\n");
+        let refused = error(&line).to_string();
+        assert!(refused.starts_with(&format!("pe1.cfg:1:34: '{hop}': not a neighbour's address (")), "{refused}");
+        assert!(Config::parse(&line.replace(hop, &format!("Gi1/1 {hop}")), "pe1.cfg").is_err(), "{hop} on a port");
+    }
+    for hop in ["::", "::1", "ff02::1"] {
+        assert!(
+            error(&format!("ipv6 route 2001:db8::/32 {hop}\n")).to_string().contains("not a neighbour's address ("),
+            "{hop}"
+        );
+    }
+    let alone = error("ipv6 route 2001:db8::/32 fe80::2\n").to_string();
+    assert_eq!(alone, "pe1.cfg:1:26: 'fe80::2': a link-local next hop needs its interface before it");
+}
+
+#[test]
+fn a_route_through_an_interface_reads_back_and_goes() {
+    let text = "ip route 192.0.2.0 255.255.255.0 GigabitEthernet1/1 10.0.1.2 7\n\
+                ipv6 route 2001:db8:f::/48 GigabitEthernet1/1 fe80::2\n";
+    let config = Config::parse(text, "pe1.cfg").unwrap();
+    let port = "1/1".parse().unwrap();
+    let route = StaticRoute {
+        prefix: "2001:db8:f::/48".parse().unwrap(),
+        target: RouteTarget::OnPort(port, "fe80::2".parse().unwrap()),
+    };
+    assert_eq!(config.routes[&route], STATIC_DISTANCE);
+    assert!(config.render().contains(text), "{}", config.render());
+    assert_eq!(Config::parse(&config.render(), "again").unwrap(), config);
+    let gone = format!(
+        "{text}no ip route 192.0.2.0 255.255.255.0 gi 1/1 10.0.1.2\nno ipv6 route 2001:db8:f::/48 Gi1/1 fe80::2\n"
+    );
+    assert!(Config::parse(&gone, "pe1.cfg").unwrap().routes.is_empty());
 }

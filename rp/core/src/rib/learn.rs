@@ -3,7 +3,7 @@
 use super::{
     Converged, FeedId, Rib, STALE_TIME,
     feed::{FEED_ROUTES_MAX, FEED_SETS_MAX, FeedError, Learned, Session},
-    sets::Via,
+    sets::{Hop, Via},
 };
 use crate::fib_feed::FibMaster;
 use bytes::Bytes;
@@ -50,7 +50,8 @@ impl Rib {
             if state.fresh.sets.len() >= FEED_SETS_MAX && !state.fresh.sets.contains_key(&number) {
                 return Err(FeedError::TooManySets { max: FEED_SETS_MAX });
             }
-            let set = self.sets.hold(Via::next_hops(hops), &self.resolver, fib);
+            let via = Via::next_hops(hops.into_iter().map(Hop::Learned).collect());
+            let set = self.sets.hold(via, &self.resolver, fib);
             let Some(before) = state.fresh.sets.insert(number, set) else { continue };
             if before != set {
                 for prefix in state.fresh.prefixes(|n| n == number) {
@@ -59,6 +60,7 @@ impl Rib {
             }
             self.sets.let_go(before, fib);
         }
+        self.resolve_again(fib);
         Ok(())
     }
 
@@ -72,20 +74,26 @@ impl Rib {
     ) -> Result<(), FeedError> {
         let batch = Batch { packed, count, ..Batch::default() };
         let mut contested = Vec::new();
-        let learned = self.learn(feed, &batch, fib, &mut contested);
+        let mut tracked = false;
+        let learned = self.learn(feed, &batch, fib, &mut contested, &mut tracked);
         for prefix in contested {
             self.select(prefix, fib);
+        }
+        if tracked {
+            self.resolve_again(fib);
         }
         learned
     }
 
-    /// Takes routes of a feed over into the FIB, besides those of prefixes that other sources may have too.
+    /// Takes routes of a feed over into the FIB, besides those of prefixes that other sources may have too. Says
+    /// whether next hops of static routes may lead elsewhere for it.
     fn learn(
         &mut self,
         feed: FeedId,
         batch: &Batch,
         fib: &mut FibMaster,
         contested: &mut Vec<Prefix>,
+        tracked: &mut bool,
     ) -> Result<(), FeedError> {
         let alone = self.feeds.len() == 1;
         let state = self.feeds.get_mut(&feed).ok_or(FeedError::NotOpen)?;
@@ -98,6 +106,7 @@ impl Rib {
                 Some(number) => Some(*state.fresh.sets.get(&number).ok_or(FeedError::UnknownNextHops(number))?),
                 None => None,
             };
+            *tracked = *tracked || self.resolver.statics.tracks(prefix);
             let before = state.fresh.routes.set(prefix, number);
             if before.is_none() && state.fresh.len() > FEED_ROUTES_MAX {
                 state.fresh.routes.set(prefix, None);
@@ -133,6 +142,7 @@ impl Rib {
         for prefix in gone {
             self.select(prefix, fib);
         }
+        self.resolve_again(fib);
         if complete {
             self.drop_stale(feed, fib);
             if let super::Completion::Learning { waiting, .. } = &mut self.completion {
@@ -150,6 +160,8 @@ impl Rib {
         for (prefix, _) in routes.iter() {
             self.select(prefix, fib);
         }
+        // While the sets are still there: a static route may have been reached by one of them.
+        self.resolve_again(fib);
         for set in sets.into_values() {
             self.sets.let_go(set, fib);
         }

@@ -1,14 +1,12 @@
 //! Routes out of the configuration: interfaces, neighbours, static routes.
 
 use super::{
-    Candidates, Interface, Local, Protocol, Rib, StaticRoute, StaticTarget,
-    sets::{Resolver, SetId, Via},
+    Candidates, Local, Protocol, Rib,
+    feed::Feed,
+    sets::{Hop, Resolver, SetId, Via},
 };
 use crate::fib_feed::FibMaster;
-use fabric_proto::{
-    fib::{Family, Mac, Prefix},
-    id::PortId,
-};
+use fabric_proto::fib::{Family, Prefix};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -29,47 +27,43 @@ impl Rib {
         &self.local
     }
 
-    /// Adds or changes an interface.
-    pub fn set_interface(&mut self, port: PortId, interface: Interface, fib: &mut FibMaster) {
-        self.local.interfaces.insert(port, interface);
-        self.refresh(fib);
-    }
-
-    /// Removes an interface.
-    pub fn remove_interface(&mut self, port: PortId, fib: &mut FibMaster) {
-        self.local.interfaces.remove(&port);
-        self.refresh(fib);
-    }
-
-    /// Adds or changes a neighbour.
-    pub fn set_neighbor(&mut self, address: IpAddr, mac: Mac, fib: &mut FibMaster) {
-        self.local.neighbors.insert(address, mac);
-        self.refresh(fib);
-    }
-
-    /// Removes a neighbour.
-    pub fn remove_neighbor(&mut self, address: IpAddr, fib: &mut FibMaster) {
-        self.local.neighbors.remove(&address);
-        self.refresh(fib);
-    }
-
-    /// Adds a static route.
-    pub fn add_static(&mut self, route: StaticRoute, fib: &mut FibMaster) {
-        self.local.statics.insert(route);
-        self.refresh(fib);
-    }
-
-    /// Removes a static route.
-    pub fn remove_static(&mut self, route: StaticRoute, fib: &mut FibMaster) {
-        self.local.statics.remove(&route);
-        self.refresh(fib);
-    }
-
     /// Brings path lists, local candidates and the FIB in line with the configuration. The work grows with the
     /// configuration and the number of next-hop sets; with the number of routes only where a set became usable
     /// or unusable.
-    fn refresh(&mut self, fib: &mut FibMaster) {
-        self.resolver = Resolver::new(&self.local);
+    pub(super) fn refresh(&mut self, fib: &mut FibMaster) {
+        let resolver = self.resolver();
+        self.refresh_with(resolver, fib);
+    }
+
+    /// Learned routes changed that next hops of static routes may be reached by. The work grows with the number of
+    /// static routes, unless one does lead elsewhere now.
+    pub(super) fn resolve_again(&mut self, fib: &mut FibMaster) {
+        if !self.resolver.statics.tracks_any() {
+            return;
+        }
+        let resolver = self.resolver();
+        if resolver != self.resolver {
+            self.refresh_with(resolver, fib);
+        }
+    }
+
+    /// How next hops are resolved now.
+    fn resolver(&self) -> Resolver {
+        let learned = |prefix| {
+            let of = |feed: &Feed| {
+                let (set, _) = feed.get(prefix)?;
+                match self.sets.via(set)? {
+                    Via::NextHops(hops) => Some((set, hops.as_slice())),
+                    Via::Receive | Via::Network(_) => None,
+                }
+            };
+            self.feeds.values().find_map(of)
+        };
+        Resolver::new(&self.local, &learned)
+    }
+
+    fn refresh_with(&mut self, resolver: Resolver, fib: &mut FibMaster) {
+        self.resolver = resolver;
         let flips = self.sets.resolve(&self.resolver, fib);
         let mut candidates: BTreeMap<Prefix, Candidates> = BTreeMap::new();
         for ((prefix, distance, protocol), via) in wanted(&self.local, &self.resolver) {
@@ -120,21 +114,14 @@ fn wanted(local: &Local, resolver: &Resolver) -> BTreeMap<(Prefix, u8, Protocol)
             }
         }
     }
-    for address in local.neighbors.keys() {
-        if resolver.path_to(*address).is_some() {
-            put(host(*address), Protocol::Adjacency, Via::next_hops(vec![*address]));
+    for (port, address) in local.neighbors.keys() {
+        if resolver.direct.network(*address).is_some_and(|(_, on)| on == *port) && resolver.direct.is_foreign(*address)
+        {
+            put(host(*address), Protocol::Adjacency, Via::next_hops(vec![Hop::Learned(*address)]));
         }
     }
-    let mut hops: BTreeMap<(Prefix, u8), Vec<IpAddr>> = BTreeMap::new();
-    for StaticRoute { prefix, distance, target } in &local.statics {
-        match target {
-            StaticTarget::NextHop(hop) => hops.entry((*prefix, *distance)).or_default().push(*hop),
-            StaticTarget::Null => {
-                wanted.insert((*prefix, *distance, Protocol::Static), Via::Null);
-            }
-        }
-    }
-    for ((prefix, distance), hops) in hops {
+    for (prefix, distance, hops) in resolver.statics.routes() {
+        let hops = hops.iter().map(|hop| resolver.statics.shared(*hop)).collect();
         wanted.insert((prefix, distance, Protocol::Static), Via::next_hops(hops));
     }
     wanted

@@ -1,9 +1,13 @@
 //! Next-hop sets and what they resolve to.
 
-use super::Local;
+use super::{
+    Local, StaticTarget,
+    direct::Direct,
+    recursion::{LearnedRoute, Recursion},
+};
 use crate::fib_feed::FibMaster;
 use fabric_proto::{
-    fib::{Mac, Path, PathList, PathListId, Prefix},
+    fib::{PATHS_MAX, Path, PathList, PathListId, Prefix},
     id::PortId,
 };
 use std::{collections::BTreeMap, net::IpAddr};
@@ -11,67 +15,124 @@ use std::{collections::BTreeMap, net::IpAddr};
 /// Where routes lead, before next hops are resolved.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Via {
-    /// To neighbours, sharing the load; sorted, without repetitions.
-    NextHops(Vec<IpAddr>),
+    /// To next hops, sharing the load; sorted, without repetitions.
+    NextHops(Vec<Hop>),
     /// To the chassis itself.
     Receive,
-    /// Nowhere.
-    Null,
     /// To a connected network, where only neighbours that are known can be reached.
     Network(Prefix),
 }
 
+/// A next hop, and how it is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hop {
+    /// Of a static route: by the longest route of any source.
+    Any(IpAddr),
+    /// Of a learned route, and any neighbour: by the longest connected or static route. Learned routes are never found
+    /// by each other.
+    Learned(IpAddr),
+    /// On this port, whatever routes there are.
+    Port(PortId, IpAddr),
+    /// `Null0`: what takes it is dropped.
+    Null,
+}
+
+impl From<StaticTarget> for Hop {
+    fn from(target: StaticTarget) -> Self {
+        match target {
+            StaticTarget::NextHop(address) => Self::Any(address),
+            StaticTarget::OnPort(port, address) => Self::Port(port, address),
+            StaticTarget::Null => Self::Null,
+        }
+    }
+}
+
 impl Via {
-    /// To these neighbours.
-    pub fn next_hops(mut hops: Vec<IpAddr>) -> Self {
+    /// To these next hops.
+    pub fn next_hops(mut hops: Vec<Hop>) -> Self {
         hops.sort_unstable();
         hops.dedup();
         Self::NextHops(hops)
     }
 }
 
-/// What next hops are resolved through: networks of enabled interfaces, and neighbours.
-#[derive(Debug, Default)]
+/// Of next hops with their paths: those that are used, and the paths. More than [`PATHS_MAX`] of either are not.
+pub(super) fn union(hops: impl IntoIterator<Item = (Hop, Vec<Path>)>) -> (Vec<Hop>, Vec<Path>) {
+    let (mut used, mut all) = (Vec::new(), Vec::new());
+    for (hop, paths) in hops {
+        if used.len() == PATHS_MAX {
+            break;
+        }
+        let mut is_used = false;
+        for path in paths {
+            if all.contains(&path) {
+                is_used = true;
+            } else if all.len() < PATHS_MAX {
+                is_used = true;
+                all.push(path);
+            }
+        }
+        if is_used {
+            used.push(hop);
+        }
+    }
+    (used, all)
+}
+
+/// What next hops are resolved through: networks of enabled interfaces, neighbours, and other routes.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Resolver {
-    networks: Vec<(Prefix, PortId, Mac)>,
-    own: Vec<IpAddr>,
-    neighbors: BTreeMap<IpAddr, Mac>,
+    pub(super) direct: Direct,
+    pub(super) statics: Recursion,
 }
 
 impl Resolver {
-    pub(super) fn new(local: &Local) -> Self {
-        let mut resolver = Self { neighbors: local.neighbors.clone(), ..Self::default() };
-        for (port, interface) in local.interfaces.iter().filter(|(_, interface)| interface.enabled) {
-            for (address, len) in &interface.addresses {
-                resolver.own.push(*address);
-                if let Ok(network) = Prefix::covering(*address, *len) {
-                    resolver.networks.push((network, *port, interface.mac));
-                }
-            }
-        }
-        // The longest network first; of equals, the lowest port.
-        resolver.networks.sort_by_key(|(network, port, _)| (u8::MAX - network.len(), *port));
-        resolver
+    pub(super) fn new(local: &Local, learned: &LearnedRoute<'_>) -> Self {
+        let direct = Direct::new(local);
+        let statics = Recursion::new(&local.statics, &direct, learned);
+        Self { direct, statics }
     }
 
-    /// The path to a neighbour; `None` when no enabled interface leads to it.
-    pub(super) fn path_to(&self, next_hop: IpAddr) -> Option<Path> {
-        let (_, port, src_mac) = self.networks.iter().find(|(network, ..)| network.contains(next_hop))?;
-        if self.own.contains(&next_hop) {
-            return None;
+    /// The paths that a next hop comes to; none where nothing leads to it.
+    fn paths(&self, hop: Hop) -> Vec<Path> {
+        match hop {
+            Hop::Any(address) => self.statics.hop(address).to_vec(),
+            Hop::Learned(address) => {
+                if !self.direct.is_foreign(address) || self.statics.is_circle(address) {
+                    return Vec::new();
+                }
+                let network = self.direct.network(address);
+                match (self.statics.covering(address, network.map(|(network, _)| network.len())), network) {
+                    (Some(paths), _) => paths.to_vec(),
+                    (None, Some((_, port))) => self.direct.path(port, address).into_iter().collect(),
+                    (None, None) => Vec::new(),
+                }
+            }
+            Hop::Port(port, address) => self.direct.path(port, address).into_iter().collect(),
+            Hop::Null => vec![Path::Discard],
         }
-        Some(match self.neighbors.get(&next_hop) {
-            Some(dst_mac) => Path::Port { port: *port, next_hop, dst_mac: *dst_mac, src_mac: *src_mac },
-            None => Path::Unresolved { next_hop },
-        })
+    }
+
+    /// The port of a next hop that is a neighbour and is reached as one.
+    pub(super) fn port_of(&self, hop: Hop) -> Option<PortId> {
+        let (port, address) = match hop {
+            Hop::Any(address) | Hop::Learned(address) => (self.direct.network(address)?.1, address),
+            Hop::Port(port, address) => (port, address),
+            Hop::Null => return None,
+        };
+        (self.paths(hop) == [self.direct.path(port, address)?]).then_some(port)
+    }
+
+    /// Of these next hops, those that are used, and the paths that they come to.
+    pub(super) fn resolve_hops(&self, hops: &[Hop]) -> (Vec<Hop>, Vec<Path>) {
+        union(hops.iter().map(|hop| (*hop, self.paths(*hop))))
     }
 
     /// `None` when routes with this set cannot be used.
     fn resolve(&self, via: &Via) -> Option<PathList> {
         let paths: Vec<Path> = match via {
-            Via::NextHops(hops) => hops.iter().filter_map(|hop| self.path_to(*hop)).collect(),
+            Via::NextHops(hops) => self.resolve_hops(hops).1,
             Via::Receive => vec![Path::Receive],
-            Via::Null => vec![Path::Discard],
             Via::Network(network) => vec![Path::Unresolved { next_hop: network.address() }],
         };
         (!paths.is_empty()).then(|| PathList::new(paths))

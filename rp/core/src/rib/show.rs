@@ -1,15 +1,26 @@
 //! The table for show commands.
 
-use super::{Best, Protocol, Rib, Route, Summary, Via};
-use fabric_proto::fib::{Family, Prefix, left_aligned};
+use super::{Best, Hop, Protocol, Rib, Route, Summary, Via};
+use fabric_proto::{
+    fib::{Family, Prefix, left_aligned},
+    id::PortId,
+};
 use std::net::IpAddr;
 
 impl Rib {
     /// The best route of exactly this prefix.
     pub fn get(&self, prefix: Prefix) -> Option<Route> {
         let Best { protocol, distance, set, paths, stale } = self.best(prefix)?;
-        let via = self.sets.via(set).cloned().unwrap_or(Via::Null);
+        let via = match self.sets.via(set)? {
+            Via::NextHops(hops) => Via::NextHops(self.resolver.resolve_hops(hops).0),
+            via => via.clone(),
+        };
         Some(Route { prefix, protocol, distance, via, paths, stale })
+    }
+
+    /// The port of a next hop that is a neighbour; `None` where another route leads to it, and for `Null0`.
+    pub fn port_of(&self, hop: Hop) -> Option<PortId> {
+        self.resolver.port_of(hop)
     }
 
     /// The best route towards an address: of the longest prefix that covers it.

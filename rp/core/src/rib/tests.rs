@@ -1,4 +1,5 @@
 mod demands;
+mod statics;
 
 use super::*;
 use bytes::Bytes;
@@ -33,8 +34,9 @@ fn interface(n: u8, enabled: bool) -> Interface {
 
 /// Two interfaces with two neighbours each.
 fn local() -> Local {
-    let neighbors =
-        [1, 2].into_iter().flat_map(|n| [2, 3].map(|host| (ip(&format!("10.0.{n}.{host}")), mac(n * 16 + host))));
+    let neighbors = [1, 2]
+        .into_iter()
+        .flat_map(|n| [2, 3].map(|host| ((port(n), ip(&format!("10.0.{n}.{host}"))), mac(n * 16 + host))));
     Local {
         interfaces: [1, 2].map(|n| (port(n), interface(n, true))).into(),
         neighbors: neighbors.collect(),
@@ -56,6 +58,39 @@ fn packed(ops: impl IntoIterator<Item = RouteOp>) -> (u32, Bytes) {
     ops.into_iter().for_each(|op| builder.route(op));
     let batch = builder.take();
     (batch.count, batch.packed)
+}
+
+/// One change of the configuration.
+impl Rib {
+    fn set_interface(&mut self, port: PortId, interface: Interface, fib: &mut FibMaster) {
+        self.local.interfaces.insert(port, interface);
+        self.refresh(fib);
+    }
+
+    fn remove_interface(&mut self, port: PortId, fib: &mut FibMaster) {
+        self.local.interfaces.remove(&port);
+        self.refresh(fib);
+    }
+
+    fn set_neighbor(&mut self, port: PortId, address: IpAddr, mac: Mac, fib: &mut FibMaster) {
+        self.local.neighbors.insert((port, address), mac);
+        self.refresh(fib);
+    }
+
+    fn remove_neighbor(&mut self, port: PortId, address: IpAddr, fib: &mut FibMaster) {
+        self.local.neighbors.remove(&(port, address));
+        self.refresh(fib);
+    }
+
+    fn add_static(&mut self, route: StaticRoute, fib: &mut FibMaster) {
+        self.local.statics.insert(route);
+        self.refresh(fib);
+    }
+
+    fn remove_static(&mut self, route: StaticRoute, fib: &mut FibMaster) {
+        self.local.statics.remove(&route);
+        self.refresh(fib);
+    }
 }
 
 struct Router {
@@ -113,7 +148,7 @@ fn interfaces_and_neighbours_make_routes() {
     assert_eq!(router.paths("2001:db8:1::1/128"), Some(vec![Path::Receive]));
     assert_eq!(router.paths("10.0.1.0/24"), Some(vec![Path::Unresolved { next_hop: ip("10.0.1.0") }]));
     assert_eq!(router.paths("10.0.1.2/32"), Some(vec![via(1, 2)]));
-    router.rib.remove_neighbor(ip("10.0.1.2"), &mut router.fib);
+    router.rib.remove_neighbor(port(1), ip("10.0.1.2"), &mut router.fib);
     assert_eq!(router.paths("10.0.1.2/32"), None);
     router.rib.set_interface(port(1), interface(1, false), &mut router.fib);
     assert_eq!(router.paths("10.0.1.1/32"), None);
@@ -178,7 +213,7 @@ fn a_new_neighbour_address_costs_no_route() {
     router.open();
     router.learn((0..1000u32).map(|n| (Prefix::from_bits(Family::V4, u128::from(n << 8) << 96, 24), Some(2))));
     let before = router.sent();
-    router.rib.set_neighbor(ip("10.0.2.2"), mac(99), &mut router.fib);
+    router.rib.set_neighbor(port(2), ip("10.0.2.2"), mac(99), &mut router.fib);
     assert_eq!(router.sent(), before);
     let list = router.paths("0.0.1.0/24").unwrap();
     assert!(list.iter().any(|path| matches!(path, Path::Port { dst_mac, .. } if *dst_mac == mac(99))), "{list:?}");

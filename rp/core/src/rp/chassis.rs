@@ -54,7 +54,10 @@ impl Rp {
                 self.step_rf(now, Some(rf::Input::Removed), out);
             }
             Slot::Rp(_) => {}
-            Slot::Lc(_) => {
+            Slot::Lc(card) => {
+                if !inserted {
+                    self.ports_gone(now, card, out);
+                }
                 let switching = matches!(&self.role, Role::Active(term) if term.is_switchover());
                 if switching && self.boot.profile.fabric_change_resets {
                     self.for_rf.push_back(rf::Input::FabricChanged);

@@ -1,21 +1,35 @@
-//! Link states of the ports, as line cards report them.
+//! Link states of the ports, as line cards report them: what routing goes by.
 //!
-//! They are checkpointed in SSO (seeds/002: line-card events received at the active are synchronised), so that
-//! a new active knows them before a card has spoken. With the running configuration they are what an SNMP
-//! agent would serve of the IF-MIB.
+//! A port that has no carrier, or of which no card has said that it has, takes its networks and what leads there out of
+//! the routing table. They are checkpointed in SSO (seeds/002: line-card events received at the active are
+//! synchronised), so that a new active knows them before a card has spoken and nothing moves. With the running
+//! configuration they are what an SNMP agent would serve of the IF-MIB.
+//!
+//! A card whose connection is lost goes on forwarding by itself for a while, and its ports stay as they were told
+//! for as long. One that is removed, reset or restarted has none until it says so.
 
+use super::{Output, Rp, local, takeover::Role};
+use crate::config::interface_name;
 use bytes::Bytes;
 use fabric_proto::{
     id::{LcSlot, PortId},
+    operator::EventKind,
     time::Instant,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
+
+/// How long a card that nobody hears keeps its ports: as long as it forwards without an active.
+const CARD_ALONE: Duration = Duration::from_secs(120);
 
 /// What is known of the ports.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     /// Whether a port has carrier, and since when; `None` for a state that the peer reported.
     ports: BTreeMap<PortId, (bool, Option<Instant>)>,
+    /// The cards' runs, where they are known.
+    boots: BTreeMap<LcSlot, u64>,
+    /// Cards whose connection is lost, and until when their ports stay as they were.
+    alone: BTreeMap<LcSlot, Instant>,
 }
 
 /// Bytes that do not say link states.
@@ -33,14 +47,39 @@ impl Links {
         news
     }
 
-    /// A card is gone: nobody knows its ports.
-    pub(super) fn forget(&mut self, slot: LcSlot) {
+    /// A card's ports are not known any more. Returns those that had carrier.
+    fn forget(&mut self, slot: LcSlot) -> Vec<PortId> {
+        self.alone.remove(&slot);
+        self.boots.remove(&slot);
+        let up = self.ports.iter().filter(|(port, (up, _))| port.slot == slot && *up).map(|(port, _)| *port).collect();
         self.ports.retain(|port, _| port.slot != slot);
+        up
     }
 
-    /// Whether a port has carrier, and since when.
+    /// A card answers, in this run of its program. Says whether it has restarted since it was heard last.
+    fn heard(&mut self, slot: LcSlot, boot: u64) -> bool {
+        self.alone.remove(&slot);
+        self.boots.insert(slot, boot).is_some_and(|before| before != boot)
+    }
+
+    /// A card's connection is lost.
+    pub(super) fn lost(&mut self, now: Instant, slot: LcSlot) {
+        self.alone.insert(slot, now + CARD_ALONE);
+    }
+
+    /// When the first card has been alone for too long.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.alone.values().min().copied()
+    }
+
+    /// Whether a port has carrier, and since when; `None` where nobody has said it.
     pub(super) fn get(&self, port: PortId) -> Option<(bool, Option<Instant>)> {
         self.ports.get(&port).copied()
+    }
+
+    /// Whether a port is known to have carrier.
+    pub(super) fn is_up(&self, port: PortId) -> bool {
+        self.ports.get(&port).is_some_and(|(up, _)| *up)
     }
 
     /// For the standby.
@@ -58,7 +97,76 @@ impl Links {
             0 | 1 => Ok((PortId { slot: LcSlot(*slot), port: *port }, (*up == 1, None))),
             _ => Err(BadLinks),
         };
-        Ok(Self { ports: rows.iter().map(port).collect::<Result<_, _>>()? })
+        Ok(Self { ports: rows.iter().map(port).collect::<Result<_, _>>()?, ..Self::default() })
+    }
+}
+
+impl Rp {
+    /// A line card says how a port is.
+    pub(super) fn port_reported(&mut self, now: Instant, port: PortId, up: bool, out: &mut Vec<Output>) {
+        let was = self.links.is_up(port);
+        if self.links.report(now, port, up) {
+            self.log_link(port, was, up, out);
+            self.links_changed(now, out);
+        }
+    }
+
+    /// A card obeys this term. One that has restarted says anew which of its ports have carrier.
+    pub(super) fn card_answers(&mut self, now: Instant, slot: LcSlot, boot: u64, out: &mut Vec<Output>) {
+        if self.links.heard(slot, boot) {
+            self.ports_gone(now, slot, out);
+            self.links.heard(slot, boot);
+        }
+    }
+
+    /// A card is not there any more, or starts anew: none of its ports has carrier.
+    pub(super) fn ports_gone(&mut self, now: Instant, slot: LcSlot, out: &mut Vec<Output>) {
+        let known = self.links.ports.keys().any(|port| port.slot == slot);
+        for port in self.links.forget(slot) {
+            self.log_link(port, true, false, out);
+        }
+        if known {
+            self.links_changed(now, out);
+        }
+    }
+
+    /// Cards that have been alone for too long have no ports.
+    pub(super) fn links_due(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let due: Vec<LcSlot> =
+            self.links.alone.iter().filter(|(_, until)| **until <= now).map(|(slot, _)| *slot).collect();
+        for slot in due {
+            self.ports_gone(now, slot, out);
+        }
+    }
+
+    /// Whether every port that is to be up, of cards that hold the table, has been reported.
+    pub(super) fn links_are_known(&self) -> bool {
+        let confirmed = self.feed.confirmed();
+        let open = |(port, interface): (&PortId, &crate::config::Interface)| {
+            !interface.shutdown && confirmed.contains(&port.slot) && self.links.get(*port).is_none()
+        };
+        !self.config.interfaces.iter().any(open)
+    }
+
+    fn links_changed(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if matches!(self.role, Role::Active(_)) {
+            self.rib.configure(local::routing(&self.config, &self.links), &mut self.fib);
+        }
+        self.checkpoint_links(now, out);
+    }
+
+    fn log_link(&self, port: PortId, was: bool, up: bool, out: &mut Vec<Output>) {
+        let name = interface_name(port);
+        let mut log = |line: String| out.push(Output::Event(EventKind::Log { line }));
+        let state = if up { "up" } else { "down" };
+        if self.config.interfaces.get(&port).is_none_or(|interface| interface.shutdown) && !up {
+            log(format!("%LINK-5-CHANGED: Interface {name}, changed state to administratively down"));
+        } else {
+            log(format!("%LINK-3-UPDOWN: Interface {name}, changed state to {state}"));
+        }
+        if was != up {
+            log(format!("%LINEPROTO-5-UPDOWN: Line protocol on Interface {name}, changed state to {state}"));
+        }
     }
 }
 
@@ -69,22 +177,4 @@ pub(super) fn if_index(port: PortId) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_standby_knows_what_the_active_knew() {
-        let port = |text: &str| text.parse::<PortId>().unwrap();
-        let mut links = Links::default();
-        assert!(links.report(Instant(1), port("1/1"), true));
-        assert!(!links.report(Instant(2), port("1/1"), true));
-        assert!(links.report(Instant(3), port("2/4"), false));
-        let replica = Links::decode(&links.encode()).unwrap();
-        assert_eq!(replica.get(port("1/1")), Some((true, None)));
-        assert_eq!(replica.get(port("2/4")), Some((false, None)));
-        links.forget(LcSlot(1));
-        assert_eq!(links.get(port("1/1")), None);
-        assert!(Links::decode(&[1, 1]).is_err() && Links::decode(&[1, 1, 2]).is_err());
-        assert_ne!(if_index(port("1/2")), if_index(port("2/1")));
-    }
-}
+mod tests;

@@ -1,23 +1,25 @@
 //! From the running configuration to what routing and line cards need of it.
 
+use super::interfaces::Links;
 use crate::{
     config::{Config, RouteTarget},
     rib::{Interface, Local, StaticRoute, StaticTarget},
 };
 use fabric_proto::{fib::port_mac, id::LcSlot, linecard::PortConfig};
 
-/// Interfaces, neighbours and static routes.
-pub(super) fn routing(config: &Config) -> Local {
+/// Interfaces, neighbours and static routes. A port without carrier is as good as shut down.
+pub(super) fn routing(config: &Config, links: &Links) -> Local {
     Local {
         interfaces: config
             .interfaces
             .iter()
             .map(|(port, interface)| {
                 let addresses = interface.addresses().map(|own| (own.address, own.len)).collect();
-                (*port, Interface { addresses, mac: port_mac(*port), enabled: !interface.shutdown })
+                let enabled = !interface.shutdown && links.is_up(*port);
+                (*port, Interface { addresses, mac: port_mac(*port), enabled })
             })
             .collect(),
-        neighbors: config.resolved_neighbours().map(|(address, mac, _)| (address, mac)).collect(),
+        neighbors: config.resolved_neighbours().map(|(address, mac, port)| ((port, address), mac)).collect(),
         statics: config
             .routes
             .iter()
@@ -26,6 +28,7 @@ pub(super) fn routing(config: &Config) -> Local {
                 distance: *distance,
                 target: match route.target {
                     RouteTarget::Via(next_hop) => StaticTarget::NextHop(next_hop),
+                    RouteTarget::OnPort(port, next_hop) => StaticTarget::OnPort(port, next_hop),
                     RouteTarget::Null0 => StaticTarget::Null,
                 },
             })

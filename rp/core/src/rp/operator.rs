@@ -30,6 +30,7 @@ fn platform_refusal(profile: &Profile, old: &Config, new: &Config) -> Option<Str
 impl Rp {
     /// Runs one line of a session's command line.
     pub fn line(&mut self, now: Instant, session: u64, line: &str, out: &mut Vec<Output>) -> CommandOutput {
+        let begun = out.len();
         let mut cli = self.sessions.remove(&session).unwrap_or_default();
         let outcome = show::with_view(self, now, |view| cli.line(line, view));
         let mut text = outcome.text;
@@ -45,6 +46,7 @@ impl Rp {
         let prompt = if closed { String::new() } else { show::with_view(self, now, |view| cli.prompt(view)) };
         self.sessions.insert(session, cli);
         self.settle(now, out);
+        self.log.keep(now, &out[begun..]);
         CommandOutput { text, prompt, failed }
     }
 
@@ -82,7 +84,7 @@ impl Rp {
             Action::Reload => self.ask_rf(now, rf::Input::Reload, out),
             Action::ReloadPeer => self.ask_rf(now, rf::Input::ReloadPeer, out),
             Action::ResetSlot(Slot::Lc(slot)) if self.role.owns_chassis() => {
-                self.reset_one(slot, out);
+                self.reset_one(now, slot, out);
                 Ok(())
             }
             Action::ResetSlot(Slot::Lc(_)) => Err("only the active RP resets line cards".to_owned()),
@@ -90,13 +92,16 @@ impl Rp {
                 self.ask_rf(now, rf::Input::ReloadPeer, out)
             }
             Action::ResetSlot(Slot::Rp(_)) => Err("use reload to restart this unit".to_owned()),
-            Action::WriteMemory => {
+            Action::WriteMemory { force } => {
                 if let Some(refusal @ rf::Refusal::NotActive(_)) = self.rf.config_refusal() {
                     return Err(refusal.to_string());
                 }
+                if let Some(refusal) = self.unread.refusal().filter(|_| !force) {
+                    return Err(refusal);
+                }
                 let text = self.config.render();
                 out.push(Output::SaveStartup(text.clone()));
-                self.startup = Some(text);
+                self.take_startup(text);
                 self.checkpoint_startup(now, out);
                 Ok(())
             }
@@ -174,7 +179,7 @@ impl Rp {
             }
         }
         if routing {
-            self.rib.configure(local::routing(&self.config), &mut self.fib);
+            self.rib.configure(local::routing(&self.config, &self.links), &mut self.fib);
         }
         for slot in cards {
             self.configure_ports(now, slot, out);

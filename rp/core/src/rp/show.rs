@@ -3,14 +3,15 @@
 use super::{Rp, interfaces::if_index, switchover_timer};
 use crate::{
     cli::{
-        ClientView, ConfigView, CounterView, DebugView, FibCounts, HistoryView, LineCardState, LineCardView, PortView,
-        RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SwitchoverView, Tables, UnitView, View,
+        ClientView, ConfigView, CounterView, DebugView, FibCounts, HistoryView, LineCardState, LineCardView, LogView,
+        PortView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SwitchoverView, Tables, UnitView,
+        View,
     },
     redundancy,
-    rib::{Protocol, Route, Via},
+    rib::{Hop, Protocol, Route, Via},
 };
 use fabric_proto::{
-    fib::{Family, Path, PathList, Prefix, port_mac},
+    fib::{Family, PathList, Prefix, port_mac},
     id::{PortId, RpSlot},
     redundancy::RfState,
     time::Instant,
@@ -39,12 +40,14 @@ pub(super) fn with_view<T>(rp: &Rp, now: Instant, f: impl FnOnce(&View<'_>) -> T
             owner: rp.config_lock,
             refused: rp.rf.config_refusal().map(|why| why.to_string()),
             sync: rp.config_sync,
+            unread: rp.unread.refusal(),
         },
         debug: DebugView {
             kinds: rp.debugging.kinds,
             log: rp.debugging.lines().map(|(at, line)| (rp.clock(at), line)).collect(),
         },
         flow_seed: rp.boot.flow_seed,
+        log: LogView { total: rp.log.total(), lines: rp.log.lines().map(|(at, line)| (rp.clock(at), line)).collect() },
         tables: rp,
     };
     f(&view)
@@ -155,23 +158,22 @@ fn line_cards(rp: &Rp, active: bool, in_state: Duration) -> Vec<LineCardView> {
 }
 
 impl Rp {
+    /// A next hop that is another route's to reach has no port of its own.
+    fn route_path(&self, hop: Hop) -> RoutePath {
+        let next_hop = match hop {
+            Hop::Any(address) | Hop::Learned(address) | Hop::Port(_, address) => Some(address),
+            Hop::Null => None,
+        };
+        RoutePath { next_hop, port: self.rib.port_of(hop) }
+    }
+
     fn route_view(&self, route: &Route) -> RouteView {
-        let next_hops: Vec<IpAddr> = match &route.via {
-            Via::NextHops(next_hops) => next_hops.clone(),
-            _ => Vec::new(),
+        let views = match &route.via {
+            Via::NextHops(hops) => hops.iter().map(|hop| self.route_path(*hop)).collect(),
+            Via::Receive | Via::Network(_) => {
+                vec![RoutePath { next_hop: None, port: self.config.port_towards(route.prefix.address()) }]
+            }
         };
-        let paths = self.fib.table().paths(route.paths).map(PathList::paths).unwrap_or_default();
-        let port_of = |next_hop: IpAddr| {
-            paths.iter().find_map(|path| match path {
-                Path::Port { port, next_hop: via, .. } if *via == next_hop => Some(*port),
-                _ => None,
-            })
-        };
-        let mut views: Vec<RoutePath> =
-            next_hops.iter().map(|hop| RoutePath { next_hop: Some(*hop), port: port_of(*hop) }).collect();
-        if views.is_empty() {
-            views.push(RoutePath { next_hop: None, port: self.config.port_towards(route.prefix.address()) });
-        }
         RouteView {
             prefix: route.prefix,
             source: match route.protocol {
@@ -241,6 +243,7 @@ impl Tables for Rp {
             path_lists: table.all_paths().count() as u64,
             epoch: position.epoch.0,
             seq: position.seq,
+            refused_sets: self.rib.refused_sets(),
         }
     }
 }

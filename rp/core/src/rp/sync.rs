@@ -11,14 +11,13 @@
 use super::{Chassis, Output, Rp, interfaces::Links, switchover_timer, takeover::Role};
 use crate::{
     checkpoint::{CfInput, CfOutput, CfStandby, CfStandbyInput, CfStandbyOutput, STATE_MAX},
-    config::{Config, SyncError, SyncRecord, WholeReader, interface_name},
+    config::{Config, SyncError, SyncRecord, WholeReader},
     fib_feed::FibMaster,
     redundancy as rf,
 };
 use bytes::{Bytes, BytesMut};
 use fabric_proto::{
     checkpoint::{CfClient, CfMessage},
-    id::PortId,
     machine::Machine as _,
     operator::EventKind,
     redundancy::Mode,
@@ -217,16 +216,6 @@ impl Rp {
         self.for_rf.push_back(rf::Input::SetCrashdumpTimeout(self.config.redundancy.crashdump_timeout));
     }
 
-    /// A line card says how a port is.
-    pub(super) fn port_reported(&mut self, now: Instant, port: PortId, up: bool, out: &mut Vec<Output>) {
-        if self.links.report(now, port, up) {
-            let state = if up { "up" } else { "down" };
-            let line = format!("%LINK-3-UPDOWN: Interface {}, changed state to {state}", interface_name(port));
-            out.push(Output::Event(EventKind::Log { line }));
-            self.checkpoint_links(now, out);
-        }
-    }
-
     pub(super) fn checkpoint_links(&mut self, now: Instant, out: &mut Vec<Output>) {
         let links = self.links.encode();
         self.checkpoint(now, CfClient::Links, links, out);
@@ -311,7 +300,7 @@ impl Rp {
                 let text = std::str::from_utf8(&data).map_err(|error| error.to_string())?;
                 if !text.is_empty() && self.startup.as_deref() != Some(text) {
                     out.push(Output::SaveStartup(text.to_owned()));
-                    self.startup = Some(text.to_owned());
+                    self.take_startup(text.to_owned());
                 }
             }
             CfClient::Chassis => self.chassis = Chassis::decode(&data),

@@ -6,8 +6,9 @@
 //! 4. the route feed sends its table again; what nobody announces again is withdrawn
 //! 5. [`Rp::note_convergence`]: every line card holds the complete table
 
-use super::{ABSENT_CARDS, Chassis, Output, Rp, local, startup_config};
+use super::{ABSENT_CARDS, Chassis, Output, Rp, interfaces::Links, local, startup_config};
 use crate::{
+    config::Reading,
     fib_feed::{self, FibFeed, FibMaster},
     redundancy::{self as rf, BootCause, TakeOver},
     rib::Rib,
@@ -155,7 +156,7 @@ impl Rp {
     }
 
     /// A term begins.
-    fn become_active(&mut self, now: Instant, epoch: Epoch, how: TakeOver, out: &mut Vec<Output>) {
+    pub(super) fn become_active(&mut self, now: Instant, epoch: Epoch, how: TakeOver, out: &mut Vec<Output>) {
         let to_reset = self.cards_to_reset(how);
         let adoption = match how {
             // The configuration and the FIB are the checkpointed ones; line cards go on forwarding.
@@ -166,11 +167,13 @@ impl Rp {
             }
             // The configuration is the checkpointed one; routes are to be learned, tables to be filled.
             TakeOver::Warm => {
+                self.links = Links::default();
                 self.fib = FibMaster::default();
                 Adoption::Flush
             }
             // Everything is read from the startup configuration, and line cards start from nothing too.
             TakeOver::Cold | TakeOver::Boot => {
+                self.links = Links::default();
                 self.read_startup();
                 Adoption::Flush
             }
@@ -182,7 +185,7 @@ impl Rp {
         self.fib.begin_term(epoch);
         self.feed = FibFeed::new(self.boot.slot);
         self.rib = Rib::default();
-        self.rib.configure(local::routing(&self.config), &mut self.fib);
+        self.rib.configure(local::routing(&self.config, &self.links), &mut self.fib);
         self.role = Role::Active(Term {
             epoch,
             how,
@@ -230,7 +233,9 @@ impl Rp {
     }
 
     fn read_startup(&mut self) {
-        self.config = startup_config(self.startup.as_deref(), self.boot.profile);
+        let Reading { config, refused } = startup_config(self.startup.as_deref(), self.boot.profile);
+        self.config = config;
+        self.unread.renew(refused);
         self.set_facility_timers();
         self.fib = FibMaster::default();
     }
@@ -291,6 +296,9 @@ impl Rp {
     pub(super) fn lc_message(&mut self, now: Instant, slot: LcSlot, message: FromLc, out: &mut Vec<Output>) {
         match (&self.role, message) {
             (Role::Active(term), message) if !term.resetting.contains(&slot) => {
+                if let FromLc::Adopted { boot, .. } = message {
+                    self.card_answers(now, slot, boot, out);
+                }
                 self.step_feed(now, Some(fib_feed::Input::Message { slot, message }), out);
             }
             // A card that was told to reset has no session of the FIB feed that could say so.
@@ -302,9 +310,10 @@ impl Rp {
     }
 
     /// Resets one line card on the operator's demand.
-    pub(super) fn reset_one(&mut self, slot: LcSlot, out: &mut Vec<Output>) {
+    pub(super) fn reset_one(&mut self, now: Instant, slot: LcSlot, out: &mut Vec<Output>) {
         out.push(Output::Lc(slot, ToLc::Reset { reason: "hw-module slot reset".to_owned() }));
         out.push(Output::Event(EventKind::LcReset { slot, reason: "user requested".to_owned() }));
+        self.ports_gone(now, slot, out);
     }
 
     /// The whole chassis starts anew: the peer by the backplane, the line cards by command, then this unit.
@@ -352,17 +361,32 @@ impl Rp {
 
     /// Says once a term that the chassis forwards as it should.
     pub(super) fn note_convergence(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let Role::Active(term) = &mut self.role else { return };
+        let Role::Active(term) = &self.role else { return };
         let Some(since) = term.rib_complete.filter(|_| !term.converged) else { return };
-        let present = self.feed.all_confirmed();
-        let all = self.feed.confirmed().len() == self.boot.line_cards.len();
-        if present && (all || now >= since + ABSENT_CARDS) {
+        let confirmed = self.feed.confirmed();
+        let all = confirmed.len() == self.boot.line_cards.len() && self.links_are_known() && self.cards_have_all();
+        if !self.feed.all_confirmed() || !(all || now >= since + ABSENT_CARDS) {
+            return;
+        }
+        if let Role::Active(term) = &mut self.role {
             term.converged = true;
             // A card that comes later is adopted with what it has: nothing, or the right table.
             term.adoption = Adoption::Keep;
             term.to_reset.clear();
-            out.push(Output::Event(EventKind::Converged));
         }
+        out.push(Output::Event(EventKind::Converged));
+        // What an earlier term knew of cards that are not there is not true any more.
+        let absent = |slot: &LcSlot| !confirmed.contains(slot);
+        for slot in self.boot.line_cards.clone().into_iter().filter(absent) {
+            self.ports_gone(now, slot, out);
+        }
+    }
+
+    /// Whether every connected card has acknowledged the last change of the table: a port that comes up late brings
+    /// its routes with it.
+    fn cards_have_all(&self) -> bool {
+        let last = self.fib.position().seq;
+        self.feed.status().iter().all(|card| card.sent_seq == last && card.unacknowledged == 0)
     }
 }
 

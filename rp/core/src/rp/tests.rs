@@ -16,6 +16,7 @@ struct Pair {
     cut: bool,
     events: [Vec<EventKind>; 2],
     saved: [Option<String>; 2],
+    set_aside: [Option<String>; 2],
 }
 
 /// As the shell takes it from the card's name, which differs from unit to unit.
@@ -61,13 +62,18 @@ impl Pair {
 
     /// Two units that have just been connected.
     fn booting(platform: &str, startup: &str) -> Self {
+        Self::of([RpSlot::A, RpSlot::B].map(|slot| rp(platform, slot, startup)))
+    }
+
+    fn of(rps: [Rp; 2]) -> Self {
         let mut pair = Self {
-            rps: [RpSlot::A, RpSlot::B].map(|slot| rp(platform, slot, startup)),
+            rps,
             now: Instant(1),
             wire: VecDeque::new(),
             cut: false,
             events: Default::default(),
             saved: Default::default(),
+            set_aside: Default::default(),
         };
         pair.connect();
         pair
@@ -107,6 +113,10 @@ impl Pair {
                 Output::Checkpoint(message) => Input::Checkpoint(message),
                 Output::SaveStartup(text) => {
                     self.saved[from] = Some(text);
+                    continue;
+                }
+                Output::SetAside(text) => {
+                    self.set_aside[from] = Some(text);
                     continue;
                 }
                 Output::Event(event) => {
@@ -296,6 +306,98 @@ fn debugging_goes_into_the_event_stream() {
     assert!(lines.iter().any(|line| line.starts_with("msg sent: Handover")), "{lines:?}");
     let kept = pair.line(A, 1, "show redundancy debug-log").text;
     assert_eq!(kept.lines().count(), lines.len());
+}
+
+/// As an editor elsewhere wrote it; half of it is another router's.
+const UNREAD: &str = "\u{feff}hostname pe1\r\ninterface 1/1\r\n ip address 10.0.1.1 255.255.255.0\r\nrouter bgp 65000\r\n \
+                      neighbor 10.0.1.2 remote-as 1\r\nno such line\r\nip route 192.0.2.0 255.255.255.0 10.0.1.2\r\nend\r\n";
+
+#[test]
+fn lines_that_are_not_understood_are_named_and_the_rest_is_in_force() {
+    let mut pair = Pair::new(UNREAD);
+    for at in [A, B] {
+        assert_eq!((pair.rps[at].config.hostname.as_str(), pair.rps[at].config.routes.len()), ("pe1", 1));
+        assert!(pair.rps[at].config.interfaces.values().all(|interface| interface.ipv4.is_some()));
+        let named =
+            |event: &&EventKind| matches!(event, EventKind::Log { line } if line.starts_with("%PARSER-4-BADCFG"));
+        let named: Vec<String> = pair.events[at].iter().filter(named).map(|event| format!("{event:?}")).collect();
+        assert_eq!(named.len(), 3, "{named:?}");
+        for (line, at) in named.iter().zip(["startup-config:4:1", "startup-config:5:2", "startup-config:6:"]) {
+            assert!(line.contains(at), "{line}");
+        }
+        assert_eq!(pair.set_aside[at].as_deref(), Some(UNREAD));
+        let shown = pair.line(at, 1, "show logging | include BADCFG").text;
+        assert_eq!(shown.lines().count(), 3, "{shown}");
+    }
+}
+
+#[test]
+fn what_was_not_understood_is_not_overwritten_unless_it_is_said() {
+    let mut pair = Pair::new(UNREAD);
+    for command in ["write memory", "copy running-config startup-config"] {
+        let refused = pair.line(A, 1, command);
+        assert!(refused.failed, "{command}");
+        for word in ["3 line(s)", "line 4, 5, 6", "startup-config:4:1", "'write memory force'"] {
+            assert!(refused.text.contains(word), "{word}: {}", refused.text);
+        }
+    }
+    assert_eq!(pair.saved, [None, None]);
+    // A session that wants questions is asked.
+    pair.line(A, 2, "terminal confirm");
+    let asked = pair.line(A, 2, "write memory");
+    assert!(asked.prompt.contains("not understood") && asked.text.is_empty(), "{asked:?}");
+    assert!(pair.line(A, 2, "no").failed);
+    assert_eq!(pair.saved, [None, None]);
+    assert!(!pair.line(A, 1, "write memory force").failed);
+    let saved = pair.saved[A].clone().unwrap();
+    assert!(saved.contains("192.0.2.0") && !saved.contains("bgp"), "{saved}");
+    assert_eq!(pair.saved[B].as_ref(), Some(&saved), "now the standby has it, too");
+    assert!(!pair.line(A, 1, "write memory").failed, "all of it is understood");
+}
+
+/// The active's text is synchronised as it is, and a new active knows as much of it as the old one.
+#[test]
+fn a_new_active_does_not_overwrite_what_the_old_one_could_not_read() {
+    let mut pair = Pair::of([rp("native", RpSlot::A, UNREAD), rp("native", RpSlot::B, STARTUP)]);
+    assert!(pair.run(60 * SECOND, |pair| pair.rps[A].stats().redundant));
+    assert_eq!(pair.saved[B].as_deref(), Some(UNREAD));
+    assert_eq!(pair.rps[A].config, pair.rps[B].config);
+    pair.cut = true;
+    assert!(pair.run(60 * SECOND, |pair| pair.rps[B].stats().active));
+    assert!(pair.line(B, 1, "write memory").text.contains("'write memory force'"));
+}
+
+#[test]
+fn a_chassis_without_a_peer_is_simplex_on_every_platform() {
+    for profile in fabric_proto::platform::PROFILES {
+        let mut pair = Pair {
+            rps: [RpSlot::A, RpSlot::B].map(|slot| rp(profile.name, slot, STARTUP)),
+            now: Instant(1),
+            wire: VecDeque::new(),
+            cut: true,
+            events: Default::default(),
+            saved: Default::default(),
+            set_aside: Default::default(),
+        };
+        assert!(pair.run(300 * SECOND, |pair| pair.rps[A].stats().state.to_string() == "ACTIVE"), "{}", profile.name);
+        let states = pair.line(A, 1, "show redundancy states").text;
+        for line in [
+            "my state = 13 -ACTIVE",
+            "peer state = 1  -DISABLED",
+            "Mode = Simplex",
+            "= Non-redundant",
+            "Communications = Down      Reason: Simplex mode",
+        ] {
+            assert!(states.contains(line), "{}: {line}: {states}", profile.name);
+        }
+        let overview = pair.line(A, 1, "show redundancy").text;
+        for words in ["Simplex", "Non-redundant", "Communications = Down      Reason: Simplex mode"] {
+            assert!(overview.contains(words), "{}: {words}: {overview}", profile.name);
+        }
+        let data: serde_json::Value = serde_json::from_str(&pair.line(A, 1, "show redundancy | json").text).unwrap();
+        assert_eq!((&data["hw_mode"], &data["oper_red_mode"]), (&"Simplex".into(), &"Non-redundant".into()));
+        assert_eq!((&data["communications"], &data["peer"]), (&"Down".into(), &serde_json::Value::Null));
+    }
 }
 
 /// The standby has the command's record when the active dies, and has not heard of the mode otherwise.

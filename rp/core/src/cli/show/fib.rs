@@ -156,8 +156,8 @@ pub(super) fn summary(view: &View<'_>, family: Family) -> Shown {
     Shown {
         text: format!(
             "{family} CEF is enabled for distributed and running\n  {} prefixes, {} path lists\n  \
-             Table epoch {epoch}, batch {}\n",
-            counts.prefixes, counts.path_lists, counts.seq
+             Table epoch {epoch}, batch {}\n  {} next-hop sets without a path list\n",
+            counts.prefixes, counts.path_lists, counts.seq, counts.refused_sets
         ),
         json: json!({
             "family": family.to_string(),
@@ -165,6 +165,7 @@ pub(super) fn summary(view: &View<'_>, family: Family) -> Shown {
             "path_lists": counts.path_lists,
             "epoch": epoch,
             "seq": counts.seq,
+            "refused_sets": counts.refused_sets,
         }),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Shown, lines,
-    redundancy::{MAINTENANCE, communications},
+    redundancy::{MAINTENANCE, communications, operating, operating_name, simplex},
     system,
 };
 use crate::cli::{
@@ -29,7 +29,7 @@ pub(super) fn show(view: &View<'_>) -> Shown {
         "last_switchover_reason": reason(view),
         "hw_mode": hardware(view),
         "conf_red_mode": view.running.redundancy.mode.to_string(),
-        "oper_red_mode": red.operating.to_string(),
+        "oper_red_mode": operating_name(view),
         "maint_mode": MAINTENANCE,
         "communications": if red.communications { "Up" } else { "Down" },
         "current": unit_json(view, &red.my),
@@ -67,7 +67,7 @@ fn blocks(view: &View<'_>, style: &Style) -> String {
     text.push('\n');
     text += &row("Hardware Mode", hardware(view));
     text += &row("Configured Redundancy Mode", &style.mode(view.running.redundancy.mode));
-    text += &row("Operating Redundancy Mode", &style.mode(red.operating));
+    text += &row("Operating Redundancy Mode", &operating(view, style));
     text += &row("Maintenance Mode", MAINTENANCE);
     text += &row("Communications", &communications(view));
     text += "\nCurrent Processor Information :\n-------------------------------\n";
@@ -113,7 +113,7 @@ fn sentences(view: &View<'_>, style: &Style) -> String {
     let red = &view.redundancy;
     let mut text = format!(
         "Operating mode is {}\nredundancy mode {}\n",
-        style.mode(red.operating),
+        operating(view, style),
         style.mode(view.running.redundancy.mode)
     );
     for (slot, images) in &view.running.slot_images {
@@ -133,7 +133,7 @@ fn sentences(view: &View<'_>, style: &Style) -> String {
         uptime(active.in_state),
         capital(reason(view))
     );
-    text
+    text + &simplex(view)
 }
 
 fn units(view: &View<'_>, style: &Style) -> String {
@@ -150,12 +150,12 @@ fn units(view: &View<'_>, style: &Style) -> String {
         Some(standby) => unit(standby, "Standby"),
         None => unit(&red.peer, "not present"),
     };
-    text += &row("Operating mode", &style.mode(red.operating));
+    text += &row("Operating mode", &operating(view, style));
     text += &row(&format!("Uptime since this {rp} switched to active"), &uptime(active.in_state));
     text += &row("Total system uptime from reload", &uptime(view.system_uptime));
     text += &row("Switchovers this system has experienced", &red.switchovers.to_string());
     text += &row(&format!("Standby failures since this {rp} active"), &red.standby_failures.to_string());
-    let Some(standby) = standby else { return text };
+    let Some(standby) = standby else { return text + &simplex(view) };
     text += &row(&format!("The standby {rp} has been up for"), &uptime(standby.in_state));
     let boot = system::boot_variable(view.running, standby).unwrap_or_default();
     text += &format!(
@@ -192,8 +192,8 @@ fn short(view: &View<'_>, style: &Style) -> String {
     };
     text + &format!(
         "Preferred {rp}: none\nOperating Redundancy Mode: {}\nAuto synch: {synced}\nswitchover timer {timer}{from}\n",
-        style.mode(view.redundancy.operating)
-    )
+        operating(view, style)
+    ) + &simplex(view)
 }
 
 /// `user forced` as the beginning of a sentence.

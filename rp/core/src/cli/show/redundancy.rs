@@ -16,7 +16,8 @@ pub(super) fn states(view: &View<'_>) -> Shown {
     let style = Style::of(view.platform);
     let hardware = if red.duplex { "Duplex" } else { "Simplex" };
     let id = style.unit(view.slot);
-    let (operating, configured) = (style.mode(red.operating), style.mode(view.running.redundancy.mode));
+    let (operating, configured) = (operating(view, style), style.mode(view.running.redundancy.mode));
+    let state_of_redundancy = if red.duplex { operating.clone() } else { "Non Redundant".to_owned() };
     let timer = red.client_notification_timer.as_millis();
     let mask = view.debug.kinds.mask();
     let swact = match &red.manual_swact_refused {
@@ -33,7 +34,7 @@ pub(super) fn states(view: &View<'_>) -> Shown {
     text += &match style.states {
         States::Full => format!(
             "Redundancy Mode (Operational) = {operating}\nRedundancy Mode (Configured)  = {configured}\n\
-             Redundancy State              = {operating}\n     Maintenance Mode = {MAINTENANCE}\n"
+             Redundancy State              = {state_of_redundancy}\n     Maintenance Mode = {MAINTENANCE}\n"
         ),
         States::Split => format!(
             "Redundancy Mode (Operational) = {operating}\nRedundancy Mode (Configured)  = {configured}\n     \
@@ -56,9 +57,9 @@ pub(super) fn states(view: &View<'_>) -> Shown {
         "unit": if red.primary { "Primary" } else { "Secondary" },
         "unit_id": id,
         "slot": view.slot.to_string(),
-        "redundancy_mode_operational": red.operating.to_string(),
+        "redundancy_mode_operational": operating_name(view),
         "redundancy_mode_configured": view.running.redundancy.mode.to_string(),
-        "redundancy_state": red.operating.to_string(),
+        "redundancy_state": operating_name(view),
         "maintenance_mode": MAINTENANCE,
         "manual_swact": if red.manual_swact_refused.is_none() { "enabled" } else { "disabled" },
         "manual_swact_reason": red.manual_swact_refused,
@@ -68,6 +69,27 @@ pub(super) fn states(view: &View<'_>) -> Shown {
         "rf_debug_mask": format!("0x{mask:X}"),
     });
     Shown { text, json }
+}
+
+/// What a chassis without a peer operates in, whatever is configured (as the field writes it).
+const NON_REDUNDANT: &str = "Non-redundant";
+
+/// The operating mode as the platform writes it.
+pub(super) fn operating(view: &View<'_>, style: &Style) -> String {
+    if view.redundancy.duplex { style.mode(view.redundancy.operating) } else { NON_REDUNDANT.to_owned() }
+}
+
+/// The operating mode as data.
+pub(super) fn operating_name(view: &View<'_>) -> String {
+    if view.redundancy.duplex { view.redundancy.operating.to_string() } else { NON_REDUNDANT.to_owned() }
+}
+
+/// What layouts without a line for it say of a chassis that has no peer.
+pub(super) fn simplex(view: &View<'_>) -> String {
+    if view.redundancy.duplex {
+        return String::new();
+    }
+    format!("Hardware Mode = Simplex\nCommunications = {}\n", communications(view))
 }
 
 pub(super) fn communications(view: &View<'_>) -> String {

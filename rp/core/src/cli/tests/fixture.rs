@@ -3,8 +3,8 @@
 use crate::{
     cli::{
         ClientView, ConfigSyncCounts, ConfigView, CounterView, Debug, DebugView, FibCounts, HistoryView, LineCardState,
-        LineCardView, PortView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SwitchoverView, Tables,
-        UnitView, View,
+        LineCardView, LogView, PortView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView,
+        SwitchoverView, Tables, UnitView, View,
     },
     config::{Config, STATIC_DISTANCE},
     grammar::{Shape, Token},
@@ -100,12 +100,26 @@ impl Chassis {
                 owner: Some(3),
                 refused: None,
                 sync: ConfigSyncCounts { whole: 1, commands: 4, failed: 0 },
+                unread: None,
             },
             debug: DebugView {
                 kinds: self.debug,
                 log: vec![(Duration::from_secs(1_600_831_569), "my state NEGOTIATION -> ACTIVE-FAST")],
             },
             flow_seed: FlowSeed::default(),
+            log: LogView {
+                total: 2,
+                lines: vec![
+                    (
+                        Duration::from_millis(1_600_831_569_250),
+                        "%LINK-3-UPDOWN: Interface GigabitEthernet1/1, changed state to up",
+                    ),
+                    (
+                        Duration::from_millis(1_600_831_569_251),
+                        "%LINEPROTO-5-UPDOWN: Line protocol on Interface GigabitEthernet1/1, changed state to up",
+                    ),
+                ],
+            },
             tables: &self.tables,
         }
     }
@@ -255,7 +269,7 @@ impl Tables for Small {
 
     fn fib_counts(&self, family: Family) -> FibCounts {
         let prefixes = self.0.keys().filter(|prefix| prefix.family() == family).count() as u64;
-        FibCounts { prefixes, path_lists: 5, epoch: 4, seq: 17 }
+        FibCounts { prefixes, path_lists: 5, epoch: 4, seq: 17, refused_sets: 0 }
     }
 }
 

@@ -56,8 +56,8 @@ proptest! {
                 Step::Open => router.open(),
                 Step::Close => rib.feed_closed(NOW, FEED, fib),
                 Step::Interface(n, up) => rib.set_interface(port(n), interface(n, up), fib),
-                Step::Neighbor(n, m) => rib.set_neighbor(hop(n), mac(m), fib),
-                Step::NoNeighbor(n) => rib.remove_neighbor(hop(n), fib),
+                Step::Neighbor(n, m) => rib.set_neighbor(port(n), hop(n), mac(m), fib),
+                Step::NoNeighbor(n) => rib.remove_neighbor(port(n), hop(n), fib),
                 Step::Static(n, distance, to) => rib.add_static(fixed(n, distance, to), fib),
                 Step::NoStatic(n, distance, to) => rib.remove_static(fixed(n, distance, to), fib),
                 Step::Rename(set, to) => {
@@ -75,9 +75,8 @@ proptest! {
             let Some(route) = rib.get(prefix) else { continue };
             demanded += 1;
             let paths: Vec<Path> = match &route.via {
-                Via::NextHops(hops) => hops.iter().filter_map(|hop| by_hand(rib.local(), *hop)).collect(),
+                Via::NextHops(hops) => hops.iter().map(|hop| by_hand(rib.local(), *hop).expect("in use")).collect(),
                 Via::Receive => vec![Path::Receive],
-                Via::Null => vec![Path::Discard],
                 Via::Network(network) => vec![Path::Unresolved { next_hop: network.address() }],
             };
             let held = table.get(route.prefix).and_then(|id| table.paths(id));
@@ -90,12 +89,13 @@ proptest! {
     }
 }
 
-fn by_hand(local: &Local, hop: IpAddr) -> Option<Path> {
+fn by_hand(local: &Local, hop: Hop) -> Option<Path> {
+    let (Hop::Any(hop) | Hop::Learned(hop)) = hop else { return None };
     let (port, interface) = local.interfaces.iter().find(|(_, interface)| {
         interface.enabled
             && interface.addresses.iter().any(|(address, len)| Prefix::covering(*address, *len).unwrap().contains(hop))
     })?;
-    Some(match local.neighbors.get(&hop) {
+    Some(match local.neighbors.get(&(*port, hop)) {
         Some(dst_mac) => Path::Port { port: *port, next_hop: hop, dst_mac: *dst_mac, src_mac: interface.mac },
         None => Path::Unresolved { next_hop: hop },
     })

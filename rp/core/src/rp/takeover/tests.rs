@@ -145,7 +145,7 @@ fn one_line_card_is_reset_alone() {
     rp.become_active(NOW, EPOCH, TakeOver::Hot, &mut out);
     (1..=4).for_each(|slot| rp.lc_connected(NOW, LcSlot(slot), &mut out));
     out.clear();
-    rp.reset_one(LcSlot(2), &mut out);
+    rp.reset_one(Instant(1), LcSlot(2), &mut out);
     let told: Vec<_> =
         out.iter().filter_map(|output| if let Output::Lc(slot, _) = output { Some(*slot) } else { None }).collect();
     assert_eq!(told, [LcSlot(2)], "{out:?}");

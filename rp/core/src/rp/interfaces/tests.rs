@@ -1,0 +1,176 @@
+use super::*;
+use crate::{
+    redundancy::TakeOver,
+    rp::{Boot, Input, NextLife},
+};
+use fabric_proto::{
+    deploy::RedundancyTimers,
+    fib::Path,
+    id::{Epoch, RpSlot, Slot},
+    linecard::FromLc,
+    machine::Machine as _,
+    platform,
+};
+
+const NOW: Instant = Instant(1_000_000_000);
+const EPOCH: Epoch = Epoch(4);
+const STARTUP: &str = "\
+interface 1/1
+ ip address 10.0.1.1 255.255.255.0
+interface 2/1
+ ip address 10.0.2.1 255.255.255.0
+arp 10.0.1.2 0200.0000.0102 arpa
+arp 10.0.2.2 0200.0000.0202 arpa
+ip route 20.0.0.0 255.0.0.0 10.0.1.2
+ip route 20.0.0.0 255.0.0.0 10.0.2.2
+end
+";
+
+fn port(text: &str) -> PortId {
+    text.parse().unwrap()
+}
+
+struct Chassis {
+    rp: Rp,
+    now: Instant,
+    log: Vec<String>,
+}
+
+impl Chassis {
+    /// An RP that has just become active, without a feed.
+    fn active() -> Self {
+        let boot = Boot {
+            slot: RpSlot::A,
+            boot: 1,
+            release: "1.0".to_owned(),
+            profile: &platform::NATIVE,
+            modelled: false,
+            legacy: Default::default(),
+            timers: RedundancyTimers::default(),
+            startup: Some(STARTUP.to_owned()),
+            last_term: Default::default(),
+            line_cards: vec![LcSlot(1), LcSlot(2)],
+            flow_seed: fabric_proto::flow::FlowSeed::default(),
+            feeds: 0,
+            life: NextLife::default(),
+            clock_offset: 0,
+        };
+        let mut rp = Rp::new(NOW, boot);
+        rp.become_active(NOW, EPOCH, TakeOver::Boot, &mut Vec::new());
+        Self { rp, now: NOW, log: Vec::new() }
+    }
+
+    fn step(&mut self, input: Option<Input>) {
+        let mut out = Vec::new();
+        self.rp.step(self.now, input, &mut out);
+        self.log.extend(out.into_iter().filter_map(|output| match output {
+            Output::Event(EventKind::Log { line }) => Some(line),
+            _ => None,
+        }));
+    }
+
+    /// A card is connected and adopted, in this run of its program.
+    fn adopt(&mut self, slot: u8, boot: u64) {
+        self.step(Some(Input::LcConnected(LcSlot(slot))));
+        let adopted = FromLc::Adopted { epoch: EPOCH, boot, position: None, root: 0, routes: [0, 0] };
+        self.step(Some(Input::Lc(LcSlot(slot), adopted)));
+    }
+
+    fn report(&mut self, at: &str, up: bool) {
+        let PortId { slot, port } = port(at);
+        self.step(Some(Input::Lc(slot, FromLc::PortState { port, up })));
+    }
+
+    /// The ports that packets to 20.0.0.1 leave by.
+    fn ports(&self) -> Vec<String> {
+        let table = self.rp.fib.table();
+        let list = table.lookup("20.0.0.1".parse().unwrap()).and_then(|(_, id)| table.paths(id));
+        let port = |path: &Path| match path {
+            Path::Port { port, .. } => port.to_string(),
+            other => format!("{other:?}"),
+        };
+        list.map(|list| list.paths().iter().map(port).collect()).unwrap_or_default()
+    }
+
+    fn logged(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.log)
+    }
+}
+
+#[test]
+fn the_standby_knows_what_the_active_knew() {
+    let mut links = Links::default();
+    assert!(links.report(Instant(1), port("1/1"), true));
+    assert!(!links.report(Instant(2), port("1/1"), true));
+    assert!(links.report(Instant(3), port("2/4"), false));
+    let replica = Links::decode(&links.encode()).unwrap();
+    assert_eq!(replica.get(port("1/1")), Some((true, None)));
+    assert_eq!(replica.get(port("2/4")), Some((false, None)));
+    assert_eq!(links.forget(LcSlot(1)), [port("1/1")]);
+    assert_eq!(links.get(port("1/1")), None);
+    assert!(Links::decode(&[1, 1]).is_err() && Links::decode(&[1, 1, 2]).is_err());
+    assert_ne!(if_index(port("1/2")), if_index(port("2/1")));
+}
+
+#[test]
+fn routing_goes_by_carrier() {
+    let mut chassis = Chassis::active();
+    chassis.adopt(1, 7);
+    chassis.adopt(2, 7);
+    assert!(chassis.ports().is_empty(), "nobody has said that a port has carrier");
+    chassis.report("1/1", true);
+    chassis.report("2/1", true);
+    assert_eq!(chassis.ports(), ["1/1", "2/1"]);
+    chassis.logged();
+    chassis.report("1/1", false);
+    assert_eq!(chassis.ports(), ["2/1"]);
+    assert_eq!(
+        chassis.logged(),
+        [
+            "%LINK-3-UPDOWN: Interface GigabitEthernet1/1, changed state to down",
+            "%LINEPROTO-5-UPDOWN: Line protocol on Interface GigabitEthernet1/1, changed state to down"
+        ]
+    );
+    chassis.report("1/1", true);
+    assert_eq!(chassis.ports(), ["1/1", "2/1"]);
+}
+
+#[test]
+fn a_port_that_was_never_up_is_down_and_says_so_once() {
+    let mut chassis = Chassis::active();
+    chassis.adopt(1, 7);
+    chassis.logged();
+    chassis.report("1/1", false);
+    chassis.report("1/1", false);
+    assert_eq!(chassis.logged(), ["%LINK-3-UPDOWN: Interface GigabitEthernet1/1, changed state to down"]);
+    assert!(chassis.ports().is_empty());
+}
+
+/// The card goes on forwarding by itself: what leads there stays, for as long as it does.
+#[test]
+fn a_lost_connection_moves_nothing_and_a_lost_card_does() {
+    let mut chassis = Chassis::active();
+    chassis.adopt(1, 7);
+    chassis.adopt(2, 7);
+    chassis.report("1/1", true);
+    chassis.report("2/1", true);
+    chassis.step(Some(Input::LcLost(LcSlot(1))));
+    assert_eq!(chassis.ports(), ["1/1", "2/1"]);
+    chassis.adopt(1, 7);
+    assert_eq!(chassis.ports(), ["1/1", "2/1"], "the same run of its program");
+    // One that nobody hears for longer than it forwards alone.
+    chassis.step(Some(Input::LcLost(LcSlot(1))));
+    let until = NOW + CARD_ALONE;
+    assert_eq!(chassis.rp.links.deadline(), Some(until));
+    chassis.rp.links_due(until, &mut Vec::new());
+    assert_eq!(chassis.ports(), ["2/1"]);
+    // One that has restarted has no carrier until it says so.
+    chassis.step(Some(Input::LcLost(LcSlot(2))));
+    chassis.adopt(2, 8);
+    assert!(chassis.ports().is_empty());
+    chassis.report("2/1", true);
+    assert_eq!(chassis.ports(), ["2/1"]);
+    // One that is pulled out takes its wires along.
+    chassis.step(Some(Input::Oir { slot: Slot::Lc(LcSlot(2)), inserted: false }));
+    assert!(chassis.ports().is_empty());
+}
