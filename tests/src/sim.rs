@@ -6,7 +6,8 @@
 //! what must be true once things are quiet.
 //!
 //! * `clock.rs`: clocks that run apart; `disk.rs`: writes that tear, fsync that lies
-//! * `fabric.rs`: connections, streams, partitions; `cards.rs`: what the shells of the cards do
+//! * `fabric.rs`: connections, streams, partitions; `cards.rs`: what the shells of the cards do; `wires.rs`: which ports have
+//!   carrier; `feed.rs`: the peer that announces routes
 //! * `check.rs`: what must never be; `reference.rs`: what the tables must hold, computed in the simplest way
 //! * `schedule.rs`: schedules of faults out of a seed; `life.rs`: lives them; `shrink.rs`: the shortest one that still fails; `story.rs`: told to a person
 
@@ -15,11 +16,13 @@ mod check;
 mod clock;
 mod disk;
 mod fabric;
+mod feed;
 mod life;
 mod reference;
 mod schedule;
 mod shrink;
 mod story;
+mod wires;
 
 pub use check::Violation;
 pub use fabric::Pair;
@@ -27,7 +30,7 @@ pub use life::{Fault, Kind, Life, Outcome, Step, Tally, Wait, Way, Who};
 pub use shrink::shrink;
 pub use story::tell;
 
-use cards::{Feed, LcNode, RpNode, flow_seed};
+use cards::{LcNode, RpNode, flow_seed};
 use check::Checker;
 use fabric::{Connection, Parcel};
 use fabric_proto::{
@@ -37,6 +40,7 @@ use fabric_proto::{
     operator::{CommandOutput, EventKind, RpStats},
     time::Instant,
 };
+use feed::Feed;
 use linecard_core::{
     linecard::Output as LcOutput,
     pipeline::{Verdict, forward},

@@ -9,10 +9,8 @@ use super::{
 use fabric_proto::{
     checkpoint::{CfClientId, CfMessage},
     deploy::RedundancyTimers,
-    feed::FromFeed,
-    fib::{BatchBuilder, Family, Prefix},
     flow::FlowSeed,
-    id::{CardId, Epoch, LcSlot, PortId, RpSlot, Slot},
+    id::{CardId, Epoch, LcSlot, RpSlot, Slot},
     operator::{CommandOutput, EventKind, RpStats},
     redundancy::Mode,
     time::Instant,
@@ -21,7 +19,6 @@ use linecard_core::linecard::{Input as LcInput, LineCard, LineCardConfig, Output
 use rp_core::rp::{Boot, Input as RpInput, NextLife, Output as RpOutput, Rp};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    net::IpAddr,
     time::Duration,
 };
 
@@ -30,9 +27,6 @@ const RESTART: Duration = Duration::from_millis(30);
 
 /// A reset takes this long at most until it is done.
 const BACKPLANE: Duration = Duration::from_millis(60);
-
-/// The two ends of a wire find each other within this time.
-const WIRE: Duration = Duration::from_millis(20);
 
 /// A chassis has to be found by checkers after this long: its operator's own session has this number.
 const OPERATOR: u64 = 1;
@@ -175,9 +169,9 @@ pub(super) struct LcNode {
     pub(super) held: VecDeque<LcInput>,
     pub(super) due: Option<Instant>,
     /// Ports that are to be up.
-    enabled: BTreeSet<u8>,
+    pub(super) enabled: BTreeSet<u8>,
     /// What its shell has told of its ports.
-    told: BTreeMap<u8, bool>,
+    pub(super) told: BTreeMap<u8, bool>,
 }
 
 impl LcNode {
@@ -204,36 +198,6 @@ impl LcNode {
         self.due = None;
         self.enabled.clear();
         self.told.clear();
-    }
-}
-
-/// The peer that announces routes: its whole table, as messages.
-pub(super) struct Feed {
-    pub(super) routes: Vec<(Prefix, Vec<IpAddr>)>,
-    messages: Vec<FromFeed>,
-}
-
-impl Feed {
-    pub(super) fn new(routes: Vec<(Prefix, Vec<IpAddr>)>) -> Self {
-        let mut sets: Vec<Vec<IpAddr>> = routes.iter().map(|(_, next_hops)| next_hops.clone()).collect();
-        sets.sort();
-        sets.dedup();
-        let mut messages = vec![FromFeed::NextHops((0..).zip(sets.clone()).collect())];
-        for chunk in routes.chunks(64) {
-            let mut builder = BatchBuilder::default();
-            for (prefix, next_hops) in chunk {
-                let number = sets.binary_search(next_hops).unwrap_or(0) as u32;
-                builder.route((*prefix, Some(number)));
-            }
-            let batch = builder.take();
-            messages.push(FromFeed::Routes { count: batch.count, packed: batch.packed });
-        }
-        messages.extend(Family::ALL.map(FromFeed::EndOfRib));
-        Self { routes, messages }
-    }
-
-    pub(super) fn table(&self) -> &[FromFeed] {
-        &self.messages
     }
 }
 
@@ -545,48 +509,13 @@ impl World {
                     }
                 }
                 LcOutput::Publish(_) => {}
-                LcOutput::PortsChanged(ports) => {
-                    let node = &mut self.lcs[usize::from(slot.0) - 1];
-                    node.enabled = ports.iter().filter(|port| port.enabled).map(|port| port.port).collect();
-                    let generation = node.generation;
-                    for port in ports {
-                        let delay = Duration::from_nanos(self.random.below(WIRE.as_nanos() as u64));
-                        self.post(delay, Parcel::Carrier(slot, generation, port.port));
-                    }
-                }
+                LcOutput::PortsChanged(ports) => self.ports_changed(slot, &ports),
                 LcOutput::Reset { .. } => {
                     self.end_lc(slot, true, Some(RESTART));
                     return;
                 }
                 LcOutput::Event(event) => self.note(Slot::Lc(slot), event),
             }
-        }
-    }
-
-    /// The wire of a port shows whether it carries anything.
-    pub(super) fn carrier(&mut self, slot: LcSlot, generation: u64, port: u8) {
-        let node = &mut self.lcs[usize::from(slot.0) - 1];
-        let enabled = node.enabled.contains(&port);
-        let up = enabled && !self.pulled.contains(&PortId { slot, port });
-        if node.generation != generation || node.card.is_none() || !(enabled || node.told.contains_key(&port)) {
-            return;
-        }
-        if node.told.insert(port, up) != Some(up) {
-            self.trace(16, || format!("line card {slot}: port {port} {}", if up { "up" } else { "down" }));
-            self.tell_lc(slot, LcInput::PortState { port, up });
-        }
-    }
-
-    /// The wire of a port is pulled, or plugged in again.
-    pub fn pull_wire(&mut self, port: PortId, pulled: bool) {
-        if pulled {
-            self.pulled.insert(port);
-        } else {
-            self.pulled.remove(&port);
-        }
-        self.checker.forget_verified();
-        if let Some(node) = self.lcs.get(usize::from(port.slot.0) - 1) {
-            self.carrier(port.slot, node.generation, port.port);
         }
     }
 
