@@ -8,6 +8,7 @@
 
 mod direct;
 mod feed;
+mod hops;
 mod learn;
 mod local;
 mod recursion;
@@ -15,7 +16,8 @@ mod sets;
 mod show;
 
 pub use feed::{FEED_ROUTES_MAX, FEED_SETS_MAX, FeedError};
-pub use sets::{Hop, Via};
+pub use hops::Hop;
+pub use sets::Via;
 
 use crate::fib_feed::FibMaster;
 use fabric_proto::{
@@ -24,7 +26,8 @@ use fabric_proto::{
     time::Instant,
 };
 use feed::Feed;
-use sets::{Resolver, SetId, Sets};
+use hops::SetId;
+use sets::{Resolver, Sets};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,

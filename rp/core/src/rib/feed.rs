@@ -1,6 +1,6 @@
 //! One feed's routes: those of the present session, and those kept from the one before.
 
-use super::sets::SetId;
+use super::hops::SetId;
 use fabric_proto::{
     fib::{BadBatch, Family, PathListId, Prefix, RouteMap},
     time::Instant,

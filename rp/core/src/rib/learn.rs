@@ -3,7 +3,8 @@
 use super::{
     Converged, FeedId, Rib, STALE_TIME,
     feed::{FEED_ROUTES_MAX, FEED_SETS_MAX, FeedError, Learned, Session},
-    sets::{Hop, Via},
+    hops::Hop,
+    sets::Via,
 };
 use crate::fib_feed::FibMaster;
 use bytes::Bytes;

@@ -3,7 +3,8 @@
 use super::{
     Candidates, Local, Protocol, Rib,
     feed::Feed,
-    sets::{Hop, Resolver, SetId, Via},
+    hops::{Hop, SetId},
+    sets::{Resolver, Via},
 };
 use crate::fib_feed::FibMaster;
 use fabric_proto::fib::{Family, Prefix};

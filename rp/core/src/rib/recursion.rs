@@ -10,7 +10,7 @@
 use super::{
     Protocol, StaticRoute,
     direct::Direct,
-    sets::{Hop, SetId, union},
+    hops::{Hop, SetId, union},
 };
 use fabric_proto::{
     fib::{Family, Path, Prefix, left_aligned},

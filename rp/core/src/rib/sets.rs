@@ -1,16 +1,17 @@
 //! Next-hop sets and what they resolve to.
 
 use super::{
-    Local, StaticTarget,
+    Local,
     direct::Direct,
+    hops::{Hop, SetId, union},
     recursion::{LearnedRoute, Recursion},
 };
 use crate::fib_feed::FibMaster;
 use fabric_proto::{
-    fib::{PATHS_MAX, Path, PathList, PathListId, Prefix},
+    fib::{Path, PathList, PathListId, Prefix},
     id::PortId,
 };
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
 /// Where routes lead, before next hops are resolved.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,30 +24,6 @@ pub enum Via {
     Network(Prefix),
 }
 
-/// A next hop, and how it is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Hop {
-    /// Of a static route: by the longest route of any source.
-    Any(IpAddr),
-    /// Of a learned route, and any neighbour: by the longest connected or static route. Learned routes are never found
-    /// by each other.
-    Learned(IpAddr),
-    /// On this port, whatever routes there are.
-    Port(PortId, IpAddr),
-    /// `Null0`: what takes it is dropped.
-    Null,
-}
-
-impl From<StaticTarget> for Hop {
-    fn from(target: StaticTarget) -> Self {
-        match target {
-            StaticTarget::NextHop(address) => Self::Any(address),
-            StaticTarget::OnPort(port, address) => Self::Port(port, address),
-            StaticTarget::Null => Self::Null,
-        }
-    }
-}
-
 impl Via {
     /// To these next hops.
     pub fn next_hops(mut hops: Vec<Hop>) -> Self {
@@ -54,29 +31,6 @@ impl Via {
         hops.dedup();
         Self::NextHops(hops)
     }
-}
-
-/// Of next hops with their paths: those that are used, and the paths. More than [`PATHS_MAX`] of either are not.
-pub(super) fn union(hops: impl IntoIterator<Item = (Hop, Vec<Path>)>) -> (Vec<Hop>, Vec<Path>) {
-    let (mut used, mut all) = (Vec::new(), Vec::new());
-    for (hop, paths) in hops {
-        if used.len() == PATHS_MAX {
-            break;
-        }
-        let mut is_used = false;
-        for path in paths {
-            if all.contains(&path) {
-                is_used = true;
-            } else if all.len() < PATHS_MAX {
-                is_used = true;
-                all.push(path);
-            }
-        }
-        if is_used {
-            used.push(hop);
-        }
-    }
-    (used, all)
 }
 
 /// What next hops are resolved through: networks of enabled interfaces, neighbours, and other routes.
@@ -138,9 +92,6 @@ impl Resolver {
         (!paths.is_empty()).then(|| PathList::new(paths))
     }
 }
-
-/// Number of a next-hop set inside the RIB.
-pub(super) type SetId = u32;
 
 /// All next-hop sets in use, each with its path list.
 #[derive(Debug, Default)]

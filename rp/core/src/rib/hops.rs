@@ -1,0 +1,58 @@
+//! Next hops as routes name them.
+
+use super::StaticTarget;
+use fabric_proto::{
+    fib::{PATHS_MAX, Path},
+    id::PortId,
+};
+use std::net::IpAddr;
+
+/// Number of a next-hop set inside the RIB.
+pub(super) type SetId = u32;
+
+/// A next hop, and how it is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hop {
+    /// Of a static route: by the longest route of any source.
+    Any(IpAddr),
+    /// Of a learned route, and any neighbour: by the longest connected or static route. Learned routes are never found
+    /// by each other.
+    Learned(IpAddr),
+    /// On this port, whatever routes there are.
+    Port(PortId, IpAddr),
+    /// `Null0`: what takes it is dropped.
+    Null,
+}
+
+impl From<StaticTarget> for Hop {
+    fn from(target: StaticTarget) -> Self {
+        match target {
+            StaticTarget::NextHop(address) => Self::Any(address),
+            StaticTarget::OnPort(port, address) => Self::Port(port, address),
+            StaticTarget::Null => Self::Null,
+        }
+    }
+}
+
+/// Of next hops with their paths: those that are used, and the paths. More than [`PATHS_MAX`] of either are not.
+pub(super) fn union(hops: impl IntoIterator<Item = (Hop, Vec<Path>)>) -> (Vec<Hop>, Vec<Path>) {
+    let (mut used, mut all) = (Vec::new(), Vec::new());
+    for (hop, paths) in hops {
+        if used.len() == PATHS_MAX {
+            break;
+        }
+        let mut is_used = false;
+        for path in paths {
+            if all.contains(&path) {
+                is_used = true;
+            } else if all.len() < PATHS_MAX {
+                is_used = true;
+                all.push(path);
+            }
+        }
+        if is_used {
+            used.push(hop);
+        }
+    }
+    (used, all)
+}
