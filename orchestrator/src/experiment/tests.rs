@@ -237,7 +237,7 @@ fn a_load_has_room_in_the_tester_or_is_refused() {
     let third = "  - {name: three, from: t1:p1, to: t1:p2, flows: 1, rate: 10pps, frame-size: 128}\nmethod:";
     wide = wide.replace("method:", third);
     let text = load(&wide).unwrap_err().plain();
-    assert!(text.contains(":8:48: 200001 flows with those of the entries before"), "{text}");
+    assert!(text.contains(":8:50: 200001 flows with those of the entries before"), "{text}");
 }
 
 #[test]
