@@ -82,6 +82,8 @@ pub struct Session {
     card: CardId,
     sender: Sender,
     receiver: Receiver,
+    /// Whether it is in configuration mode, as its last prompt says.
+    configuring: bool,
 }
 
 impl Operator {
@@ -142,7 +144,7 @@ impl Operator {
 
     pub(super) async fn session(&self, card: &CardId) -> Result<Session, LabError> {
         let (sender, receiver) = self.open(card).await?;
-        Ok(Session { card: card.clone(), sender, receiver })
+        Ok(Session { card: card.clone(), sender, receiver, configuring: false })
     }
 }
 
@@ -175,17 +177,24 @@ impl Session {
         self.sender.send(&Request::Exec(line.to_owned())).await?;
         let answer = timeout(ANSWER, self.receiver.recv()).await.map_err(|_| LabError::Silent(self.card.clone()))??;
         match answer {
-            Some(Reply::Output(output)) => Ok(output),
+            Some(Reply::Output(output)) => {
+                self.configuring = output.prompt.contains("(config");
+                Ok(output)
+            }
             Some(Reply::Refused(text)) => Ok(CommandOutput { text, failed: true, ..CommandOutput::default() }),
             Some(other) => Err(LabError::Answer { card: self.card.clone(), answer: format!("{other:?}") }),
             None => Err(LabError::Silent(self.card.clone())),
         }
     }
 
-    /// Ends the session; returns once the card has ended it too, and whoever comes next finds nothing of it: the
-    /// configuration lock is free. A card that does not answer ends it by itself.
+    /// Ends the session. One that holds the configuration lock returns once the card has ended it too, so that whoever
+    /// comes next finds the lock free; others leave nothing to wait for, and their card may be restarting as it was told.
+    /// A card that does not answer ends the session by itself.
     pub async fn end(mut self) {
         self.sender.finish();
+        if !self.configuring {
+            return;
+        }
         let over = async { while let Ok(Some(_)) = self.receiver.recv::<Reply>().await {} };
         let _ = timeout(END, over).await;
     }

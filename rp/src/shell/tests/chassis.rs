@@ -338,6 +338,7 @@ impl Chassis {
         let since = self.sim.elapsed();
         self.until(Duration::from_secs(120), "the chassis is whole", |seen| seen.whole(since).is_some());
         let active = self.seen().whole(since);
+        self.plan.seen.borrow_mut().is_whole_again();
         active.unwrap()
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Seen {
     boots: BTreeMap<LcSlot, u64>,
     /// What packets meet.
     tables: BTreeMap<LcSlot, Tables>,
+    /// A line card died, and with it its ports and the routes that lead over them: until the chassis is whole again.
+    ports_gone: bool,
     /// Who ruled a line card in an epoch.
     claims: BTreeMap<Epoch, RpSlot>,
     /// Promises broken.
@@ -65,7 +67,13 @@ impl Seen {
         if let Slot::Lc(slot) = slot {
             self.tables.remove(&slot);
             self.line_cards.remove(&slot);
+            self.ports_gone = true;
         }
+    }
+
+    /// The chassis is whole: from here on every route stays.
+    pub(super) fn is_whole_again(&mut self) {
+        self.ports_gone = false;
     }
 
     /// A card says how it stands.
@@ -98,12 +106,13 @@ impl Seen {
         }
     }
 
-    /// Looks at what packets meet. The mode is SSO: what a line card forwarded once it forwards ever after.
+    /// Looks at what packets meet. The mode is SSO: what a line card forwarded once it forwards ever after, as long as the
+    /// cards that it leads to live.
     pub(super) fn look(&mut self) {
         for (slot, tables) in &mut self.tables {
             let before = tables.forwards;
             tables.forwards = tables.forward(DESTINATION);
-            if before && !tables.forwards {
+            if before && !tables.forwards && !self.ports_gone {
                 self.broken.push(format!("packets are lost: line card {slot} has no route to {DESTINATION} any more"));
             }
         }
