@@ -26,7 +26,7 @@ pub fn export(experiment: &Experiment, file: Value) -> Value {
         ),
         "tags": ["swact", "router"],
         "contributions": {"reliability": "high"},
-        "steady-state-hypothesis": {"title": "The chassis forwards and is redundant", "probes": [probe(experiment)]},
+        "steady-state-hypothesis": {"title": "The chassis is converged and redundant", "probes": [probe(experiment)]},
         "method": method(experiment),
         "rollbacks": rollbacks(experiment),
         "extensions": [{"name": EXTENSION, "experiment": file}],

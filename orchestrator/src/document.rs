@@ -108,25 +108,28 @@ impl Document {
     /// A key with nothing behind it is refused, whatever `T` would make of it: it is something that was forgotten.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, BadInput> {
         let options = serde_saphyr::options! { with_snippet: false };
-        // What cannot be read this way cannot be read as a `T` either, which says it better.
-        let blank = serde_saphyr::from_str_with_options::<Spanned<Node>>(&self.text, options.clone())
-            .ok()
-            .and_then(|document| document.value.blank());
-        if let Some(blank) = blank {
+        let document = serde_saphyr::from_str_with_options::<Spanned<Node>>(&self.text, options.clone());
+        if let Some(blank) = document.as_ref().ok().and_then(|document| document.value.blank()) {
             return Err(self.wrong(
                 blank.location,
                 format!("{} has nothing in it", blank.name),
                 "give a value, or remove it",
             ));
         }
-        serde_saphyr::from_str_with_options(&self.text, options).map_err(|error| {
-            let error = error.without_snippet();
-            let message =
-                error.render_with_options(serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off });
-            // The position stands in front already; the parser repeats it at the end.
-            let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-            self.complain(place(error.location().unwrap_or(Location::UNKNOWN)), message, None)
-        })
+        let parsed = serde_saphyr::from_str_with_options(&self.text, options).map_err(|error| self.unread(error))?;
+        // What no document can hold may still be taken for text; then nobody has looked for what is empty.
+        document.map_err(|error| self.unread(error))?;
+        Ok(parsed)
+    }
+
+    /// A complaint of the parser.
+    fn unread(&self, error: serde_saphyr::Error) -> BadInput {
+        let error = error.without_snippet();
+        let message =
+            error.render_with_options(serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off });
+        // The position stands in front already; the parser repeats it at the end.
+        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+        self.complain(place(error.location().unwrap_or(Location::UNKNOWN)), message, None)
     }
 
     /// A complaint about the value at `location`.

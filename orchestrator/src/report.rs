@@ -236,8 +236,8 @@ pub fn render(directory: &Path, run: &RunRecord) -> Result<Report, StoreError> {
     draw(directory, run)
 }
 
-/// Writes everything that is drawn from a run's evidence, and the digests of all that is in its folder; the evidence
-/// itself stays as it is.
+/// Writes everything that is drawn from a run's evidence, and the digests of all that is in its folder, unless the run
+/// may still be writing there; the evidence itself stays as it is.
 pub fn draw(directory: &Path, run: &RunRecord) -> Result<Report, StoreError> {
     let report = Report::of(run);
     for (name, bytes) in drawn(run, &report)? {
@@ -247,7 +247,9 @@ pub fn draw(directory: &Path, run: &RunRecord) -> Result<Report, StoreError> {
         }
         write_atomically(&directory.join(name), &bytes)?;
     }
-    digests::write(directory)?;
+    if run.status != Some(Status::Running) {
+        digests::write(directory)?;
+    }
     Ok(report)
 }
 

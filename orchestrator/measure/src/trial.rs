@@ -238,6 +238,12 @@ pub enum Invalid {
         /// What.
         detail: String,
     },
+    /// What the trial showed must not come of its fault, and no lateness of the load explains it; nor is a machine
+    /// without time a fair witness against the chassis.
+    Unexplained {
+        /// What must not have come of it.
+        detail: String,
+    },
     /// The trial was stopped by a person.
     Interrupted,
 }
@@ -265,6 +271,7 @@ impl fmt::Display for Invalid {
             Self::Clock { detail } => write!(f, "clocks: {detail}"),
             Self::EvidenceMissing { detail } => write!(f, "evidence is missing: {detail}"),
             Self::NotHappened { detail } => f.write_str(detail),
+            Self::Unexplained { detail } => write!(f, "a busy machine does not explain: {detail}"),
             Self::Interrupted => f.write_str("interrupted"),
         }
     }

@@ -43,6 +43,7 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
     }
     let traffic = check_traffic(&document, &topology, &file.traffic)?;
     let seed = file.seed.unwrap_or(1);
+    check_method(&document, &file.method)?;
     let method =
         file.method.iter().map(|step| check_step(&document, &topology, step, seed)).collect::<Result<Vec<_>, _>>()?;
     if file.observe.at_most.value.0.is_zero() {
@@ -272,6 +273,9 @@ fn check_step(document: &Document, topology: &Topology, entry: &StepEntry, seed:
     check_pairing(name, target)
         .map_err(|message| document.wrong(entry.target.referenced, message, "correct the fault or its target"))?;
     check_options(document, entry)?;
+    if let Some(time) = entry.r#for.as_ref().filter(|time| time.value.0.is_zero()) {
+        return Err(document.wrong(time.referenced, "a fault that lasts no time is none", "give a time, as '2s'"));
+    }
     let impairment = Impairment {
         partition: name == FaultName::Partition,
         loss: entry.loss.as_ref().map_or(0.0, |loss| loss.value),
@@ -307,6 +311,19 @@ fn check_step(document: &Document, topology: &Topology, entry: &StepEntry, seed:
     check_planes(&fault, target)
         .map_err(|message| document.wrong(entry.target.referenced, message, "correct 'plane' or the target"))?;
     Ok(Step { at: entry.at, fault, target: target.clone(), time: entry.r#for.as_ref().map(|time| time.value) })
+}
+
+/// Whether a method does anything at all: what only takes back something has nothing to take back.
+fn check_method(document: &Document, entries: &[StepEntry]) -> Result<(), BadInput> {
+    use FaultName::{Disarm, Heal, Insert, Repair, Resume};
+    let takes_back = |entry: &StepEntry| matches!(entry.fault.value, Heal | Resume | Insert | Repair | Disarm);
+    match entries.first() {
+        Some(first) if entries.iter().all(takes_back) => {
+            let message = "the method only takes back faults, and does none";
+            Err(document.wrong(first.fault.referenced, message, "add the fault before it"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn millis(span: Option<&Spanned<Span>>) -> f64 {

@@ -212,6 +212,33 @@ fn what_was_left_empty_is_refused_with_its_place() {
 }
 
 #[test]
+fn what_no_document_can_hold_hides_nothing_that_was_left_empty() {
+    for title in [".nan", ".inf", "-.INF"] {
+        let text = GOOD.replace("title: A test", &format!("title: {title}")).replace("lost: 0, una", "lost: , una");
+        assert!(load(&text).is_err(), "{title}");
+    }
+}
+
+#[test]
+fn a_fault_that_does_nothing_is_refused_with_its_place() {
+    for (fault, wanted) in [
+        ("fault: impair, target: \"pe1/rp:A<->lc:1\"", "impair needs something to do"),
+        ("fault: impair, target: \"pe1/rp:A<->lc:1\", loss: 0", "impair needs something to do"),
+        ("fault: partition, target: \"pe1/rp:A<->rp:A\"", "is one card"),
+        ("fault: partition, target: \"pe1/rp:A<->lc:1\", for: 0s", "lasts no time"),
+        ("fault: exec, target: pe1/active-rp, lines: [\"\"]", "exec needs lines"),
+    ] {
+        let text = complaint("fault: kill, target: pe1/active-rp", fault);
+        assert!(text.starts_with("x.experiment.yml:9:") && text.contains(wanted), "{fault}: {text}");
+    }
+    let (before, rest) = GOOD.split_once("method:\n").unwrap();
+    let after = &rest[rest.find("observe:").unwrap()..];
+    let heals = format!("{before}method: [{{fault: heal, target: \"pe1/rp:A<->lc:1\"}}]\n{after}");
+    let text = load(&heals).unwrap_err().plain();
+    assert!(text.contains(":8:18: the method only takes back faults, and does none"), "{text}");
+}
+
+#[test]
 fn an_expectation_that_checks_nothing_is_refused_with_its_place() {
     let expecting = |expect: &str| load(&format!("{GOOD}expect: {expect}\n"));
     let text = expecting("{switchover: if-long, loss: never}").unwrap_err().plain();

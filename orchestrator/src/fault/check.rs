@@ -1,7 +1,7 @@
 //! Which faults can be done at all, and to what.
 
 use super::{Fault, FaultName, Storm, Target, TargetUnit};
-use fabric_proto::operator::PlaneSet;
+use fabric_proto::operator::{Impairment, PlaneSet};
 
 /// Whether a fault has what it needs; the error is `(what, remedy)`.
 pub(crate) fn check_fault(fault: &Fault) -> Result<(), (String, String)> {
@@ -9,7 +9,13 @@ pub(crate) fn check_fault(fault: &Fault) -> Result<(), (String, String)> {
     match fault.name {
         FaultName::SwapImage if fault.image.is_none() => needs("a release", "add 'image: \"2.0\"' (--image 2.0)"),
         FaultName::Crash if fault.point.is_none() => needs("a point", "add 'point: bulk-sync' (--point bulk-sync)"),
-        FaultName::Exec if fault.lines.is_empty() => {
+        FaultName::Impair if Impairment { seed: 0, ..fault.impairment } == Impairment::default() => {
+            needs("something to do", "add 'loss: 0.1' (--loss 0.1), 'delay: 5ms' or another impairment")
+        }
+        FaultName::Impair if !are_probabilities(&fault.impairment) => {
+            Err(("a probability is out of range".to_owned(), "give 0 to 1".to_owned()))
+        }
+        FaultName::Exec if fault.lines.iter().all(|line| line.trim().is_empty()) => {
             needs("lines", "add 'lines: [\"write memory\"]' (--line 'write memory')")
         }
         FaultName::Storm if !(1..=Storm::FAULTS_MAX).contains(&fault.storm.faults) => {
@@ -17,6 +23,10 @@ pub(crate) fn check_fault(fault: &Fault) -> Result<(), (String, String)> {
         }
         _ => Ok(()),
     }
+}
+
+fn are_probabilities(impairment: &Impairment) -> bool {
+    [impairment.loss, impairment.duplicate, impairment.reorder].iter().all(|share| (0.0..=1.0).contains(share))
 }
 
 /// Whether there is such a plane between the two: route processors have control only, line cards speak data among
@@ -34,6 +44,9 @@ pub(crate) fn check_planes(fault: &Fault, target: &Target) -> Result<(), String>
 /// Whether such a fault can be done to such a target.
 pub(crate) fn check_pairing(name: FaultName, target: &Target) -> Result<(), String> {
     let pair = target.peer.is_some();
+    if target.peer == Some(target.unit) && !matches!(target.unit, TargetUnit::AllLc | TargetUnit::AllRp) {
+        return Err(format!("'{target}' is one card: a fault between two cards needs two"));
+    }
     let whole = target.unit == TargetUnit::Chassis;
     let rp =
         matches!(target.unit, TargetUnit::ActiveRp | TargetUnit::StandbyRp | TargetUnit::Rp(_) | TargetUnit::AllRp);

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
-    fs::{self, File},
+    fs,
     io,
     path::Path,
 };
@@ -32,7 +32,7 @@ pub(super) fn write(folder: &Path) -> Result<(), StoreError> {
 /// run of an earlier release has no list.
 pub(super) fn check(folder: &Path) -> Result<(), StoreError> {
     let path = folder.join(FILE);
-    let text = match fs::read_to_string(&path) {
+    let text = match user_files::read_text(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(source) => return Err(StoreError::Read { path, source }),
@@ -77,7 +77,7 @@ fn collect(folder: &Path, below: &str, depth: u32, sums: &mut BTreeMap<String, S
 
 fn digest(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut hash)?;
+    io::copy(&mut user_files::open(path)?, &mut hash)?;
     let mut text = String::with_capacity(64);
     for byte in hash.finalize() {
         let _ = write!(text, "{byte:02x}");

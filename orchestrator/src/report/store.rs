@@ -144,7 +144,7 @@ pub(super) fn json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, Store
 
 /// Reads JSON.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
-    let file = File::open(path).map_err(|source| StoreError::Read { path: path.to_owned(), source })?;
+    let file = user_files::open(path).map_err(|source| StoreError::Read { path: path.to_owned(), source })?;
     serde_json::from_reader(BufReader::new(file)).map_err(|source| StoreError::Parse { path: path.to_owned(), source })
 }
 
@@ -160,7 +160,7 @@ pub(super) fn write_json_gz(path: &Path, value: &impl Serialize) -> Result<(), S
 /// Reads compressed JSON, to the last byte of the file.
 pub(super) fn read_json_gz<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
     let unreadable = |source| StoreError::Read { path: path.to_owned(), source };
-    let mut decoder = GzDecoder::new(BufReader::new(File::open(path).map_err(unreadable)?));
+    let mut decoder = GzDecoder::new(BufReader::new(user_files::open(path).map_err(unreadable)?));
     // The parser reads on to the end of the stream, and with it the checksum.
     let value = serde_json::from_reader(BufReader::new(&mut decoder))
         .map_err(|source| StoreError::Parse { path: path.to_owned(), source })?;

@@ -383,7 +383,7 @@ pub(super) const METHOD: [&str; 8] = [
     "Traffic that stands still without loss shows in the longest time without an arrival in any one flow, and in the \
      greatest latency, both counted from intended send times.",
     "Traffic that never came back is a failure, whatever the limits say.",
-    "Trials of all modes run in random order, drawn from the seed. A limit holds for every trial,
+    "Trials of all modes run in random order, drawn from the seed. A limit holds for every trial, \
      not for an average, unless it names a median, mean or percentile.",
     "Intervals are bootstrap 95 % intervals of the median, from six trials on; no 90th percentile is given from fewer \
      than 10 samples and no 99th from fewer than 100. Invalid trials count in no figure.",

@@ -7,7 +7,7 @@ use crate::{
     fault::Step,
     mode::Mode,
     report::{
-        ChassisSummary, Host, LineCardSummary, RunRecord, Status, StoreError, TopologySummary, Wanted, utc,
+        ChassisSummary, Host, LineCardSummary, Report, RunRecord, Status, StoreError, TopologySummary, Wanted, utc,
         write_atomically,
     },
     topology::{Chassis, NodePort, TableSource, Topology},
@@ -129,7 +129,9 @@ impl Journal {
         let before = !trials.iter().any(|trial| trial.invalid.iter().any(no_before));
         let after = !trials.iter().any(|trial| no_after(trial));
         let during: Vec<Value> = run.trials.iter().map(|trial| during(experiment, trial)).collect();
-        let deviated = !after || during.iter().any(|one| one["steady_state_met"] == false);
+        // Whoever reads "not deviated" reads a pass; a soak keeps no trials, and says it by its own verdict.
+        let no_pass = !run.trials.is_empty() && Report::of(run).verdict != Verdict::Pass;
+        let deviated = !after || no_pass || during.iter().any(|one| one["steady_state_met"] == false);
         let state = |met: bool| {
             let [start, end] = [self.started_unix_ms, self.finished_unix_ms];
             json!({"steady_state_met": met, "probes": [activity(chaos::probe(experiment), start, end, met, json!({"status": u8::from(!met)}))]})

@@ -107,7 +107,12 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
         record.failures.push(Failure::Invariant { detail });
     }
     let broken = broken(bench, &record, &course, begun);
-    record.failures.extend(broken.into_iter().map(|detail| Failure::Invariant { detail }));
+    if record.is_spoilt() {
+        // Another trial in its place must not make this be forgotten.
+        record.invalid.extend(broken.into_iter().map(|detail| Invalid::Unexplained { detail }));
+    } else {
+        record.failures.extend(broken.into_iter().map(|detail| Failure::Invariant { detail }));
+    }
     if let Some(fsu) = &mut record.fsu {
         fsu.tpl_frames = Some(record.accounting.lost);
         fsu.tpl_ms = Some(record.accounting.lost as f64 * 1e3 / bench.load.rate_pps);
@@ -115,14 +120,17 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
     Ok(record)
 }
 
-/// What is not as it must be after the faults: in the chassis, or in what came of them. An invalid trial proves nothing;
-/// where a fault did not happen, what the experiment itself expects of its method still holds.
+/// What is not as it must be after the faults: in the chassis, or in what came of them. A trial whose evidence cannot be
+/// trusted proves nothing, one whose load only ran late shows it all the same; where a fault did not happen, what the
+/// experiment itself expects of its method still holds.
 fn broken(bench: &Bench<'_>, record: &TrialRecord, course: &Course, begun: Clock) -> Vec<String> {
-    if !record.invalid.iter().all(|invalid| matches!(invalid, Invalid::NotHappened { .. })) {
+    let only_not_happened = record.invalid.iter().all(|invalid| matches!(invalid, Invalid::NotHappened { .. }));
+    if !only_not_happened && !record.is_spoilt() {
         return Vec::new();
     }
+    let happened = record.valid() || record.is_spoilt();
     let mut broken = course.aftermath.clone();
-    if let Some(expected) = course.expected.filter(|_| record.valid() || bench.experiment.expect.is_some()) {
+    if let Some(expected) = course.expected.filter(|_| happened || bench.experiment.expect.is_some()) {
         let switchovers = switchovers(bench.timeline.events(), course.fault_at.unwrap_or(begun));
         let after = |what| format!("after {}: {what}", record.fault);
         broken.extend(expected.violations(switchovers, record.accounting.lost).into_iter().map(after));

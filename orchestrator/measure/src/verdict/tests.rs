@@ -65,6 +65,11 @@ fn only_a_trial_that_the_machine_spoilt_can_be_held_again() {
     let lossy = judge(&[late, trial(), trial()], Some(2), &no_loss());
     assert_eq!(lossy.verdict, Verdict::Inconclusive, "that packets left late does not explain that some were lost");
     assert_eq!(lossy.reasons[0], "trial 3, which is invalid: lost packets 9 > 0");
+    let mut forbidden = trial();
+    forbidden.invalid.push(Invalid::GeneratorLate { skipped: 0, late_p99_ns: 20_000_000, held_back: 0 });
+    forbidden.invalid.push(Invalid::Unexplained { detail: "a switchover, where there must be none".to_owned() });
+    assert!(!forbidden.is_spoilt());
+    assert_eq!(judge(&[forbidden, trial(), trial()], Some(2), &Limits::default()).verdict, Verdict::Inconclusive);
     let mut gap = trial();
     gap.invalid.push(Invalid::Unaccounted { packets: 1 });
     assert_eq!(judge(&[gap, trial(), trial()], Some(2), &no_loss()).verdict, Verdict::Inconclusive);

@@ -5,6 +5,7 @@
 
 use super::{CliError, Exit, Line, Ran, output, shown};
 use fabric_proto::operator::LINE_MAX;
+use nix::errno::Errno;
 use std::io::{self, BufRead, IsTerminal as _};
 
 /// Input in which no line ends for so long is no list of commands.
@@ -89,6 +90,8 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     loop {
         let available = match input.fill_buf() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // Whoever had the other end of the terminal has closed it.
+            Err(error) if error.raw_os_error() == Some(Errno::EIO as i32) => return Ok((passed > 0).then_some(line)),
             available => available?,
         };
         if available.is_empty() {
@@ -123,6 +126,13 @@ mod tests {
         assert_eq!(read_line(&mut input).unwrap().unwrap(), b"");
         assert_eq!(read_line(&mut input).unwrap().unwrap(), b"end");
         assert_eq!(read_line(&mut input).unwrap(), None);
+    }
+
+    #[test]
+    fn a_terminal_whose_other_end_is_closed_is_the_end_of_input() {
+        let terminal = nix::pty::openpty(None, None).unwrap();
+        drop(terminal.master);
+        assert_eq!(read_line(&mut BufReader::new(std::fs::File::from(terminal.slave))).unwrap(), None);
     }
 
     #[test]

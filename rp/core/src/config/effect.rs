@@ -205,7 +205,14 @@ fn route(config: &mut Config, does: Does, arguments: &Arguments<'_>) -> Result<(
     };
     match does {
         Does::NoRoutes => config.routes.retain(|route, _| route.prefix != prefix),
-        Does::NoRoute => drop(config.routes.remove(&StaticRoute { prefix, target })),
+        Does::NoRoute => {
+            let route = StaticRoute { prefix, target };
+            // A distance that is named is part of what is to go.
+            let named = matches!(rest.last().map(|found| &found.value), Some(Value::Number(_)));
+            if !named || config.routes.get(&route) == Some(&distance) {
+                config.routes.remove(&route);
+            }
+        }
         _ => drop(config.routes.insert(StaticRoute { prefix, target }, distance)),
     }
     Ok(())

@@ -287,6 +287,18 @@ fn a_session_walks_the_modes() {
     assert!(apply("end").0.unwrap().left);
 }
 
+/// A distance that is named is part of what is to go.
+#[test]
+fn a_route_goes_by_the_distance_that_is_named() {
+    let left = |no: &str| {
+        let text = format!("ip route 192.0.2.0 255.255.255.0 10.0.0.2 5\n{no}\n");
+        Config::parse(&text, "x").unwrap().routes.len()
+    };
+    assert_eq!(left("no ip route 192.0.2.0 255.255.255.0 10.0.0.2 7"), 1);
+    assert_eq!(left("no ip route 192.0.2.0 255.255.255.0 10.0.0.2 5"), 0);
+    assert_eq!(left("no ip route 192.0.2.0 255.255.255.0 10.0.0.2"), 0);
+}
+
 /// "In effect, the command is run on both": whatever is typed, in whatever mode, leaves both with the same.
 #[test]
 fn the_standby_runs_the_commands_and_holds_the_same() {

@@ -81,7 +81,8 @@ fn facility(rp: &Rp, rf: &redundancy::View<'_>, now: Instant) -> RedundancyView 
         },
         duplex: rf.duplex,
         primary: rf.primary,
-        communications: rf.communications,
+        // A connection outlives a peer that fell silent.
+        communications: rf.communications && rf.duplex,
         manual_swact_refused: rf.manual_swact.map(|why| why.to_string()),
         operating: rf.operating,
         switchovers: rf.switchover_count,
