@@ -4,13 +4,7 @@
 
 use super::{StoreError, is_drawn, kept, write_atomically};
 use sha2::{Digest, Sha256};
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    fs,
-    io,
-    path::Path,
-};
+use std::{collections::BTreeMap, fmt::Write as _, fs, io, path::Path};
 
 /// Name of the list.
 pub(super) const FILE: &str = "SHA256SUMS";

@@ -1,7 +1,7 @@
 //! A lab that is left running: what its route processors do when they are told, and when they are killed.
 
 use crate::{
-    bench::{Bench, LAB, send},
+    bench::{Bench, LAB, eventually, send},
     follow::Follower,
 };
 use nix::sys::signal::Signal;
@@ -26,10 +26,10 @@ fn an_active_that_dies_during_bulk_sync_resets_the_chassis() {
     }
 }
 
-/// Goal: an operator can move the chassis over, but never onto a card that is not ready. Method: force a switchover
-/// on the standby, on the active, and at once on the new active.
+/// Goal: an operator can move the chassis over, but never onto a card that is not there. Method: force a switchover on the
+/// standby, on the active, and on the new active while its standby is pulled out.
 #[test]
-fn a_forced_switchover_moves_the_roles_and_a_hasty_second_one_is_refused() {
+fn a_forced_switchover_moves_the_roles_and_needs_a_standby() {
     let bench = Bench::new(2_000);
     bench.deploy();
     assert_eq!(bench.settled(), "pe1/A");
@@ -37,8 +37,14 @@ fn a_forced_switchover_moves_the_roles_and_a_hasty_second_one_is_refused() {
     bench.exec("pe1/B", &force).with(1);
     assert_eq!(bench.settled(), "pe1/A");
     bench.exec("pe1", &force).with(0);
-    // Still standby, or active without a standby that is ready: both say no.
+    assert_eq!(bench.settled(), "pe1/B");
+    bench.fault("remove", "pe1/standby-rp");
+    eventually("the standby is gone", || {
+        let shown = bench.exec("pe1/B", &["show redundancy states"]).with(0);
+        if shown.out.contains("Manual Swact = disabled") { Ok(()) } else { Err(shown.out) }
+    });
     bench.exec("pe1/B", &force).with(1);
+    bench.fault("insert", "pe1/rp:A");
     assert_eq!(bench.settled(), "pe1/B");
     assert_eq!(bench.inspect()["pe1/B"]["rp"]["switchovers"], 1);
 }

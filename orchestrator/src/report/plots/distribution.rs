@@ -65,7 +65,10 @@ pub(super) fn latencies(report: &Report, samples: &[Samples]) -> Option<Plot> {
     let x = LogScale::new(values, LEFT + ZERO_BAND / 4.0, LEFT + ZERO_BAND, RIGHT);
     time_axis(&mut plot, &x, bottom, "greatest latency of a flow");
     plot.line("dash", (x.at(threshold), TOP), (x.at(threshold), bottom));
-    plot.text("soft small", (x.at(threshold) + 4.0, TOP + 9.0), Anchor::Start, "threshold");
+    // Where everything came early the threshold is the last thing on the axis.
+    let (beside, anchor) =
+        if x.at(threshold) > (LEFT + RIGHT) / 2.0 { (-4.0, Anchor::End) } else { (4.0, Anchor::Start) };
+    plot.text("soft small", (x.at(threshold) + beside, TOP + 9.0), anchor, "threshold");
     bars(&mut plot, &x, samples, "greatest latency", "late by");
     Some(plot)
 }
