@@ -4,7 +4,7 @@
 //! its batches, and doubles what a download takes on a busy machine (measured).
 //!
 //! A real-time thread that never sleeps keeps everything else off its processor, heartbeats too. So the preference is
-//! kept within a budget ([`Budget`]): who takes too much of a processor comes before nobody until it takes less.
+//! kept within a budget (`Budget`): who takes too much of a processor comes before nobody until it takes less.
 
 #![allow(unsafe_code, reason = "a thread's scheduling attributes have no safe call")]
 
