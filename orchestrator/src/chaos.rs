@@ -6,9 +6,9 @@
 use crate::{
     experiment::Experiment,
     fault::{FaultName, Step, Target, TargetUnit},
-    units::Span,
 };
 use fabric_proto::operator::PlaneSet;
+use notation::units::Span;
 use serde_json::{Value, json};
 
 /// Name of the extension.

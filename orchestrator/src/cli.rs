@@ -15,9 +15,12 @@ mod sessions;
 mod soak;
 mod throughput;
 
-use crate::{document::BadInput, inject::InjectError, lab::LabError, report::ColourChoice, run::RunError};
+use crate::{inject::InjectError, run::RunError};
 use args::{ChaosCommand, Cli, Command, ImagesCommand};
 use clap::{CommandFactory, Parser};
+use lab::LabError;
+use notation::document::BadInput;
+use report::ColourChoice;
 use std::{
     io::{self, IsTerminal},
     process::ExitCode,
@@ -146,7 +149,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
             crate::output::data(&script);
             Ok(Exit::Pass)
         }
-        Command::Shelf { dir } => crate::lab::shelf(&dir).map(|()| Exit::Pass).map_err(Into::into),
+        Command::Shelf { dir } => lab::shelf(&dir).map(|()| Exit::Pass).map_err(Into::into),
         Command::Compare(args) => runs::compare(&args, format, colour),
         Command::Analyze(args) => runs::analyze(&args, format, colour),
         Command::Run(args) => in_runtime(runs::run(args, format, colour)),
@@ -171,7 +174,7 @@ fn in_runtime(work: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit
         .build()
         .map_err(CliError::io("cannot start"))?;
     let result = runtime.block_on(work);
-    runtime.block_on(crate::lab::farewell());
+    runtime.block_on(lab::farewell());
     // A read of stdin that nobody ends must not keep the process.
     runtime.shutdown_background();
     result

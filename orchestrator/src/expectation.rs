@@ -4,15 +4,13 @@
 //! must hold after any fault whatever is checked by the run engine: traffic is back, one RP is active and every
 //! line card obeys it, and the chassis is redundant again.
 
-use crate::{
-    fault::{Fault, FaultName},
-    mode::Mode,
-    topology::Chassis,
-};
+use crate::fault::{Fault, FaultName};
 use fabric_proto::{
     id::{CardId, Slot, Unit},
     operator::CrashPoint,
 };
+use lab::topology::Chassis;
+use notation::mode::Mode;
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
 
@@ -323,8 +321,8 @@ pub fn markdown() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::Topology;
     use fabric_proto::id::{LcSlot, RpSlot};
+    use lab::topology::Topology;
     use std::path::Path;
 
     fn chassis(platform: &str) -> Chassis {

@@ -9,16 +9,18 @@ mod file;
 pub(crate) use check::override_table;
 
 use crate::{
-    document::{BadInput, Document},
     expectation::Expected,
     fault::{FaultName, Step},
-    mode::Mode,
     storm,
     throughput::Stored,
-    topology::Topology,
+};
+use lab::topology::Topology;
+use measure::verdict::Limits;
+use notation::{
+    document::{BadInput, Document},
+    mode::Mode,
     units::{PacketRate, Rate, Share, Span},
 };
-use measure::verdict::Limits;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},

@@ -2,11 +2,11 @@
 
 pub(crate) mod check;
 
-use crate::units::Span;
 use fabric_proto::{
     id::{LcSlot, RpSlot},
     operator::{CrashPoint, DropOrder, Impairment, PlaneSet},
 };
+use notation::units::Span;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 

@@ -3,19 +3,15 @@
 //! Whatever was done is remembered in an [`Injected`], and [`undo`] takes it back. A fault that fails half way takes
 //! back its first half.
 
-use crate::{
-    document::BadInput,
-    fault::{Fault, FaultName, Target, TargetUnit},
-    images::Images,
-    lab::{CardAction, Lab, LabError},
-    plan::ChassisPlan,
-};
+use crate::fault::{Fault, FaultName, Target, TargetUnit};
 use fabric_proto::{
     id::{CardId, Slot, Unit},
     operator::{DropOrder, Impairment, PlaneSet, Reply, Request, RpStats, StorageFault},
     time::Instant,
 };
 use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
+use lab::{CardAction, Lab, LabError, images::Images, plan::ChassisPlan};
+use notation::document::BadInput;
 use std::{path::PathBuf, time::Duration};
 
 /// How long a command may take whose card may not live to answer it.

@@ -4,7 +4,7 @@
 //! here fails, and no macro that panics is used anywhere (`print_stdout` and `print_stderr` are denied). Data that is
 //! lost for another reason than a reader that had enough is said once.
 
-use crate::text::printable;
+use notation::text::printable;
 use std::{
     fmt::Display,
     io::{self, Write},

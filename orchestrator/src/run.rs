@@ -32,21 +32,17 @@ pub mod timeline;
 pub mod traffic;
 mod trial;
 
-use crate::report::{Kept, Report, RunDirectory, RunRecord, Status, StoreError, write_atomically};
 use crate::telemetry::{Collector, Export};
-use crate::{
-    document::BadInput,
-    experiment::Experiment,
-    images::Images,
-    inject::InjectError,
-    lab::{Claim, LabError, RuntimeKind},
-};
+use crate::{experiment::Experiment, inject::InjectError};
 use bench::Bench;
 use fabric_proto::id::CardId;
 use journal::Journal;
+use lab::{Claim, LabError, RuntimeKind, images::Images};
 use measure::{TrialRecord, trial::Invalid};
+use notation::document::BadInput;
 use order::{Due, Queue};
 use progress::Progress;
+use report::{Kept, Report, RunDirectory, RunRecord, Status, StoreError, write_atomically};
 use std::path::{Path, PathBuf};
 use timeline::Timeline;
 
@@ -174,7 +170,7 @@ pub async fn run(
     };
     record.status = Some(status);
     Journal::of(&record, status).write(experiment, &record, destroyed.is_ok(), &folder)?;
-    let report = crate::report::render(&folder, &record)?;
+    let report = report::render(&folder, &record)?;
     kept.end();
     directory.mark_latest()?;
     match ended {
@@ -212,7 +208,7 @@ async fn engine(
     journal::know_load(&mut record.topology, &load);
     record.flows.clone_from(&load.paths);
     // Once for the whole run: figures of containers and of processes are not averaged.
-    let chosen = crate::runtime::choose::choose(options.runtime, &experiment.topology, images, claim.dir()).await;
+    let chosen = lab::runtime::choose::choose(options.runtime, &experiment.topology, images, claim.dir()).await;
     let chosen = chosen.map_err(LabError::from)?;
     progress.say(&format!("runtime: {}", chosen.why));
     let mut broken = 0;
@@ -280,7 +276,7 @@ async fn trials(
             bench.progress.more("the machine was too busy for that trial: it is held again in the end");
         }
         bench.timeline.flush();
-        let upgraded = due.mode == crate::mode::Mode::Fsu;
+        let upgraded = due.mode == notation::mode::Mode::Fsu;
         // A machine that had no time for the load has done the lab no harm.
         let sound = trial.valid() && trial.failures.is_empty() || trial.is_spoilt();
         let intact = sound && !upgraded;
@@ -343,7 +339,7 @@ fn summary(record: &TrialRecord, what: &str) -> String {
 
 /// The cards' logs are kept even when the run failed: then most of all.
 pub(crate) async fn keep_logs(claim: &Claim, folder: &Path) {
-    let plan = match crate::lab::collect_logs(claim.dir()).await {
+    let plan = match lab::collect_logs(claim.dir()).await {
         Ok(Some(plan)) => plan,
         Ok(None) => return,
         Err(error) => {
@@ -357,7 +353,7 @@ pub(crate) async fn keep_logs(claim: &Claim, folder: &Path) {
 }
 
 /// Empties the logs that have grown beyond `most` bytes; the programs go on appending to them.
-fn bound_logs(plan: &crate::plan::LabPlan, most: u64) {
+fn bound_logs(plan: &lab::plan::LabPlan, most: u64) {
     for card in &plan.cards {
         let Ok(file) = std::fs::File::options().append(true).open(&card.log) else { continue };
         if file.metadata().is_ok_and(|meta| meta.len() > most)

@@ -1,14 +1,12 @@
 //! Storms: random faults out of a seed. The same seed and chassis give the same storm, in every release.
 
-use crate::{
-    fault::{Fault, FaultName, Step, Storm, Target, TargetUnit},
-    plan::LabPlan,
-    units::Span,
-};
+use crate::fault::{Fault, FaultName, Step, Storm, Target, TargetUnit};
 use fabric_proto::{
     id::{CardId, LcSlot, RpSlot, Slot, Unit},
     operator::{Impairment, PlaneSet},
 };
+use lab::plan::LabPlan;
+use notation::units::Span;
 use std::time::Duration;
 
 /// Shortest and longest time until a fault is taken back: below and above any switchover timer of a lab.

@@ -10,12 +10,12 @@ mod otlp;
 
 pub use export::{Export, ExportError};
 
-use crate::lab::Lab;
 use fabric_proto::{
     id::CardId,
     operator::{Reply, Request},
     time::Instant,
 };
+use lab::Lab;
 use measure::trial::SpanLine;
 use opentelemetry::{
     InstrumentationScope, KeyValue, Value,
@@ -143,7 +143,7 @@ impl Collector {
             self.lost.insert(id.clone(), batch.dropped);
             match otlp::decode(&batch.otlp) {
                 Ok(decoded) => spans.extend(decoded.into_iter().map(|(resource, data)| Received {
-                    card: crate::lab_name(id),
+                    card: lab::card_name(id),
                     resource,
                     from: monotonic(data.start_time, batch.wall_offset),
                     to: monotonic(data.end_time, batch.wall_offset),

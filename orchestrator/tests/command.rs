@@ -84,7 +84,7 @@ fn bad_input_ends_with_2_and_says_where() {
 /// A run of the first release in a folder of its own, its evidence changed.
 fn old_run(change: impl Fn(String) -> String) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let evidence = root().join("orchestrator/tests/data/run-0.1/evidence.json");
+    let evidence = root().join("orchestrator/report/tests/data/run-0.1/evidence.json");
     let text = std::fs::read_to_string(evidence).expect("the run of the first release");
     std::fs::write(folder.path().join("evidence.json"), change(text)).expect("written");
     folder
@@ -338,7 +338,8 @@ impl Nowhere {
 
 /// A stored run whose verdict is fail.
 fn failed_run(folder: &Path) {
-    let text = std::fs::read(root().join("orchestrator/tests/data/run-0.1/evidence.json")).expect("a stored run");
+    let text =
+        std::fs::read(root().join("orchestrator/report/tests/data/run-0.1/evidence.json")).expect("a stored run");
     let mut record: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
     record["thresholds"]["rpr-plus"]["lost"] = 0.into();
     std::fs::write(folder.join("evidence.json"), record.to_string()).expect("written");

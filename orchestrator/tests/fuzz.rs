@@ -1,7 +1,9 @@
 //! Topology and experiment files, damaged: a complaint, never a panic.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
-use orchestrator::{document::Document, experiment::Experiment, topology::Topology};
+use lab::topology::Topology;
+use notation::document::Document;
+use orchestrator::experiment::Experiment;
 use std::{fs, path::Path};
 
 #[path = "../../tests/src/fuzz.rs"]

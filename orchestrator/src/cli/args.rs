@@ -1,18 +1,17 @@
 //! What can be written after `swact`. Every flag is also `SWACT_<FLAG>`.
 
-use crate::{
-    fault::FaultName,
-    fault::Target,
-    lab::RuntimeKind,
-    mode::Mode,
-    report::ColourChoice,
-    units::{PacketRate, Share, Span},
-};
+use crate::{fault::FaultName, fault::Target};
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use fabric_proto::operator::{CrashPoint, PlaneSet};
+use lab::RuntimeKind;
+use notation::{
+    mode::Mode,
+    units::{PacketRate, Share, Span},
+};
+use report::ColourChoice;
 use std::path::PathBuf;
 
 /// A router chassis that you can break on purpose: deploy it, kill parts of it, and count what was lost.

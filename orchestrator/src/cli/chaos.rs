@@ -5,8 +5,10 @@ use super::{
     args::{ChaosExportArgs, ChaosImportArgs, Cli, Command, FaultArgs, WaitArgs},
     labs, output,
 };
-use crate::{chaos, document::BadInput, experiment::Experiment, lab::Lab};
+use crate::{chaos, experiment::Experiment};
 use clap::Parser as _;
+use lab::Lab;
+use notation::document::BadInput;
 use serde_json::{Map, Value, json};
 use std::{path::Path, time::Duration};
 
@@ -40,7 +42,7 @@ pub(super) async fn wait(args: WaitArgs) -> Result<Exit, CliError> {
 async fn silent(lab: &Lab) -> Option<String> {
     for card in &lab.plan().cards {
         if lab.stats(&card.config.id).await.is_none() {
-            return Some(crate::lab_name(&card.config.id));
+            return Some(lab::card_name(&card.config.id));
         }
     }
     None
@@ -151,7 +153,7 @@ fn step_of(fault: &FaultArgs, at: f64) -> Value {
     step.insert("target".to_owned(), fault.target.to_string().into());
     let mut set = |name: &str, value: Option<Value>| step.extend(value.map(|value| (name.to_owned(), value)));
     let share = |value: f64| (value > 0.0).then(|| json!(value));
-    let span = |value: crate::units::Span| (!value.0.is_zero()).then(|| json!(value.to_string()));
+    let span = |value: notation::units::Span| (!value.0.is_zero()).then(|| json!(value.to_string()));
     set("for", fault.time.map(|time| json!(time.to_string())));
     set("image", fault.image.clone().map(Value::from));
     set(

@@ -9,14 +9,11 @@ mod plain;
 mod terminal;
 
 use super::{CliError, Exit, args::ConsoleArgs, labs::attach, output, sessions::card_named};
-use crate::{
-    lab::{Lab, LabError, LabEvent, Session},
-    lab_name,
-};
 use fabric_proto::{
     id::{CardId, Unit},
     operator::{CommandOutput, Completion, EventKind},
 };
+use lab::{Lab, LabError, LabEvent, Session, card_name};
 use std::{
     io::{self, IsTerminal as _},
     sync::{
@@ -190,7 +187,7 @@ impl Line {
             Some(CommandOutput { text, prompt, .. }) if prompt.is_empty() && text.is_empty() => Ok(Ran::Closed),
             Some(CommandOutput { text, prompt, .. }) if prompt.is_empty() => {
                 self.reopen().await?;
-                let why = format!("connected to {}", lab_name(&self.shared.card()));
+                let why = format!("connected to {}", card_name(&self.shared.card()));
                 Ok(Ran::Lost { text, why })
             }
             Some(CommandOutput { text, prompt, failed }) => {
@@ -198,9 +195,9 @@ impl Line {
                 Ok(Ran::Output { text, failed })
             }
             None => {
-                let lost = lab_name(&self.shared.card());
+                let lost = card_name(&self.shared.card());
                 self.reopen().await?;
-                let now = lab_name(&self.shared.card());
+                let now = card_name(&self.shared.card());
                 let why = format!(
                     "the connection to {lost} was lost before '{}' was answered: it may or may not have been carried \
                      out; connected to {now}",
@@ -272,7 +269,7 @@ async fn watch(lab: Arc<Lab>, shared: Arc<Shared>, say: impl Fn(String)) {
                     shared.set_prompt(format!("{host}#"));
                     say("-- the configuration session ended with the switchover".to_owned());
                 }
-                say(format!("-- {} is active now; this console follows it", lab_name(&card)));
+                say(format!("-- {} is active now; this console follows it", card_name(&card)));
             }
             EventKind::Log { line } if mine && shared.monitor.load(Ordering::Relaxed) => say(line),
             _ => {}

@@ -6,22 +6,17 @@ use super::{
     files, labs, output,
 };
 use crate::{
-    document::BadInput,
     expectation::{self, On},
     fault::{
         Fault, FaultName, Step, Storm, Target,
         check::{check_fault, check_pairing, check_planes},
     },
-    images::Images,
     inject::{self, Injected, Missed},
-    lab::{Lab, LabError},
-    lab_name,
-    mode::Mode,
     storm,
-    topology::Topology,
-    units::Span,
 };
 use fabric_proto::operator::{DropOrder, Impairment};
+use lab::{Lab, LabError, card_name, images::Images, topology::Topology};
+use notation::{document::BadInput, mode::Mode, units::Span};
 use serde::Serialize;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -109,7 +104,7 @@ fn done(fault: &Fault, target: &Target, injected: Result<&Injected, &Missed>) ->
         target: target.to_string(),
         at_ns: injected.map_or(0, |injected| injected.at.0),
         cards: injected
-            .map(|injected| injected.cards.iter().chain(&injected.peers).map(lab_name).collect())
+            .map(|injected| injected.cards.iter().chain(&injected.peers).map(card_name).collect())
             .unwrap_or_default(),
         missed: injected.err().map(ToString::to_string),
         undone_by: fault.name.undone_by(),

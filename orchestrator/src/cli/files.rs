@@ -6,18 +6,22 @@ use super::{
     output,
 };
 use crate::{
-    document::BadInput,
     experiment::{Experiment, Overrides},
-    images::{Images, program},
-    lab::LabError,
-    mode::Mode,
-    plan::{LabPlan, Placement, lab_dir, table_spec},
     run::traffic,
+};
+use lab::{
+    LabError,
+    images::{Images, program},
+    plan::{LabPlan, Placement, lab_dir, table_spec},
     runtime::docker::{
         Engine,
         build::{Built, build},
     },
     topology::{TableSource, Topology},
+};
+use notation::{
+    document::BadInput,
+    mode::Mode,
     units::{PacketRate, Rate},
 };
 use serde::Serialize;

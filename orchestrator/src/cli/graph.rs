@@ -5,7 +5,7 @@ use super::{
     args::{Drawing, GraphArgs},
     output,
 };
-use crate::topology::{Chassis, LinkEnd, NodePort, Topology};
+use lab::topology::{Chassis, LinkEnd, NodePort, Topology};
 use std::fmt::Write;
 
 pub(super) fn graph(args: &GraphArgs) -> Result<Exit, CliError> {

@@ -6,18 +6,19 @@ use super::{
     files, output,
 };
 use crate::{
-    document::BadInput,
     experiment::override_table,
-    images::Images,
     inject,
-    lab::{Change, Claim, Lab, LabError, RuntimeKind, Step},
-    lab_name,
-    plan::{LabPlan, Placement, Subnet, lab_dir},
     run::{RunError, timeline::describe},
+};
+use fabric_proto::operator::{CardStats, Event};
+use lab::{
+    Change, Claim, Lab, LabError, RuntimeKind, Step, card_name,
+    images::Images,
+    plan::{LabPlan, Placement, Subnet, lab_dir},
     runtime::choose::choose,
     topology::Topology,
 };
-use fabric_proto::operator::{CardStats, Event};
+use notation::document::BadInput;
 use serde::Serialize;
 use std::{
     path::{Path, PathBuf},
@@ -42,10 +43,10 @@ fn lab_named(lab: &str) -> Result<String, BadInput> {
 /// The folder of a lab that runs.
 fn running(lab: &str) -> Result<PathBuf, CliError> {
     let name = lab_named(lab)?;
-    if let Some(dir) = crate::lab::find(&name)? {
+    if let Some(dir) = lab::find(&name)? {
         return Ok(dir);
     }
-    let names = crate::lab::names()?;
+    let names = lab::names()?;
     let there = if names.is_empty() { "no lab runs".to_owned() } else { format!("these run: {}", names.join(", ")) };
     let remedy = format!("{there}; 'swact deploy' brings one up");
     Err(BadInput::new("lab", format!("lab '{name}' does not run"), remedy).into())
@@ -75,13 +76,13 @@ pub(super) async fn deploy(args: DeployArgs, format: Format) -> Result<Exit, Cli
     files::check_topology(&topology, &images)?;
     if args.dry_run {
         let dir = lab_dir(&topology.name);
-        let placement = match crate::lab::placement(&dir, &args.topology, args.replace).await? {
+        let placement = match lab::placement(&dir, &args.topology, args.replace).await? {
             Some(placement) => stays(placement, &args, &topology)?,
             // Which cards there would be is the same everywhere, and nothing is made to find out.
             None => Placement::Process,
         };
         let plan = LabPlan::new(&topology, &dir, &images, placement)?;
-        return print_changes(&crate::lab::changes(&plan).await?, format);
+        return print_changes(&lab::changes(&plan).await?, format);
     }
     let claim = Claim::take(&topology.name)?;
     let work = bring_up(&args, &topology, &images, &claim);
@@ -104,7 +105,7 @@ pub(super) async fn deploy(args: DeployArgs, format: Format) -> Result<Exit, Cli
 
 /// Brings the lab that is claimed to what its topology says.
 async fn bring_up(args: &DeployArgs, topology: &Topology, images: &Images, claim: &Claim) -> Result<Lab, CliError> {
-    let stands = crate::lab::placement(claim.dir(), &args.topology, args.replace).await?;
+    let stands = lab::placement(claim.dir(), &args.topology, args.replace).await?;
     let was_there = stands.is_some();
     let placement = match stands {
         Some(placement) => stays(placement, args, topology)?,
@@ -117,7 +118,7 @@ async fn bring_up(args: &DeployArgs, topology: &Topology, images: &Images, claim
     let plan = LabPlan::new(topology, claim.dir(), images, placement)?;
     let (lab, changes) = Lab::converge(plan, claim).await?;
     for change in changes.iter().filter(|change| was_there && change.step != Step::Keep) {
-        output::say(format_args!("{} {}: {}", change.step.name(), lab_name(&change.card), change.why));
+        output::say(format_args!("{} {}: {}", change.step.name(), card_name(&change.card), change.why));
     }
     if !args.no_wait {
         wait_until_ready(&lab).await?;
@@ -147,7 +148,7 @@ fn stays(placement: Placement, args: &DeployArgs, topology: &Topology) -> Result
 }
 
 fn print_changes(changes: &[Change], format: Format) -> Result<Exit, CliError> {
-    let row = |change: &Change| vec![lab_name(&change.card), change.step.name().to_owned(), change.why.to_owned()];
+    let row = |change: &Change| vec![card_name(&change.card), change.step.name().to_owned(), change.why.to_owned()];
     output::print(format, &["Card", "Step", "Why"], changes.iter().map(row).collect(), &changes);
     Ok(Exit::Pass)
 }
@@ -180,7 +181,7 @@ pub(super) async fn wait_until_ready(lab: &Lab) -> Result<(), RunError> {
 /// `swact destroy`: a lab that is not there is gone, too.
 pub(super) async fn destroy(args: LabArgs) -> Result<Exit, CliError> {
     let claim = Claim::take(&lab_named(&args.lab)?)?;
-    crate::lab::destroy(&claim).await?;
+    lab::destroy(&claim).await?;
     Ok(Exit::Pass)
 }
 
@@ -201,7 +202,7 @@ pub(super) async fn inspect(args: InspectArgs, format: Format) -> Result<Exit, C
         return print_cards(&[attach(lab).await?], Vec::new(), format).await;
     }
     let (mut running, mut broken) = (Vec::new(), Vec::new());
-    for name in crate::lab::names()? {
+    for name in lab::names()? {
         match attach(&name).await {
             Ok(lab) => running.push(lab),
             Err(error) => broken.push((name, error)),
@@ -217,7 +218,7 @@ async fn print_cards(labs: &[Lab], broken: Vec<(String, CliError)>, format: Form
             let stats = lab.stats(&card.config.id).await;
             rows.push(CardRow {
                 lab: lab.plan().lab.clone(),
-                card: lab_name(&card.config.id),
+                card: card_name(&card.config.id),
                 runtime: lab.runtime(),
                 address: card.config.control.to_string(),
                 answers: stats.is_some(),
@@ -284,12 +285,12 @@ pub(super) async fn events(args: EventsArgs, format: Format) -> Result<Exit, Cli
         let Some(event) = event else { return Ok(Exit::Pass) };
         match format {
             Format::Json => {
-                let line = EventLine { lab: &lab.plan().lab, card: lab_name(&event.card), event: &event.event };
+                let line = EventLine { lab: &lab.plan().lab, card: card_name(&event.card), event: &event.event };
                 output::json_line(&line);
             }
             Format::Table => {
                 let what = describe(&event.event.kind);
-                output::text(&format!("{} {:8} {what}\n", event.event.at, lab_name(&event.card)));
+                output::text(&format!("{} {:8} {what}\n", event.event.at, card_name(&event.card)));
             }
         }
         if !output::is_read() {

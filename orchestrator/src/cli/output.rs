@@ -1,8 +1,9 @@
 //! Tables for people, JSON for programs, on stdout; messages as [`crate::output`] has them.
 
 use super::args::Format;
-use crate::{output::data, text::printable};
+use crate::output::data;
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use notation::text::printable;
 use serde::Serialize;
 
 pub(super) use crate::output::{is_read, say};

@@ -6,13 +6,13 @@ use super::{
     files, labs, output,
 };
 use crate::{
-    document::BadInput,
     experiment::{Experiment, Overrides},
-    lab::Claim,
-    report::{self, Change, Report, RunRecord, Status},
     run::{self, RunError, RunOptions},
 };
+use lab::Claim;
 use measure::verdict::Verdict;
+use notation::document::BadInput;
+use report::{self, Change, Report, RunRecord, Status};
 use std::path::Path;
 
 /// `swact run`: all files are checked, and all labs claimed, before the first experiment begins.

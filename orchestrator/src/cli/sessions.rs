@@ -6,25 +6,27 @@ use super::{
     labs::attach,
     output,
 };
-use crate::{document::BadInput, inject, lab::Lab, lab_name, plan::startup_config, topology::Topology};
+use crate::inject;
 use fabric_proto::{id::CardId, operator::CommandOutput};
+use lab::{Lab, card_name, plan::startup_config, topology::Topology};
+use notation::document::BadInput;
 use serde::Serialize;
 
 /// The card that `NODE` (a chassis' active RP) or `NODE/SLOT` names.
 pub(super) async fn card_named(lab: &Lab, name: &str) -> Result<CardId, CliError> {
     let plan = lab.plan();
-    if let Some(id) = plan.ids().find(|id| lab_name(id).eq_ignore_ascii_case(name)) {
+    if let Some(id) = plan.ids().find(|id| card_name(id).eq_ignore_ascii_case(name)) {
         return Ok(id.clone());
     }
     if plan.chassis.iter().any(|chassis| chassis.node == name) {
         if let Some((active, _)) = inject::active_rp(lab, name).await {
             return Ok(active);
         }
-        let rps: Vec<_> = plan.rps(name).map(lab_name).collect();
+        let rps: Vec<_> = plan.rps(name).map(card_name).collect();
         let message = format!("no RP of {name} is active now");
         return Err(BadInput::new("card", message, format!("name one: {}", rps.join(", "))).into());
     }
-    let names: Vec<_> = plan.ids().map(lab_name).collect();
+    let names: Vec<_> = plan.ids().map(card_name).collect();
     let message = format!("lab {} has no card '{name}'", plan.lab);
     Err(BadInput::new("card", message, format!("its cards are {}", names.join(", "))).into())
 }
@@ -56,7 +58,7 @@ pub(super) async fn exec(args: ExecArgs, format: Format) -> Result<Exit, CliErro
             output::text(&output.text);
         }
         let failed = output.failed;
-        executed.push(Executed { card: lab_name(&card), command, failed, output: output.text });
+        executed.push(Executed { card: card_name(&card), command, failed, output: output.text });
         if failed {
             break;
         }
@@ -72,7 +74,7 @@ pub(super) async fn exec(args: ExecArgs, format: Format) -> Result<Exit, CliErro
 pub(super) async fn save(args: SaveArgs) -> Result<Exit, CliError> {
     let topology = Topology::load(&args.topology)?;
     let to = args.to.unwrap_or_else(|| topology.document.folder().to_owned());
-    let runs = crate::lab::find(&topology.name)?.is_some();
+    let runs = lab::find(&topology.name)?.is_some();
     let lab = if runs { Some(attach(&topology.name).await?) } else { None };
     for chassis in &topology.chassis {
         let text = match &lab {

@@ -6,15 +6,15 @@ use super::{
     files, labs, output,
 };
 use crate::{
-    document::BadInput,
     experiment::{Experiment, Overrides},
-    report::Status,
     run::{
         RunOptions,
         soak::{self, Extent, SoakOptions, Summary},
     },
 };
 use measure::verdict::{Limits, Statistic, Verdict};
+use notation::document::BadInput;
+use report::Status;
 
 /// An experiment over and over. 0: as often as was asked and never a violation; 1: a violation; 3: nothing proven.
 pub(super) async fn soak(args: SoakArgs, format: Format) -> Result<Exit, CliError> {

@@ -6,10 +6,12 @@ use super::{
     files, labs, output,
 };
 use crate::{
-    document::BadInput,
     experiment::{FRAME_MAX, FRAME_MIN, RATE_MAX, override_table},
     throughput::{self, Ended, FRAME_SIZES, Options},
-    topology::Topology,
+};
+use lab::topology::Topology;
+use notation::{
+    document::BadInput,
     units::{PacketRate, Share},
 };
 use std::{collections::BTreeSet, time::Duration};

@@ -5,18 +5,18 @@ use super::{
     TRIAL_PACKETS_MAX, TRIAL_TIME_MAX, TRIALS_MAX, Traffic,
     file::{Entry, File, StepEntry},
 };
-use crate::{
-    document::{BadInput, Document},
-    fault::{
-        Fault, FaultName, Step, Storm, Target, TargetUnit,
-        check::{check_fault, check_pairing, check_planes},
-    },
-    mode::Mode,
-    topology::{LinkEnd, NodePort, TableSource, Topology},
-    units::{PacketRate, Rate, Share, Span},
+use crate::fault::{
+    Fault, FaultName, Step, Storm, Target, TargetUnit,
+    check::{check_fault, check_pairing, check_planes},
 };
 use fabric_proto::operator::{DropOrder, Impairment, PlaneSet};
+use lab::topology::{LinkEnd, NodePort, TableSource, Topology};
 use measure::verdict::Limits;
+use notation::{
+    document::{BadInput, Document},
+    mode::Mode,
+    units::{PacketRate, Rate, Share, Span},
+};
 use serde_saphyr::Spanned;
 use std::{
     collections::{BTreeMap, BTreeSet},

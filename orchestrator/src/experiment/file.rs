@@ -4,11 +4,13 @@ use super::Until;
 use crate::{
     expectation::Expected,
     fault::{FaultName, Target},
-    mode::Mode,
-    units::{Rate, Span},
 };
 use fabric_proto::operator::{CrashPoint, PlaneSet};
 use measure::verdict::Limits;
+use notation::{
+    mode::Mode,
+    units::{Rate, Span},
+};
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! What must hold after any fault whatever, once the chassis says that it is itself again.
 
 use super::bench::Bench;
-use crate::lab_name;
 use fabric_proto::id::{CardId, Slot, Unit};
+use lab::card_name;
 
 /// What is wrong: two actives, none, or a line card that obeys somebody else. Cards that do not answer are dead, as
 /// the method wants them to be.
@@ -16,7 +16,7 @@ pub(super) async fn look(bench: &Bench<'_>) -> Vec<String> {
             }
         }
         let [(active, epoch)] = actives.as_slice() else {
-            let names: Vec<_> = actives.iter().map(|(id, _)| lab_name(id)).collect();
+            let names: Vec<_> = actives.iter().map(|(id, _)| card_name(id)).collect();
             wrong.push(format!("{node} has {} active RPs: {}", actives.len(), names.join(", ")));
             continue;
         };
@@ -24,7 +24,7 @@ pub(super) async fn look(bench: &Bench<'_>) -> Vec<String> {
             let Some(lc) = bench.lab.stats(id).await.and_then(|stats| stats.lc) else { continue };
             if lc.epoch != *epoch || lc.active.map(Slot::Rp) != slot_of(active) {
                 let obeys = lc.active.map_or_else(|| "nobody".to_owned(), |rp| format!("RP {rp}"));
-                let (card, active) = (lab_name(id), lab_name(active));
+                let (card, active) = (card_name(id), card_name(active));
                 wrong.push(format!("{card} obeys {obeys} in epoch {}, {active} is active in {epoch}", lc.epoch));
             }
         }

@@ -4,13 +4,12 @@ use super::bench::Bench;
 use crate::{
     fault::{Fault, FaultName},
     inject::Injected,
-    lab::Lab,
-    lab_name,
 };
 use fabric_proto::{
     id::CardId,
     operator::{CrashPoint, Request},
 };
+use lab::{Lab, card_name};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -64,7 +63,7 @@ impl Armed {
 
     /// What there is to say against the trial.
     fn complaint(&self) -> Option<String> {
-        let what = format!("crash at {} of {}", self.point, lab_name(&self.card));
+        let what = format!("crash at {} of {}", self.point, card_name(&self.card));
         match self.fate {
             Fate::WentOff => None,
             Fate::Missed => Some(format!("{what} never went off")),

@@ -1,18 +1,17 @@
 //! The lab under an experiment: deployed, brought into a mode, waited for.
 
 use super::{RunError, progress::Progress, timeline::Timeline};
-use crate::{
-    experiment::Experiment,
-    images::Images,
-    inject,
-    lab::{Claim, Lab, LabError},
-    mode::Mode,
-    plan::{LabPlan, Placement},
-};
+use crate::{experiment::Experiment, inject};
 use fabric_proto::{
     id::CardId,
     operator::{CommandOutput, RpStats, TrafficSpec},
 };
+use lab::{
+    Claim, Lab, LabError,
+    images::Images,
+    plan::{LabPlan, Placement},
+};
+use notation::mode::Mode;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -172,7 +171,7 @@ pub fn standing(id: &CardId, rp: &RpStats) -> String {
     let is = |what: &str, is: bool| format!("{}{what}", if is { "" } else { "not " });
     format!(
         "{} is {}, its peer {}, operating {}, {}, {}",
-        crate::lab_name(id),
+        lab::card_name(id),
         rp.state,
         rp.peer_state,
         rp.operating,

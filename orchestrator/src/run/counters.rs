@@ -1,11 +1,11 @@
 //! The line cards' counters, before and after.
 
-use crate::lab::{Lab, LabError};
 use fabric_proto::{
     drops::DropCounts,
     id::CardId,
     operator::{LcStats, TrafficProgress},
 };
+use lab::{Lab, LabError};
 use std::collections::BTreeMap;
 
 /// Counters of every card of a lab that packets pass, at one instant. A card that does not answer is not in it.

@@ -13,13 +13,13 @@ use crate::{
     expectation::Expected,
     experiment::Until,
     inject::{self, Injected},
-    lab::LabEvent,
 };
 use fabric_proto::{
     id::CardId,
     operator::{EventKind, RpStats},
     time::Instant as Clock,
 };
+use lab::LabEvent;
 use measure::trial::Fsu;
 use std::time::Duration;
 use tokio::time::Instant;

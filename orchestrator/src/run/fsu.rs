@@ -10,15 +10,15 @@ use super::{
 use crate::{
     fault::{Fault, FaultName, Target, TargetUnit},
     inject,
-    lab::CardAction,
-    mode::Mode,
 };
 use fabric_proto::{
     id::{CardId, Slot, Unit},
     platform::NATIVE,
     time::Instant as Clock,
 };
+use lab::CardAction;
 use measure::trial::Fsu;
+use notation::mode::Mode;
 use std::{path::Path, time::Duration};
 use tokio::time::Instant;
 
@@ -32,7 +32,7 @@ pub(super) async fn upgrade(bench: &mut Bench<'_>, mode: Mode, course: &mut Cour
     let (active, standby) = pair(bench, &chassis.node, at_most).await?;
     let mut fsu = Fsu::default();
 
-    bench.progress.step(&format!("upgrade to {target}: staging on {}", crate::lab_name(&standby)));
+    bench.progress.step(&format!("upgrade to {target}: staging on {}", lab::card_name(&standby)));
     let begin = fabric::clock::now();
     renew(bench, &standby, &target, &manifest).await?;
     let platform = bench.experiment.topology.chassis(&chassis.node).map_or(&NATIVE, |chassis| chassis.platform);
@@ -52,7 +52,7 @@ pub(super) async fn upgrade(bench: &mut Bench<'_>, mode: Mode, course: &mut Cour
     fsu.t2_ms = Some(ms_since(run));
     course.fsu = Some(fsu);
 
-    bench.progress.step(&format!("upgrade to {target}: renewing {}", crate::lab_name(&active)));
+    bench.progress.step(&format!("upgrade to {target}: renewing {}", lab::card_name(&active)));
     let rest = fabric::clock::now();
     renew(bench, &active, &target, &manifest).await?;
     let wanted = format!("redundant in {mode} on release {target}");
@@ -123,7 +123,7 @@ async fn staged(
     at_most: Duration,
 ) -> Result<(), RunError> {
     let deadline = Instant::now() + at_most;
-    let wanted = format!("{} ready in {mixed} on release {target}", crate::lab_name(standby));
+    let wanted = format!("{} ready in {mixed} on release {target}", lab::card_name(standby));
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         bench.until(node, &wanted, left, |rp| rp.redundant && Mode::from(rp.operating) == mixed).await?;
@@ -146,7 +146,7 @@ async fn converged(
     at_most: Duration,
 ) -> Result<(), RunError> {
     let deadline = Instant::now() + at_most;
-    let wanted = format!("converged under {}", crate::lab_name(new));
+    let wanted = format!("converged under {}", lab::card_name(new));
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let (active, _) = bench.until(node, &wanted, left, |rp| rp.converged).await?;
@@ -155,7 +155,7 @@ async fn converged(
             return Ok(());
         }
         if Instant::now() >= deadline {
-            return Err(not_ready(node, &wanted, at_most, &format!("{} is active", crate::lab_name(&active))));
+            return Err(not_ready(node, &wanted, at_most, &format!("{} is active", lab::card_name(&active))));
         }
         bench.timeline.pass(Instant::now() + Duration::from_millis(20)).await;
     }

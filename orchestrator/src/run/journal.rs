@@ -5,17 +5,17 @@ use crate::{
     chaos::{self, EXTENSION},
     experiment::Experiment,
     fault::Step,
-    mode::Mode,
-    report::{
-        ChassisSummary, Host, LineCardSummary, Report, RunRecord, Status, StoreError, TopologySummary, Wanted, utc,
-        write_atomically,
-    },
-    topology::{Chassis, NodePort, TableSource, Topology},
 };
+use lab::topology::{Chassis, NodePort, TableSource, Topology};
 use measure::{
     TrialRecord,
     trial::Invalid,
     verdict::{Verdict, judge},
+};
+use notation::mode::Mode;
+use report::{
+    ChassisSummary, Host, LineCardSummary, Report, RunRecord, Status, StoreError, TopologySummary, Wanted, utc,
+    write_atomically,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -306,7 +306,7 @@ fn build(topology: &Topology, chassis: &Chassis) -> ChassisSummary {
         });
         linked.collect()
     };
-    let card = |card: &crate::topology::LineCard| LineCardSummary {
+    let card = |card: &lab::topology::LineCard| LineCardSummary {
         slot: card.slot.to_string(),
         ports: card.ports,
         links: links(card.slot),

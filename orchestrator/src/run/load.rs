@@ -7,11 +7,12 @@ use super::{
     course::{drain, unrest},
     tester::{evidence, progress, request, started},
 };
-use crate::{lab_name, throughput::CardLoad};
+use crate::throughput::CardLoad;
 use fabric_proto::{
     lateness::Lateness,
     operator::{Request, TrafficSpec},
 };
+use lab::card_name;
 use measure::TrafficEvidence;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
@@ -79,7 +80,7 @@ impl Usage {
         let mut usage = Self { at: Instant::now(), cards: BTreeMap::new(), beats: BTreeMap::new() };
         for card in &bench.lab.plan().cards {
             let Some(stats) = bench.lab.stats(&card.config.id).await else { continue };
-            let name = lab_name(&card.config.id);
+            let name = card_name(&card.config.id);
             usage.cards.insert(name.clone(), (stats.cpu_ns, stats.memory_bytes));
             if let Some(rp) = stats.rp {
                 usage.beats.insert(name, [rp.heartbeats_sent, rp.heartbeats_heard]);

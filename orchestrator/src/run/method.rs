@@ -11,11 +11,10 @@ use crate::{
     expectation::{self, Expected, On},
     fault::{FaultName, Step, Storm, Target},
     inject::{self, Injected},
-    mode::Mode,
     storm,
-    units::Span,
 };
 use fabric_proto::{id::CardId, time::Instant as Clock};
+use notation::{mode::Mode, units::Span};
 use tokio::time::Instant;
 
 /// Does the method's steps at their times, then observes.

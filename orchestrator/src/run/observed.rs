@@ -1,16 +1,13 @@
 //! What a trial's record holds beside the tester's evidence: the cards' spans, and outages that they made by order.
 
 use super::{bench::Bench, phases::detected, timeline};
-use crate::{
-    lab::LabEvent,
-    plan::tester_ports,
-    telemetry::{self, TrialSpan},
-};
+use crate::telemetry::{self, TrialSpan};
 use fabric_proto::{
     id::{CardId, Slot, Unit},
     operator::{EventKind, FlowSpec},
     time::Instant as Clock,
 };
+use lab::{LabEvent, plan::tester_ports};
 use measure::{TrialRecord, accuracy::KnownOutage, trial::SpanLine};
 use opentelemetry::KeyValue;
 

@@ -1,7 +1,8 @@
 //! In which order trials run: shuffled, so that nothing that drifts over a run favours a mode. Trials that the machine
 //! has spoilt are held again at the end, so many and no more.
 
-use crate::{mode::Mode, storm::Dice};
+use crate::storm::Dice;
+use notation::mode::Mode;
 use std::collections::VecDeque;
 
 /// One trial to come.

@@ -1,7 +1,7 @@
 //! A switchover taken apart, from the events of the cards alone.
 
-use crate::lab::LabEvent;
 use fabric_proto::{id::CardId, operator::EventKind, time::Instant};
+use lab::LabEvent;
 use measure::trial::Phases;
 use std::collections::BTreeMap;
 

@@ -1,11 +1,12 @@
 //! What a run says while it runs: on stderr, a moving line on a terminal, plain lines elsewhere.
 
-use crate::{lab::Lab, output};
+use crate::output;
 use fabric_proto::{
     id::CardId,
     operator::{Reply, Request, TrafficProgress},
 };
 use indicatif::{ProgressBar, ProgressStyle};
+use lab::Lab;
 use std::{
     io::IsTerminal,
     time::{Duration, Instant},
@@ -124,7 +125,7 @@ impl Progress {
 fn load_line(before: &TrafficProgress, now: &TrafficProgress, passed: Duration) -> String {
     let rate = |before: u64, now: u64| {
         let pps = now.saturating_sub(before) as f64 / passed.as_secs_f64().max(1e-3);
-        crate::report::rate(pps)
+        report::rate(pps)
     };
     let offered = rate(before.offered, now.offered);
     let delivered = rate(before.delivered, now.delivered);

@@ -12,19 +12,14 @@ use super::{
     Outcome, RunError, RunOptions, bench::Bench, bound_logs, interrupted, journal, keep_logs, missing, order::Due,
     progress::Progress, store, timeline::Timeline, traffic, trial,
 };
-use crate::{
-    experiment::Experiment,
-    images::Images,
-    lab::{Claim, LabError},
-    report::{RunDirectory, RunRecord, Status, StoreError, write_atomically},
-    storm::Dice,
-    telemetry::Collector,
-};
+use crate::{experiment::Experiment, storm::Dice, telemetry::Collector};
+use lab::{Claim, LabError, images::Images};
 use measure::{
     TrialRecord,
     trial::Invalid,
     verdict::{Verdict, judge},
 };
+use report::{RunDirectory, RunRecord, Status, StoreError, write_atomically};
 use std::{
     fs::File,
     io::Write as _,
@@ -107,7 +102,7 @@ pub async fn soak(
     record.error = error.map(ToString::to_string);
     summary.end(status, error, options.extent, record.finished_unix_ms - started);
     summary.write(&folder)?;
-    let report = crate::report::render(&folder, &record)?;
+    let report = report::render(&folder, &record)?;
     directory.mark_latest()?;
     match ended {
         Some(Err(error)) if summary.passed == 0 => return Err(error),
@@ -135,7 +130,7 @@ async fn engine(
         .await
         .map_err(|error| RunError::Evidence(format!("drawing destinations failed: {error}")))??;
     journal::know_load(&mut record.topology, &load);
-    let chosen = crate::runtime::choose::choose(options.run.runtime, &experiment.topology, images, claim.dir()).await;
+    let chosen = lab::runtime::choose::choose(options.run.runtime, &experiment.topology, images, claim.dir()).await;
     let chosen = chosen.map_err(LabError::from)?;
     screen.progress.say(&format!("runtime: {}", chosen.why));
     let mut lines = Lines::create(folder)?;

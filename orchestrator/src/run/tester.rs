@@ -1,12 +1,12 @@
 //! What is asked of the tester, and what its answers mean.
 
 use super::RunError;
-use crate::lab::{Lab, LabError};
 use fabric_proto::{
     id::CardId,
     operator::{Reply, Request, TrafficProgress},
     time::Instant as Clock,
 };
+use lab::{Lab, LabError};
 use measure::TrafficEvidence;
 
 /// A tester's totals now.

@@ -1,7 +1,8 @@
 //! What happened in the lab, in the order of its arrival: one owner, who also waits for it.
 
-use crate::{lab::LabEvent, telemetry::Collector};
+use crate::telemetry::Collector;
 use fabric_proto::operator::EventKind;
+use lab::LabEvent;
 use serde::Serialize;
 use std::{
     fs::File,
@@ -101,7 +102,7 @@ impl Timeline {
 
 /// A card as people say it: `pe1/A`, `t1`.
 pub fn short(event: &LabEvent) -> String {
-    crate::lab_name(&event.card)
+    lab::card_name(&event.card)
 }
 
 /// An event in a few words.

@@ -1,19 +1,21 @@
 //! From an experiment's traffic to flows: destinations out of the table in the chassis, and where the RIB
 //! demands that they arrive.
 
-use crate::{
-    document::BadInput,
-    experiment::{Experiment, Traffic},
-    plan::{Neighbour, PlacedNeighbour, TesterPort, next_hops, table_spec, tester_ports},
-    report::FlowPath,
-    topology::{Chassis, LinkEnd, Topology},
-    units::{PacketRate, Rate},
-};
+use crate::experiment::{Experiment, Traffic};
 use fabric_proto::{
     fib::{Family, port_mac},
     operator::{FlowSpec, TrafficSpec},
 };
+use lab::{
+    plan::{Neighbour, PlacedNeighbour, TesterPort, next_hops, table_spec, tester_ports},
+    topology::{Chassis, LinkEnd, Topology},
+};
 use measure::signature::{self, min_frame};
+use notation::{
+    document::BadInput,
+    units::{PacketRate, Rate},
+};
+use report::FlowPath;
 use route_table::Table;
 use std::{collections::BTreeSet, net::IpAddr};
 

@@ -15,21 +15,19 @@ use super::{
     tester::{evidence, request, started},
     timeline,
 };
-use crate::{
-    expectation::Must,
-    lab::{Lab, LabEvent},
-    mode::Mode,
-};
+use crate::expectation::Must;
 use fabric_proto::{
     id::{CardId, Slot, Unit},
     linecard::Adoption,
     operator::{EventKind, Request, TrafficSpec},
     time::Instant as Clock,
 };
+use lab::{Lab, LabEvent};
 use measure::{
     Misdelivery, TrafficEvidence, TrialRecord,
     trial::{EventLine, Failure, Invalid},
 };
+use notation::mode::Mode;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -92,8 +90,8 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
         drops.iter().map(|(cause, count)| (cause.name().to_owned(), count)).collect()
     };
     record.drops_by_card =
-        account.dropped.by_card.iter().map(|(card, drops)| (crate::lab_name(card), by_cause(drops))).collect();
-    record.hit = course.hit.iter().map(crate::lab_name).collect();
+        account.dropped.by_card.iter().map(|(card, drops)| (lab::card_name(card), by_cause(drops))).collect();
+    record.hit = course.hit.iter().map(lab::card_name).collect();
     let renewed = renewed(bench.timeline.events(), course.fault_at);
     let card_hit = course.hit.iter().any(is_line_card);
     let died = card_hit || renewed || !account.dropped.died.is_empty();

@@ -5,12 +5,7 @@ use super::{
     figures::{LATENCY_AT, Purpose, TrialFigures},
 };
 use crate::{
-    document::{BadInput, Document},
     experiment::Experiment,
-    images::Images,
-    lab::{Claim, LabError, RuntimeKind},
-    plan::tester_ports,
-    report::{RunDirectory, StoreError, rate, write_atomically},
     run::{
         RunError,
         bench::Bench,
@@ -22,13 +17,20 @@ use crate::{
         traffic::{self, Load},
     },
     telemetry::Collector,
-    topology::{LinkEnd, NodePort, Topology},
 };
 use fabric_proto::lateness::Lateness;
+use lab::{
+    Claim, LabError, RuntimeKind,
+    images::Images,
+    plan::tester_ports,
+    topology::{LinkEnd, NodePort, Topology},
+};
 use measure::{
     histogram::hgrm,
     signature::{Family, min_frame},
 };
+use notation::document::{BadInput, Document};
+use report::{RunDirectory, StoreError, rate, write_atomically};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -107,7 +109,7 @@ fn experiment(topology: &Topology, options: &Options, frame_size: u16) -> Result
     let pairs = if options.ports.is_empty() { vec![first_ports(topology)?] } else { options.ports.clone() };
     let path = topology.document.path();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mode = topology.chassis.first().map_or(crate::mode::Mode::Sso, |chassis| chassis.redundancy.mode);
+    let mode = topology.chassis.first().map_or(notation::mode::Mode::Sso, |chassis| chassis.redundancy.mode);
     let mut text = format!("title: Throughput\ntopology: {name:?}\nmodes: [{}]\ntrials: 1\n", mode.name());
     text += &format!("seed: {}\nobserve: {{until: converged, at-most: 60s}}\ntraffic:\n", options.seed);
     for (number, (from, to)) in pairs.iter().enumerate() {
@@ -133,7 +135,7 @@ fn first_ports(topology: &Topology) -> Result<(String, String), BadInput> {
     let name = |tester: &str, port: u8| LinkEnd { node: tester.to_owned(), port: NodePort::Tester(port) }.to_string();
     let pair = |other_card: bool| {
         ports.iter().find_map(|(chassis, from)| {
-            let fits = |(other, to): &&(&crate::topology::Chassis, crate::plan::TesterPort)| {
+            let fits = |(other, to): &&(&lab::topology::Chassis, lab::plan::TesterPort)| {
                 let card = other.name != chassis.name || to.port.slot != from.port.slot;
                 let fits = other.routes.is_some() && to.tester == from.tester && to.tester_port != from.tester_port;
                 fits && (card || !other_card)
@@ -164,7 +166,7 @@ async fn engine(
     let events = folder.join("events.ndjson");
     let mut timeline = Timeline::create(&events, Collector::default())
         .map_err(|source| StoreError::Write { path: events.clone(), source })?;
-    let chosen = crate::runtime::choose::choose(options.runtime, topology, images, claim.dir()).await;
+    let chosen = lab::runtime::choose::choose(options.runtime, topology, images, claim.dir()).await;
     let chosen = chosen.map_err(LabError::from)?;
     progress.say(&format!("runtime: {}", chosen.why));
     progress.step("deploying the lab");

@@ -1,10 +1,8 @@
 //! The latest zero-loss rates of a lab: `store/<lab>/throughput.json`.
 
 use super::Figures;
-use crate::{
-    document::BadInput,
-    report::{StoreError, write_atomically},
-};
+use notation::document::BadInput;
+use report::{StoreError, write_atomically};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,

@@ -4,9 +4,9 @@ use super::{
     Figures, SizeFigures,
     figures::{LATENCY_AT, Purpose, TrialFigures},
 };
-use crate::report::{TableData, bytes, count, draw_table as draw, figure, rate};
 use fabric_proto::lateness::Lateness;
 use hdrhistogram::Histogram;
+use report::{TableData, bytes, count, draw_table as draw, figure, rate};
 use std::{collections::BTreeSet, fmt::Write, time::Duration};
 
 /// From fewer heartbeats no such quantile is told.

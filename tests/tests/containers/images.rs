@@ -3,7 +3,7 @@
 use crate::lab::{Lab, topology};
 use bollard::query_parameters::{ImportImageOptionsBuilder, RemoveImageOptionsBuilder};
 use futures_util::StreamExt;
-use orchestrator::{
+use lab::{
     images::{
         archive::{Recipe, archive},
         program::StaticProgram,

@@ -1,14 +1,12 @@
 //! What a soak has shown so far: counts, sums and extremes; never a list that grows.
 
 use super::{Extent, RunError, SoakOptions};
-use crate::{
-    experiment::Experiment,
-    report::{Status, StoreError, write_atomically},
-};
+use crate::experiment::Experiment;
 use measure::{
     TrialRecord,
     verdict::{Judgement, Verdict},
 };
+use report::{Status, StoreError, write_atomically};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,

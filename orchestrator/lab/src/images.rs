@@ -1,0 +1,184 @@
+//! Releases: `images/<release>/manifest.yml`, their programs, and what container images of them are. An engine that holds such
+//! images is the runtime's business.
+
+pub mod archive;
+pub mod program;
+
+use fabric_proto::deploy::Manifest;
+use notation::document::{BadInput, Document};
+use serde::{Deserialize, Serialize};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// What names of images begin with.
+const REPOSITORY: &str = "swact";
+
+/// A program of the chassis or beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Program {
+    /// Route processor.
+    Rp,
+    /// Line card.
+    Linecard,
+    /// Tester.
+    Tester,
+}
+
+impl Program {
+    /// Name of the executable.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rp => "rp",
+            Self::Linecard => "linecard",
+            Self::Tester => "tester",
+        }
+    }
+}
+
+/// Name of the image that a card of `release` runs; testers are of no release, but of this version.
+pub fn reference(program: Program, release: &str) -> String {
+    let tag = if release.is_empty() { env!("CARGO_PKG_VERSION") } else { release };
+    format!("{REPOSITORY}/{}:{tag}", program.name())
+}
+
+/// Where a release's manifest is in its images.
+pub fn manifest_inside(release: &str) -> String {
+    format!("/images/{release}/manifest.yml")
+}
+
+/// Why an image cannot be used, or made.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// The engine does not have it.
+    #[error("the engine has no image {0}: 'swact images build' makes it, without registry or network")]
+    Missing(String),
+    /// For another processor.
+    #[error("image {image} is for {found}, and the engine runs on {wanted}: build it there ('swact images build')")]
+    Architecture {
+        /// Its name.
+        image: String,
+        /// Whom it is for.
+        found: String,
+        /// What is needed.
+        wanted: String,
+    },
+    /// Not what its labels say, or without them.
+    #[error("image {image} is corrupt: {why}; 'swact images build' makes it anew")]
+    Corrupt {
+        /// Its name.
+        image: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Made by another `swact`.
+    #[error("image {0} was made by another swact than this one: 'swact images build' renews it")]
+    Foreign(String),
+    /// A program that cannot go into an image.
+    #[error("{} cannot go into an image: {why}; 'cargo static -p rp -p linecard -p tester' builds those that can", path.display())]
+    Program {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// The releases that cards can run.
+#[derive(Clone, Debug)]
+pub struct Images {
+    dir: PathBuf,
+    manifests: Vec<Manifest>,
+}
+
+impl Images {
+    /// Reads every release under `dir`.
+    pub fn load(dir: &Path) -> Result<Self, BadInput> {
+        let entries = std::fs::read_dir(dir).map_err(|error| {
+            let message = format!("cannot read the releases: {error}");
+            BadInput::new(dir.display(), message, "name the folder with --images or SWACT_IMAGES")
+        })?;
+        let mut paths: Vec<_> = entries
+            .filter_map(|entry| Some(entry.ok()?.path().join("manifest.yml")))
+            .filter(|path| path.is_file())
+            .collect();
+        paths.sort();
+        let manifests = paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        Ok(Self { dir, manifests })
+    }
+
+    /// Reads the releases of the nearest `images` folder at or above one of `starts`.
+    pub fn find(starts: &[&Path]) -> Result<Self, BadInput> {
+        let absolute = starts.iter().filter_map(|start| std::path::absolute(start).ok());
+        let found = absolute
+            .flat_map(|start| start.ancestors().map(|folder| folder.join("images")).collect::<Vec<_>>())
+            .find(|folder| folder.is_dir());
+        match found {
+            Some(dir) => Self::load(&dir),
+            None => Err(BadInput::new(
+                "images",
+                "no folder 'images' with releases beside or above the topology, the working folder or the program",
+                "name it with --images or SWACT_IMAGES",
+            )),
+        }
+    }
+
+    /// All releases, in order.
+    pub fn manifests(&self) -> &[Manifest] {
+        &self.manifests
+    }
+
+    /// The release called `version`.
+    pub fn get(&self, version: &str) -> Result<&Manifest, BadInput> {
+        self.manifests.iter().find(|manifest| manifest.version == version).ok_or_else(|| {
+            let known: Vec<_> = self.manifests.iter().map(|manifest| manifest.version.as_str()).collect();
+            let message = format!("there is no release '{version}'");
+            BadInput::new(self.dir.display(), message, format!("the releases are {}", known.join(", ")))
+        })
+    }
+
+    /// Manifest file of the release called `version`.
+    pub fn manifest_path(&self, version: &str) -> Result<PathBuf, BadInput> {
+        self.get(version)?;
+        Ok(self.dir.join(version).join("manifest.yml"))
+    }
+
+    /// Folder of all releases.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The release that an upgrade from `version` goes to: the next one, or the one before for the newest.
+    pub fn neighbour_of(&self, version: &str) -> Result<&Manifest, BadInput> {
+        self.get(version)?;
+        let at = self.manifests.iter().position(|manifest| manifest.version == version).unwrap_or_default();
+        self.manifests.get(at + 1).or_else(|| at.checked_sub(1).and_then(|at| self.manifests.get(at))).ok_or_else(
+            || {
+                let message = format!("'{version}' is the only release: there is nothing to upgrade to");
+                BadInput::new(self.dir.display(), message, "add a release, or leave 'fsu' out of the modes")
+            },
+        )
+    }
+}
+
+fn read(path: &Path) -> Result<Manifest, BadInput> {
+    let document = Document::read(path, "manifest")?;
+    let manifest: Manifest = document.parse()?;
+    let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
+    if folder != manifest.version.as_str() {
+        let message = format!("the manifest says version '{}'", manifest.version);
+        return Err(BadInput::new(path.display(), message, "folder and version must be the same"));
+    }
+    Ok(manifest)
+}

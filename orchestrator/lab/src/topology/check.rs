@@ -1,0 +1,426 @@
+//! What a topology must hold beyond its shape.
+
+use super::{
+    Chassis, Limits, LineCard, Link, LinkEnd, NodePort, Redundancy, Routes, TableSource, Tester, Topology,
+    file::{self, Component, File, Kind, LinkEntry, Node, RedundancyEntry, RoutesEntry},
+    platform, tester_ports,
+};
+use fabric_proto::{
+    deploy::RedundancyTimers,
+    id::{PortId, Slot},
+    platform::Profile,
+};
+use notation::{
+    document::{BadInput, Document},
+    units::{Bytes, Span},
+};
+use route_table::ROUTES_MAX;
+use rp_core::config::Reading;
+use serde_saphyr::{Location, Spanned};
+use std::{collections::BTreeMap, time::Duration};
+
+/// Ports of one line card; `slot/port` addresses and neighbour addresses have room for these.
+const PORTS_MAX: u8 = 64;
+/// What names of containers begin with, where the topology does not say it.
+const PREFIX: &str = "swact";
+/// No program of a card runs with less.
+const MEMORY_MIN: u64 = 16 << 20;
+/// Of a configuration's refused lines, so many are named beside the first.
+const LINES_NAMED: usize = 8;
+/// Longest name of a lab or a prefix, and of a node: both are in the paths of sockets.
+const LAB_NAME_MAX: usize = 32;
+const NODE_NAME_MAX: usize = 16;
+/// Neighbours behind one link: their last address byte runs from 10.
+const NEIGHBOURS_MAX: usize = 240;
+
+pub(super) fn check(document: Document) -> Result<Topology, BadInput> {
+    let file: File = document.parse()?;
+    check_name(&document, "lab", &file.name.value, LAB_NAME_MAX, file.name.referenced)?;
+    if let Some(prefix) = &file.prefix {
+        check_name(&document, "prefix", &prefix.value, LAB_NAME_MAX, prefix.referenced)?;
+    }
+    let prefix = file.prefix.map_or_else(|| PREFIX.to_owned(), |prefix| prefix.value);
+    let mut chassis = Vec::new();
+    let mut testers = Vec::new();
+    for (name, node) in &file.topology.nodes {
+        check_name(&document, "node", name, NODE_NAME_MAX, node.referenced)?;
+        match node.value.kind.value {
+            Kind::Chassis => chassis.push(check_chassis(&document, name, node)?),
+            Kind::Tester => testers.push(check_tester(&document, name, node)?),
+        }
+    }
+    let mut topology = Topology { document, name: file.name.value, prefix, chassis, testers, links: Vec::new() };
+    let mut used = BTreeMap::new();
+    for entry in &file.topology.links {
+        let link = check_link(&topology, entry, &mut used)?;
+        topology.links.push(link);
+    }
+    for chassis in &topology.chassis {
+        check_neighbours(&topology, chassis, &file.topology.nodes[&chassis.name])?;
+    }
+    Ok(topology)
+}
+
+/// What becomes part of names of folders, certificates and containers: one rule for all of them.
+fn check_name(
+    document: &Document,
+    what: &'static str,
+    name: &str,
+    most: usize,
+    location: Location,
+) -> Result<(), BadInput> {
+    if name.len() <= most && fabric::tls::check_name(what, name).is_ok() {
+        return Ok(());
+    }
+    let message = format!("{what} name '{name}' cannot be used");
+    let remedy = format!("use 1 to {most} of a-z, 0-9 and '-', and a letter or digit first and last");
+    Err(document.wrong(location, message, remedy))
+}
+
+/// Complains about a key that the node's kind does not have.
+fn forbid<T>(document: &Document, key: &str, value: Option<&Spanned<T>>, kind: &str) -> Result<(), BadInput> {
+    let Some(value) = value else { return Ok(()) };
+    Err(document.wrong(
+        value.referenced,
+        format!("a {kind} has no '{key}'"),
+        "remove the key, or change the node's kind",
+    ))
+}
+
+fn check_tester(document: &Document, name: &str, node: &Spanned<Node>) -> Result<Tester, BadInput> {
+    let Node {
+        kind,
+        platform,
+        image,
+        startup_config,
+        redundancy,
+        components,
+        routes,
+        ports,
+        modelled_times,
+        memory,
+        cpu,
+    } = &node.value;
+    forbid(document, "platform", platform.as_ref(), "tester")?;
+    forbid(document, "modelled-times", modelled_times.as_ref(), "tester")?;
+    forbid(document, "image", image.as_ref(), "tester")?;
+    forbid(document, "startup-config", startup_config.as_ref(), "tester")?;
+    forbid(document, "redundancy", redundancy.as_ref(), "tester")?;
+    forbid(document, "components", components.as_ref(), "tester")?;
+    forbid(document, "routes", routes.as_ref(), "tester")?;
+    let Some(ports) = ports else {
+        let message = format!("tester {name} does not say how many ports it has");
+        return Err(document.wrong(kind.referenced, message, "add 'ports: 2' to the node"));
+    };
+    let limits = check_limits(document, memory.as_ref(), cpu.as_ref(), Limits::default())?;
+    Ok(Tester { name: name.to_owned(), ports: port_count(document, ports)?, limits })
+}
+
+fn port_count(document: &Document, ports: &Spanned<u8>) -> Result<u8, BadInput> {
+    if (1..=PORTS_MAX).contains(&ports.value) {
+        return Ok(ports.value);
+    }
+    let message = format!("{} ports are not possible", ports.value);
+    Err(document.wrong(ports.referenced, message, format!("give 1 to {PORTS_MAX}")))
+}
+
+fn check_chassis(document: &Document, name: &str, node: &Spanned<Node>) -> Result<Chassis, BadInput> {
+    let Node {
+        kind,
+        platform,
+        image,
+        startup_config,
+        redundancy,
+        components,
+        routes,
+        ports,
+        modelled_times,
+        memory,
+        cpu,
+    } = &node.value;
+    forbid(document, "ports", ports.as_ref(), "chassis")?;
+    let profile = platform::profile(document, platform.as_ref())?;
+    let Some(image) = image else {
+        let message = format!("chassis {name} does not say which release it runs");
+        return Err(document.wrong(kind.referenced, message, "add 'image: \"1.0\"' (see 'swact images list')"));
+    };
+    let Some(components) = components else {
+        let message = format!("chassis {name} has no components");
+        return Err(document.wrong(kind.referenced, message, "add 'components:' with at least '- slot: A'"));
+    };
+    let mut chassis = Chassis {
+        name: name.to_owned(),
+        platform: profile,
+        modelled_times: platform::modelled(document, profile, modelled_times.as_ref())?,
+        image: image.value.clone(),
+        startup_config: startup_config.as_ref().map(|path| read_startup(document, path, profile)).transpose()?,
+        redundancy: check_redundancy(document, redundancy.as_ref(), profile)?,
+        rps: Vec::new(),
+        line_cards: Vec::new(),
+        routes: routes.as_ref().map(|routes| check_routes(document, &routes.value)).transpose()?,
+        limits: Vec::new(),
+    };
+    let limits = check_limits(document, memory.as_ref(), cpu.as_ref(), Limits::default())?;
+    check_components(document, components, limits, &mut chassis)?;
+    Ok(chassis)
+}
+
+fn check_components(
+    document: &Document,
+    components: &Spanned<Vec<Component>>,
+    limits: Limits,
+    chassis: &mut Chassis,
+) -> Result<(), BadInput> {
+    let mut seen: BTreeMap<Slot, Location> = BTreeMap::new();
+    for Component { slot, ports, legacy, memory, cpu } in &components.value {
+        platform::legacy(document, chassis.platform, slot.value, legacy.as_ref())?;
+        if let Some(first) = seen.insert(slot.value, slot.referenced) {
+            let message = format!("slot {} of {} is there twice", slot.value, chassis.name);
+            return Err(document.wrong(
+                slot.referenced,
+                message,
+                format!("it stands at line {} already", first.line()),
+            ));
+        }
+        let limits = check_limits(document, memory.as_ref(), cpu.as_ref(), limits)?;
+        if limits != Limits::default() {
+            chassis.limits.push((slot.value, limits));
+        }
+        match (slot.value, ports) {
+            (Slot::Rp(rp), None) => chassis.rps.push(rp),
+            (Slot::Rp(rp), Some(ports)) => {
+                let message = format!("route processor {rp} has no ports");
+                return Err(document.wrong(ports.referenced, message, "remove 'ports', or make the slot a number"));
+            }
+            (Slot::Lc(lc), Some(ports)) => {
+                chassis.line_cards.push(LineCard {
+                    slot: lc,
+                    ports: port_count(document, ports)?,
+                    legacy: legacy.as_ref().is_some_and(|legacy| legacy.value),
+                });
+            }
+            (Slot::Lc(lc), None) => {
+                let message = format!("line card {lc} does not say how many ports it has");
+                return Err(document.wrong(slot.referenced, message, "add 'ports: 4' to the component"));
+            }
+        }
+    }
+    chassis.rps.sort();
+    chassis.line_cards.sort_by_key(|card| card.slot);
+    if chassis.rps.is_empty() {
+        let message = format!("chassis {} has no route processor", chassis.name);
+        return Err(document.wrong(components.referenced, message, "add '- slot: A' to the components"));
+    }
+    Ok(())
+}
+
+/// What is said here, and for the rest `node`, what is said for all cards of the node.
+fn check_limits(
+    document: &Document,
+    memory: Option<&Spanned<Bytes>>,
+    cpu: Option<&Spanned<f64>>,
+    node: Limits,
+) -> Result<Limits, BadInput> {
+    if let Some(memory) = memory.filter(|memory| memory.value.0 < MEMORY_MIN) {
+        let message = format!("{} of memory is less than a card needs to start", memory.value);
+        return Err(document.wrong(memory.referenced, message, "give 16MiB or more"));
+    }
+    if let Some(cpu) = cpu.filter(|cpu| !(0.01..=1024.0).contains(&cpu.value)) {
+        let message = format!("{} processors are not possible", cpu.value);
+        return Err(document.wrong(cpu.referenced, message, "give 0.01 to 1024, as in 'cpu: 0.5'"));
+    }
+    Ok(Limits {
+        memory: memory.map(|memory| memory.value).or(node.memory),
+        milli_cpus: cpu.map(|cpu| (cpu.value * 1000.0).round() as u32).or(node.milli_cpus),
+    })
+}
+
+/// A startup configuration of which a card understands every line: what it does not, it would boot without.
+fn read_startup(document: &Document, path: &Spanned<String>, profile: &Profile) -> Result<String, BadInput> {
+    let file = document.folder().join(&path.value);
+    let text = user_files::read_text(&file).map_err(|error| {
+        let message = format!("cannot read the startup configuration '{}': {error}", path.value);
+        document.wrong(
+            path.referenced,
+            message,
+            "correct the path (it starts from the topology's folder), or remove the key: one is generated then",
+        )
+    })?;
+    let startup = Document::from_text(&file, &text);
+    let refused = Reading::of_startup(startup.text(), &path.value, profile).refused;
+    let Some((first, more)) = refused.split_first() else { return Ok(startup.text().replace("\r\n", "\n")) };
+    let mut remedy = "correct or remove the line: a card would boot without it".to_owned();
+    if !more.is_empty() {
+        let lines: Vec<_> = more.iter().take(LINES_NAMED).map(|error| error.line.to_string()).collect();
+        let rest = if more.len() > LINES_NAMED { ", ..." } else { "" };
+        remedy += &format!("; refused too: line {}{rest}", lines.join(", "));
+    }
+    Err(startup.wrong_at(first.line, first.error.column, &first.error, remedy))
+}
+
+fn check_redundancy(
+    document: &Document,
+    entry: Option<&Spanned<RedundancyEntry>>,
+    profile: &Profile,
+) -> Result<Redundancy, BadInput> {
+    let field = RedundancyTimers::default();
+    let mut redundancy = Redundancy {
+        mode: profile.default_mode.into(),
+        switchover_timer: Span(Duration::from_millis(field.switchover_ms)),
+        heartbeat: Span(Duration::from_millis(field.heartbeat_ms)),
+    };
+    let Some(entry) = entry else { return Ok(redundancy) };
+    let RedundancyEntry { mode, switchover_timer, heartbeat } = &entry.value;
+    if let Some(mode) = mode {
+        if !mode.value.is_configurable() {
+            let message = format!("a chassis cannot be configured to '{}'", mode.value);
+            return Err(document.wrong(mode.referenced, message, "the modes are hsa, rpr, rpr-plus and sso"));
+        }
+        platform::supported(document, profile, mode)?;
+        redundancy.mode = mode.value;
+    }
+    if let Some(timer) = switchover_timer {
+        redundancy.switchover_timer = timer.value;
+        if heartbeat.is_none() {
+            redundancy.heartbeat = Span((timer.value.0 / 6).min(redundancy.heartbeat.0));
+        }
+    }
+    if let Some(heartbeat) = heartbeat {
+        redundancy.heartbeat = heartbeat.value;
+    }
+    let shortest = Duration::from_millis(1);
+    if redundancy.heartbeat.0 < shortest || redundancy.switchover_timer.0 < 2 * redundancy.heartbeat.0 {
+        let message = format!(
+            "a switchover timer of {} does not fit a heartbeat of {}",
+            redundancy.switchover_timer, redundancy.heartbeat
+        );
+        return Err(document.wrong(
+            entry.referenced,
+            message,
+            "heartbeats take 1ms or more, and the timer must cover at least two of them",
+        ));
+    }
+    Ok(redundancy)
+}
+
+fn check_routes(document: &Document, entry: &RoutesEntry) -> Result<Routes, BadInput> {
+    let RoutesEntry { table, size, next_hops, seed, rate } = entry;
+    if next_hops.value == 0 {
+        return Err(document.wrong(next_hops.referenced, "routes need a next hop", "give 'next-hops: 1' or more"));
+    }
+    let source = match table.value.as_str() {
+        "internet" => TableSource::Internet,
+        path => TableSource::File(document.folder().join(path)),
+    };
+    let (ipv4, ipv6) = match (&source, size) {
+        (TableSource::Internet, Some(size)) if size.value.ipv4 > 0 || size.value.ipv6 > 0 => {
+            let file::Size { ipv4, ipv6 } = size.value;
+            if ipv4.saturating_add(ipv6) > ROUTES_MAX {
+                let message = format!("{ipv4} + {ipv6} routes are more than a table holds");
+                return Err(document.wrong(size.referenced, message, format!("give {ROUTES_MAX} or fewer together")));
+            }
+            (ipv4, ipv6)
+        }
+        (TableSource::Internet, _) => {
+            let message = "a generated table needs a size";
+            return Err(document.wrong(table.referenced, message, "add 'size: {ipv4: 1000000, ipv6: 200000}'"));
+        }
+        (TableSource::File(path), size) => {
+            if let Err(error) = user_files::open(path) {
+                let message = format!("cannot read the routing table '{}': {error}", table.value);
+                let remedy =
+                    "give 'internet', or a prefix list or MRT file (its path starts from the topology's folder)";
+                return Err(document.wrong(table.referenced, message, remedy));
+            }
+            if let Some(size) = size {
+                let message = "a table that is read from a file has its own size";
+                return Err(document.wrong(size.referenced, message, "remove 'size'"));
+            }
+            (0, 0)
+        }
+    };
+    Ok(Routes { source, ipv4, ipv6, next_hops: next_hops.value, seed: seed.unwrap_or(1), rate: *rate })
+}
+
+fn check_link(
+    topology: &Topology,
+    entry: &LinkEntry,
+    used: &mut BTreeMap<LinkEnd, Location>,
+) -> Result<Link, BadInput> {
+    let document = &topology.document;
+    let [a, b] = entry.endpoints.value.as_slice() else {
+        let message = format!("a link has two endpoints, not {}", entry.endpoints.value.len());
+        return Err(document.wrong(entry.endpoints.referenced, message, "write 'endpoints: [\"t1:p1\", \"pe1:1/1\"]'"));
+    };
+    let ends = [check_end(topology, a)?, check_end(topology, b)?];
+    for (end, text) in ends.iter().zip([a, b]) {
+        if let Some(first) = used.insert(end.clone(), text.referenced) {
+            let message = format!("port {end} has a link already");
+            return Err(document.wrong(
+                text.referenced,
+                message,
+                format!("line {} uses it: a port takes one link", first.line()),
+            ));
+        }
+    }
+    if ends.iter().all(|end| matches!(end.port, NodePort::Tester(_))) {
+        let message = "this link joins a tester to a tester";
+        return Err(document.wrong(entry.endpoints.referenced, message, "one end must be a port of a chassis"));
+    }
+    Ok(Link { ends })
+}
+
+fn check_end(topology: &Topology, text: &Spanned<String>) -> Result<LinkEnd, BadInput> {
+    let document = &topology.document;
+    let complain = |message: String, remedy: String| document.wrong(text.referenced, message, remedy);
+    let Some((node, port)) = text.value.split_once(':') else {
+        return Err(complain(format!("'{}' is not an endpoint", text.value), "write 'pe1:1/1' or 't1:p1'".to_owned()));
+    };
+    if let Some(chassis) = topology.chassis(node) {
+        let id: PortId = port
+            .parse()
+            .map_err(|error| complain(format!("{error}"), format!("{node} is a chassis: write '{node}:1/1'")))?;
+        return match chassis.line_cards.iter().find(|card| card.slot == id.slot) {
+            Some(card) if id.port <= card.ports => Ok(LinkEnd { node: node.to_owned(), port: NodePort::Chassis(id) }),
+            Some(card) => Err(complain(
+                format!("{node} has no port {id}"),
+                format!("line card {} has ports {}/1 to {}/{}", id.slot, id.slot, id.slot, card.ports),
+            )),
+            None => Err(complain(
+                format!("{node} has no line card in slot {}", id.slot),
+                "add the slot to its components, or correct the endpoint".to_owned(),
+            )),
+        };
+    }
+    if let Some(tester) = topology.tester(node) {
+        let number = port.strip_prefix('p').and_then(|number| number.parse::<u8>().ok());
+        return match number {
+            Some(number) if (1..=tester.ports).contains(&number) => {
+                Ok(LinkEnd { node: node.to_owned(), port: NodePort::Tester(number) })
+            }
+            _ => Err(complain(
+                format!("tester {node} has no port '{port}'"),
+                format!("its ports are p1 to p{}", tester.ports),
+            )),
+        };
+    }
+    Err(complain(format!("there is no node '{node}'"), "add it to 'nodes', or correct the endpoint".to_owned()))
+}
+
+/// Next hops sit behind links to testers: there must be one, with room for its share.
+fn check_neighbours(topology: &Topology, chassis: &Chassis, node: &Spanned<Node>) -> Result<(), BadInput> {
+    let (Some(routes), Some(entry)) = (&chassis.routes, &node.value.routes) else { return Ok(()) };
+    let links = tester_ports(topology, &chassis.name).len();
+    let document = &topology.document;
+    if links == 0 {
+        let message = format!("nothing can announce routes to {}: it has no link to a tester", chassis.name);
+        return Err(document.wrong(entry.referenced, message, "add a link from a tester, or remove 'routes'"));
+    }
+    let share = usize::from(routes.next_hops).div_ceil(links);
+    if share > NEIGHBOURS_MAX {
+        let message = format!("{} next hops over {links} links are {share} behind one link", routes.next_hops);
+        let remedy = format!("a link has room for {NEIGHBOURS_MAX}: lower 'next-hops' or add links");
+        return Err(document.wrong(entry.value.next_hops.referenced, message, remedy));
+    }
+    Ok(())
+}

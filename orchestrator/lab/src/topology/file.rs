@@ -1,0 +1,95 @@
+//! The topology file as it is written, with the position of everything a check may complain about.
+
+use fabric_proto::id::Slot;
+use notation::{
+    mode::Mode,
+    units::{Bytes, Span},
+};
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) name: Spanned<String>,
+    pub(super) prefix: Option<Spanned<String>>,
+    pub(super) topology: Graph,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Graph {
+    pub(super) nodes: BTreeMap<String, Spanned<Node>>,
+    #[serde(default)]
+    pub(super) links: Vec<LinkEntry>,
+}
+
+/// All keys that a node can have: `kind` decides which ones it may have.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Node {
+    pub(super) kind: Spanned<Kind>,
+    pub(super) platform: Option<Spanned<String>>,
+    pub(super) image: Option<Spanned<String>>,
+    pub(super) startup_config: Option<Spanned<String>>,
+    pub(super) redundancy: Option<Spanned<RedundancyEntry>>,
+    pub(super) components: Option<Spanned<Vec<Component>>>,
+    pub(super) routes: Option<Spanned<RoutesEntry>>,
+    pub(super) ports: Option<Spanned<u8>>,
+    pub(super) modelled_times: Option<Spanned<bool>>,
+    pub(super) memory: Option<Spanned<Bytes>>,
+    pub(super) cpu: Option<Spanned<f64>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Kind {
+    Chassis,
+    Tester,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RedundancyEntry {
+    pub(super) mode: Option<Spanned<Mode>>,
+    pub(super) switchover_timer: Option<Spanned<Span>>,
+    pub(super) heartbeat: Option<Spanned<Span>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Component {
+    pub(super) slot: Spanned<Slot>,
+    pub(super) ports: Option<Spanned<u8>>,
+    pub(super) legacy: Option<Spanned<bool>>,
+    pub(super) memory: Option<Spanned<Bytes>>,
+    pub(super) cpu: Option<Spanned<f64>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RoutesEntry {
+    pub(super) table: Spanned<String>,
+    pub(super) size: Option<Spanned<Size>>,
+    pub(super) next_hops: Spanned<u16>,
+    #[serde(default)]
+    pub(super) seed: Option<u64>,
+    #[serde(default)]
+    pub(super) rate: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Size {
+    #[serde(default)]
+    pub(super) ipv4: usize,
+    #[serde(default)]
+    pub(super) ipv6: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinkEntry {
+    pub(super) endpoints: Spanned<Vec<Spanned<String>>>,
+}
