@@ -17,7 +17,7 @@ mod throughput;
 
 use crate::{inject::InjectError, run::RunError};
 use args::{ChaosCommand, Cli, Command, ImagesCommand};
-use clap::{CommandFactory, Parser};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, parser::ValueSource};
 use lab::LabError;
 use notation::document::BadInput;
 use report::ColourChoice;
@@ -115,12 +115,13 @@ impl CliError {
 
 /// Runs the command; the process ends with what it returns.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let filter = EnvFilter::try_from_env("SWACT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     // What cannot be logged cannot be complained about either: the complaint would go the same way, and panic there.
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     log.init();
-    let exit = dispatch(cli).unwrap_or_else(|error| {
+    let exit = dispatch(cli, &matches).unwrap_or_else(|error| {
         let exit = error.exit();
         error.say();
         exit
@@ -128,7 +129,16 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-fn dispatch(cli: Cli) -> Result<Exit, CliError> {
+/// Long names of the options that were written after a verb: not those that the environment gives, or nobody.
+fn written(matches: &ArgMatches) -> Vec<String> {
+    let command = Cli::command();
+    let Some((verb, matches)) = matches.subcommand() else { return Vec::new() };
+    let arguments = command.find_subcommand(verb).into_iter().flat_map(clap::Command::get_arguments);
+    let written = arguments.filter(|one| matches.value_source(one.get_id().as_str()) == Some(ValueSource::CommandLine));
+    written.filter_map(|one| one.get_long()).map(str::to_owned).collect()
+}
+
+fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<Exit, CliError> {
     let format = cli.format;
     let colour = ColourChoice::from(cli.color).wanted();
     match cli.command {
@@ -162,7 +172,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Events(args) => in_runtime(labs::events(args, format)),
         Command::Exec(args) => in_runtime(sessions::exec(args, format)),
         Command::Console(args) => in_runtime(console::console(args)),
-        Command::Fault(args) => in_runtime(faults::fault(args, format)),
+        Command::Fault(args) => in_runtime(faults::fault(args, &written(matches), format)),
     }
 }
 

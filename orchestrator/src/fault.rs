@@ -1,6 +1,7 @@
 //! Faults and their targets, as experiments and `swact fault` name them.
 
 pub(crate) mod check;
+pub mod options;
 
 use fabric_proto::{
     id::{LcSlot, RpSlot},
@@ -132,6 +133,12 @@ impl FaultName {
             | Self::Exec
             | Self::Storm => None,
         }
+    }
+
+    /// Whether all that it does is to take another one back.
+    pub fn only_takes_back(self) -> bool {
+        let other = |fault: &Self| *fault != self && fault.undone_by() == Some(self);
+        self.undone_by().is_none() && Self::ALL.iter().any(other)
     }
 
     /// Whether the programs that it hits end.

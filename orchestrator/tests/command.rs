@@ -55,6 +55,25 @@ fn releases_are_listed_from_anywhere_above_them() {
     assert_ne!(releases[0]["features"], releases[1]["features"]);
 }
 
+/// Goal: what a fault cannot use is refused before a lab is looked for. Method: options out of range and of other faults, written and
+/// from the environment.
+#[test]
+fn what_a_fault_cannot_use_is_refused_by_its_flag() {
+    for (rest, wanted) in [
+        (["kill", "small", "pe1/lc:1", "--loss", "0.5"], "--loss: fault 'kill' has no option 'loss'"),
+        (["reload", "small", "pe1", "--for", "1s"], "--for: fault 'reload' has no option 'for'"),
+        (["impair", "small", "pe1/rp:A<->lc:1", "--loss", "5"], "--loss: 'loss: 5' is not a probability"),
+        (["drop", "small", "pe1/lc:1", "--every", "4294967295"], "--every: 'every: 4294967295' drops nothing"),
+    ] {
+        let (code, said) = refused(swact(&["fault"]).args(rest));
+        assert_eq!(code, 2);
+        assert!(said.contains(wanted), "{said}");
+    }
+    let (code, said) = refused(swact(&["fault", "kill", "small", "pe1/lc:1"]).env("SWACT_LOSS", "0.5"));
+    assert_eq!(code, 2);
+    assert!(said.contains("lab 'small' does not run"), "{said}");
+}
+
 #[test]
 fn a_table_that_is_cut_off_is_refused_with_its_place() {
     let folder = tempfile::tempdir().expect("a temporary folder");

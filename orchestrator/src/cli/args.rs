@@ -374,7 +374,7 @@ pub(super) struct FaultArgs {
     #[arg(long, env = "SWACT_RATE_BPS", default_value_t = 0)]
     pub(super) rate_bps: u64,
     /// drop: every so many-th packet; 1: all of them.
-    #[arg(long, env = "SWACT_EVERY", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "SWACT_EVERY", default_value_t = 1)]
     pub(super) every: u32,
     /// crash: where in the card's course.
     #[arg(long, env = "SWACT_POINT", value_parser = crash_points())]

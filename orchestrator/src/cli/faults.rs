@@ -8,13 +8,13 @@ use super::{
 use crate::{
     expectation::{self, On},
     fault::{
-        Fault, FaultName, Step, Storm, Target,
-        check::{check_fault, check_pairing, check_planes},
+        Fault, FaultName, Step, Target,
+        check::{check_pairing, check_planes},
+        options::{BadOption, Options},
     },
     inject::{self, Injected, Missed},
     storm,
 };
-use fabric_proto::operator::{DropOrder, Impairment};
 use lab::{Lab, LabError, card_name, images::Images, topology::Topology};
 use notation::{document::BadInput, mode::Mode, units::Span};
 use serde::Serialize;
@@ -35,19 +35,23 @@ struct Done {
     expected: Option<String>,
 }
 
-/// Done, said, and taken back after `--for`; an interrupt takes it back at once.
-pub(super) async fn fault(args: FaultArgs, format: Format) -> Result<Exit, CliError> {
+/// Done, said, and taken back after `--for`; an interrupt takes it back at once. What the environment says of other faults
+/// plays no part; what was `written` for them is refused.
+pub(super) async fn fault(args: FaultArgs, written: &[String], format: Format) -> Result<Exit, CliError> {
     let wrong = |message: String, remedy: String| BadInput::new("fault", message, remedy);
     let remedy = || "correct the fault or its target".to_owned();
-    let (target, time, images) = (args.target.clone(), args.time, args.images.clone());
+    let (target, images) = (args.target.clone(), args.images.clone());
     let lab_name = args.lab.clone();
-    let fault = fault_of(args);
-    check_pairing(fault.name, &target).map_err(|message| wrong(message, remedy()))?;
-    check_planes(&fault, &target).map_err(|message| wrong(message, remedy()))?;
-    check_fault(&fault).map_err(|(message, remedy)| wrong(message, remedy))?;
-    if time.is_some() && fault.name.undone_by().is_none() {
-        return Err(wrong(format!("'{}' cannot be taken back", fault.name), "leave --for out".to_owned()).into());
+    let name = args.fault;
+    let time = args.time.filter(|_| name.undone_by().is_some());
+    let options = options_of(args);
+    check_pairing(name, &target).map_err(|message| wrong(message, remedy()))?;
+    let is_written = |bad: &BadOption| written.iter().any(|long| *long == flag(bad.option));
+    if let Some(foreign) = options.foreign(name).find(is_written) {
+        return Err(complaint(foreign).into());
     }
+    let fault = options.fault(name).map_err(complaint)?;
+    check_planes(&fault, &target).map_err(|message| wrong(message, remedy()))?;
     let lab = labs::attach(&lab_name).await?;
     let images = files::images(&images, &lab.plan().topology)?;
     if fault.name == FaultName::Storm {
@@ -75,26 +79,38 @@ pub(super) async fn fault(args: FaultArgs, format: Format) -> Result<Exit, CliEr
     Ok(Exit::Pass)
 }
 
-fn fault_of(args: FaultArgs) -> Fault {
-    Fault {
-        name: args.fault,
+fn options_of(args: FaultArgs) -> Options {
+    Options {
         image: args.image,
-        impairment: Impairment {
-            partition: args.fault == FaultName::Partition,
-            loss: args.loss,
-            delay_ms: args.delay.0.as_secs_f64() * 1e3,
-            jitter_ms: args.jitter.0.as_secs_f64() * 1e3,
-            duplicate: args.duplicate,
-            reorder: args.reorder,
-            rate_bps: args.rate_bps,
-            seed: args.seed,
-        },
-        plane: args.plane.into(),
-        drop: DropOrder { every: args.every, for_ns: args.time.map_or(0, |time| time.0.as_nanos() as u64) },
+        plane: Some(args.plane.into()),
+        loss: Some(args.loss),
+        delay: Some(args.delay),
+        jitter: Some(args.jitter),
+        duplicate: Some(args.duplicate),
+        reorder: Some(args.reorder),
+        rate_bps: Some(args.rate_bps),
+        every: Some(args.every),
         point: args.point,
-        lines: args.lines,
-        storm: Storm { faults: args.faults, over: args.over, seed: args.seed },
+        lines: Some(args.lines),
+        faults: Some(args.faults),
+        over: Some(args.over),
+        time: args.time,
+        seed: args.seed,
     }
+}
+
+/// The command line's name of an option.
+fn flag(option: Option<&'static str>) -> &'static str {
+    match option {
+        // It is given once a line.
+        Some("lines") => "line",
+        option => option.unwrap_or_default(),
+    }
+}
+
+fn complaint(bad: BadOption) -> BadInput {
+    let place = if bad.option.is_some() { format!("--{}", flag(bad.option)) } else { "fault".to_owned() };
+    BadInput::new(place, bad.message, bad.remedy)
 }
 
 fn done(fault: &Fault, target: &Target, injected: Result<&Injected, &Missed>) -> Done {

@@ -5,11 +5,14 @@ use super::{
     TRIAL_PACKETS_MAX, TRIAL_TIME_MAX, TRIALS_MAX, Traffic,
     file::{Entry, File, StepEntry},
 };
-use crate::fault::{
-    Fault, FaultName, Step, Storm, Target, TargetUnit,
-    check::{check_fault, check_pairing, check_planes},
+use crate::{
+    expectation::{Expected, Must},
+    fault::{
+        FaultName, Step, Target, TargetUnit,
+        check::{check_pairing, check_planes},
+        options::BadOption,
+    },
 };
-use fabric_proto::operator::{DropOrder, Impairment, PlaneSet};
 use lab::topology::{LinkEnd, NodePort, TableSource, Topology};
 use measure::verdict::Limits;
 use notation::{
@@ -43,9 +46,10 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
     }
     let traffic = check_traffic(&document, &topology, &file.traffic)?;
     let seed = file.seed.unwrap_or(1);
-    check_method(&document, &file.method)?;
     let method =
         file.method.iter().map(|step| check_step(&document, &topology, step, seed)).collect::<Result<Vec<_>, _>>()?;
+    check_method(&document, &topology, &traffic, &file.method)?;
+    check_expectation(&document, file.expect.as_ref())?;
     if file.observe.at_most.value.0.is_zero() {
         let remedy = "give 'at-most: 60s'";
         return Err(document.wrong(file.observe.at_most.referenced, "no time to observe anything", remedy));
@@ -70,7 +74,7 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
         method,
         observe: Observe { until: file.observe.until, at_most: file.observe.at_most.value },
         thresholds,
-        expect: file.expect,
+        expect: file.expect.map(|expect| expect.value),
         document,
     };
     let longest = experiment.longest_trial();
@@ -272,125 +276,74 @@ fn check_step(document: &Document, topology: &Topology, entry: &StepEntry, seed:
         .map_err(|(message, remedy)| document.wrong(entry.target.referenced, message, remedy))?;
     check_pairing(name, target)
         .map_err(|message| document.wrong(entry.target.referenced, message, "correct the fault or its target"))?;
-    check_options(document, entry)?;
-    if let Some(time) = entry.r#for.as_ref().filter(|time| time.value.0.is_zero()) {
-        return Err(document.wrong(time.referenced, "a fault that lasts no time is none", "give a time, as '2s'"));
+    let options = entry.options(seed);
+    let wrong = |bad: BadOption| document.wrong(entry.place(bad.option), bad.message, bad.remedy);
+    if let Some(foreign) = options.foreign(name).next() {
+        return Err(wrong(foreign));
     }
-    let impairment = Impairment {
-        partition: name == FaultName::Partition,
-        loss: entry.loss.as_ref().map_or(0.0, |loss| loss.value),
-        delay_ms: millis(entry.delay.as_ref()),
-        jitter_ms: millis(entry.jitter.as_ref()),
-        duplicate: entry.duplicate.as_ref().map_or(0.0, |share| share.value),
-        reorder: entry.reorder.as_ref().map_or(0.0, |share| share.value),
-        rate_bps: entry.rate_bps.as_ref().map_or(0, |rate| rate.value),
-        seed,
-    };
-    let storm = Storm::default();
-    let fault = Fault {
-        name,
-        image: entry.image.as_ref().map(|image| image.value.clone()),
-        impairment,
-        plane: entry.plane.as_ref().map_or(PlaneSet::Both, |plane| plane.value),
-        drop: match name {
-            FaultName::Drop => DropOrder {
-                every: entry.every.as_ref().map_or(1, |every| every.value),
-                for_ns: entry.r#for.as_ref().map_or(0, |time| time.value.0.as_nanos() as u64),
-            },
-            _ => DropOrder::default(),
-        },
-        point: entry.point.as_ref().map(|point| point.value),
-        lines: entry.lines.as_ref().map(|lines| lines.value.clone()).unwrap_or_default(),
-        storm: Storm {
-            faults: entry.faults.as_ref().map_or(storm.faults, |faults| faults.value),
-            over: entry.over.as_ref().map_or(storm.over, |over| over.value),
-            seed,
-        },
-    };
-    check_fault(&fault).map_err(|(message, remedy)| document.wrong(entry.fault.referenced, message, remedy))?;
-    check_planes(&fault, target)
-        .map_err(|message| document.wrong(entry.target.referenced, message, "correct 'plane' or the target"))?;
-    Ok(Step { at: entry.at, fault, target: target.clone(), time: entry.r#for.as_ref().map(|time| time.value) })
-}
-
-/// Whether a method does anything at all: what only takes back something has nothing to take back.
-fn check_method(document: &Document, entries: &[StepEntry]) -> Result<(), BadInput> {
-    use FaultName::{Disarm, Heal, Insert, Repair, Resume};
-    let takes_back = |entry: &StepEntry| matches!(entry.fault.value, Heal | Resume | Insert | Repair | Disarm);
-    match entries.first() {
-        Some(first) if entries.iter().all(takes_back) => {
-            let message = "the method only takes back faults, and does none";
-            Err(document.wrong(first.fault.referenced, message, "add the fault before it"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn millis(span: Option<&Spanned<Span>>) -> f64 {
-    span.map_or(0.0, |span| span.value.0.as_secs_f64() * 1e3)
-}
-
-/// Options belong to their faults; probabilities are probabilities.
-fn check_options(document: &Document, entry: &StepEntry) -> Result<(), BadInput> {
-    let name = entry.fault.value;
-    let impair = name == FaultName::Impair;
-    let on_fabric = impair || matches!(name, FaultName::Partition | FaultName::Heal);
-    let at = |location, option: &str| {
-        let message = format!("fault '{name}' has no option '{option}'");
-        Err(document.wrong(location, message, "remove the option"))
-    };
-    for (option, value) in [("loss", &entry.loss), ("duplicate", &entry.duplicate), ("reorder", &entry.reorder)] {
-        let Some(value) = value else { continue };
-        if !impair {
-            return at(value.referenced, option);
-        }
-        if !(0.0..=1.0).contains(&value.value) {
-            let message = format!("'{option}: {}' is not a probability", value.value);
-            return Err(document.wrong(value.referenced, message, "give 0 to 1"));
-        }
-    }
-    for (option, value) in [("delay", &entry.delay), ("jitter", &entry.jitter)] {
-        if let (Some(value), false) = (value, impair) {
-            return at(value.referenced, option);
-        }
-    }
-    if let Some(every) = &entry.every {
-        if name != FaultName::Drop {
-            return at(every.referenced, "every");
-        }
-        if every.value == 0 {
-            return Err(document.wrong(every.referenced, "'every: 0' drops nothing", "give 1 or more"));
-        }
-    }
-    if name == FaultName::Drop && entry.r#for.as_ref().is_none_or(|time| time.value.0.is_zero()) {
+    let fault = options.fault(name).map_err(wrong)?;
+    if name == FaultName::Drop && options.time.is_none() {
         let message = "a drop without an end: the traffic would never come back";
         return Err(document.wrong(entry.fault.referenced, message, "add 'for: 100ms'"));
     }
-    match (&entry.rate_bps, &entry.plane, &entry.r#for, &entry.image) {
-        (Some(rate), ..) if !impair => at(rate.referenced, "rate-bps"),
-        (_, Some(plane), ..) if !on_fabric => at(plane.referenced, "plane"),
-        (_, _, Some(time), _) if name.undone_by().is_none() => at(time.referenced, "for"),
-        (.., Some(image)) if name != FaultName::SwapImage => at(image.referenced, "image"),
-        _ => check_special(document, entry),
-    }
+    check_planes(&fault, target)
+        .map_err(|message| document.wrong(entry.target.referenced, message, "correct 'plane' or the target"))?;
+    Ok(Step { at: entry.at, fault, target: target.clone(), time: options.time })
 }
 
-/// The options of single faults.
-fn check_special(document: &Document, entry: &StepEntry) -> Result<(), BadInput> {
-    let name = entry.fault.value;
-    let options = [
-        ("point", FaultName::Crash, entry.point.as_ref().map(|point| point.referenced)),
-        ("lines", FaultName::Exec, entry.lines.as_ref().map(|lines| lines.referenced)),
-        ("faults", FaultName::Storm, entry.faults.as_ref().map(|faults| faults.referenced)),
-        ("over", FaultName::Storm, entry.over.as_ref().map(|over| over.referenced)),
-    ];
-    for (option, owner, place) in options {
-        if let Some(place) = place.filter(|_| name != owner) {
-            let message = format!("fault '{name}' has no option '{option}'");
-            return Err(document.wrong(place, message, "remove the option"));
+/// Whether a method does anything at all: what only takes back something has nothing to take back, one packet of more than
+/// there are is none, and the release that runs is no other one.
+fn check_method(
+    document: &Document,
+    topology: &Topology,
+    traffic: &[Traffic],
+    entries: &[StepEntry],
+) -> Result<(), BadInput> {
+    if let Some(first) = entries.first()
+        && entries.iter().all(|entry| entry.fault.value.only_takes_back())
+    {
+        let message = "the method only takes back faults, and does none";
+        return Err(document.wrong(first.fault.referenced, message, "add the fault before it"));
+    }
+    for (at, entry) in entries.iter().enumerate() {
+        if let (Some(every), Some(time)) = (&entry.every, &entry.r#for)
+            && most_packets(traffic, time.value).is_some_and(|most| most < f64::from(every.value))
+        {
+            let message = format!("'every: {}' drops nothing: fewer packets come in {}", every.value, time.value);
+            return Err(document.wrong(every.referenced, message, "give less, or a longer time"));
+        }
+        let swapped = |entry: &StepEntry| entry.fault.value == FaultName::SwapImage;
+        let first = !entries[..at].iter().any(swapped);
+        let chassis =
+            entry.target.value.node.as_deref().map_or(topology.chassis.first(), |node| topology.chassis(node));
+        if let (Some(image), Some(chassis), true) = (&entry.image, chassis, first && swapped(entry))
+            && image.value == chassis.image
+        {
+            let message = format!("{} runs release {} already", chassis.name, image.value);
+            return Err(document.wrong(image.referenced, message, "give another release"));
         }
     }
     Ok(())
+}
+
+/// Packets that the testers offer in a time, all of them together; `None`: what a share of the zero-loss rate comes to is not
+/// known yet.
+fn most_packets(traffic: &[Traffic], time: Span) -> Option<f64> {
+    let rate = |traffic: &Traffic| match traffic.rate {
+        Rate::Absolute(PacketRate(rate)) => Some(rate),
+        Rate::OfZeroLoss(_) => None,
+    };
+    Some(traffic.iter().map(rate).sum::<Option<f64>>()? * time.0.as_secs_f64())
+}
+
+/// What nothing can fail is not expected.
+fn check_expectation(document: &Document, expect: Option<&Spanned<Expected>>) -> Result<(), BadInput> {
+    let Some(expect) = expect else { return Ok(()) };
+    if (expect.value.switchover, expect.value.loss) != (Must::Maybe, Must::Maybe) {
+        return Ok(());
+    }
+    let message = "'expect' expects nothing: neither switchover nor loss matters";
+    Err(document.wrong(expect.referenced, message, "say 'always' or 'never' of one of them, or remove it"))
 }
 
 /// Whether the target is in the topology; the error is `(what, remedy)`.

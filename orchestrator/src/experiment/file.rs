@@ -3,7 +3,7 @@
 use super::Until;
 use crate::{
     expectation::Expected,
-    fault::{FaultName, Target},
+    fault::{FaultName, Target, options::Options},
 };
 use fabric_proto::operator::{CrashPoint, PlaneSet};
 use measure::verdict::Limits;
@@ -12,7 +12,7 @@ use notation::{
     units::{Rate, Span},
 };
 use serde::Deserialize;
-use serde_saphyr::Spanned;
+use serde_saphyr::{Location, Spanned};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Deserialize)]
@@ -30,7 +30,7 @@ pub(super) struct File {
     pub(super) method: Vec<StepEntry>,
     pub(super) observe: ObserveEntry,
     pub(super) thresholds: Option<Spanned<BTreeMap<Mode, Spanned<Limits>>>>,
-    pub(super) expect: Option<Expected>,
+    pub(super) expect: Option<Spanned<Expected>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,6 +75,57 @@ pub(super) struct StepEntry {
     pub(super) lines: Option<Spanned<Vec<String>>>,
     pub(super) faults: Option<Spanned<u32>>,
     pub(super) over: Option<Spanned<Span>>,
+}
+
+impl StepEntry {
+    /// Its options, without their places.
+    pub(super) fn options(&self, seed: u64) -> Options {
+        fn value<T: Clone>(option: Option<&Spanned<T>>) -> Option<T> {
+            option.map(|option| option.value.clone())
+        }
+        Options {
+            image: value(self.image.as_ref()),
+            plane: value(self.plane.as_ref()),
+            loss: value(self.loss.as_ref()),
+            delay: value(self.delay.as_ref()),
+            jitter: value(self.jitter.as_ref()),
+            duplicate: value(self.duplicate.as_ref()),
+            reorder: value(self.reorder.as_ref()),
+            rate_bps: value(self.rate_bps.as_ref()),
+            every: value(self.every.as_ref()),
+            point: value(self.point.as_ref()),
+            lines: value(self.lines.as_ref()),
+            faults: value(self.faults.as_ref()),
+            over: value(self.over.as_ref()),
+            time: value(self.r#for.as_ref()),
+            seed,
+        }
+    }
+
+    /// Where an option is; the fault's place, where it is none or is not there.
+    pub(super) fn place(&self, option: Option<&str>) -> Location {
+        fn at<T>(option: Option<&Spanned<T>>) -> Option<Location> {
+            option.map(|option| option.referenced)
+        }
+        let place = match option.unwrap_or_default() {
+            "image" => at(self.image.as_ref()),
+            "plane" => at(self.plane.as_ref()),
+            "loss" => at(self.loss.as_ref()),
+            "delay" => at(self.delay.as_ref()),
+            "jitter" => at(self.jitter.as_ref()),
+            "duplicate" => at(self.duplicate.as_ref()),
+            "reorder" => at(self.reorder.as_ref()),
+            "rate-bps" => at(self.rate_bps.as_ref()),
+            "every" => at(self.every.as_ref()),
+            "point" => at(self.point.as_ref()),
+            "lines" => at(self.lines.as_ref()),
+            "faults" => at(self.faults.as_ref()),
+            "over" => at(self.over.as_ref()),
+            "for" => at(self.r#for.as_ref()),
+            _ => None,
+        };
+        place.unwrap_or(self.fault.referenced)
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -145,7 +145,22 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
     (
         "fault: kill, target: pe1/active-rp",
         "fault: drop, target: pe1/lc:1, for: 1s, every: 0",
-        "x.experiment.yml:9:61: 'every: 0' drops nothing\n  give 1 or more",
+        "x.experiment.yml:9:61: 'every: 0' drops nothing\n  give 1 to 1000000",
+    ),
+    (
+        "fault: kill, target: pe1/active-rp",
+        "fault: drop, target: pe1/lc:1, for: 1s, every: 4294967295",
+        "x.experiment.yml:9:61: 'every: 4294967295' drops nothing\n  give 1 to 1000000",
+    ),
+    (
+        "fault: kill, target: pe1/active-rp",
+        "fault: drop, target: pe1/lc:1, for: 100ms, every: 20001",
+        "x.experiment.yml:9:64: 'every: 20001' drops nothing: fewer packets come in 100ms\n  give less, or a longer time",
+    ),
+    (
+        "fault: kill, target: pe1/active-rp",
+        "fault: swap-image, target: pe1/active-rp, image: \"1.0\"",
+        "x.experiment.yml:9:63: pe1 runs release 1.0 already\n  give another release",
     ),
     ("loss: 0.5", "loss: 5", "x.experiment.yml:10:65: 'loss: 5' is not a probability\n  give 0 to 1"),
     (
@@ -245,6 +260,8 @@ fn an_expectation_that_checks_nothing_is_refused_with_its_place() {
     assert!(text.contains("x.experiment.yml:14:22: ") && text.contains("if-long"), "{text}");
     let expect = expecting("{switchover: always, loss: maybe}").unwrap().expect;
     assert_eq!(expect, Some(Expected { switchover: Must::Always, loss: Must::Maybe }));
+    let text = expecting("{switchover: maybe, loss: maybe}").unwrap_err().plain();
+    assert!(text.contains("x.experiment.yml:14:9: 'expect' expects nothing"), "{text}");
 }
 
 #[test]

@@ -12,9 +12,6 @@ pub(crate) fn check_fault(fault: &Fault) -> Result<(), (String, String)> {
         FaultName::Impair if Impairment { seed: 0, ..fault.impairment } == Impairment::default() => {
             needs("something to do", "add 'loss: 0.1' (--loss 0.1), 'delay: 5ms' or another impairment")
         }
-        FaultName::Impair if !are_probabilities(&fault.impairment) => {
-            Err(("a probability is out of range".to_owned(), "give 0 to 1".to_owned()))
-        }
         FaultName::Exec if fault.lines.iter().all(|line| line.trim().is_empty()) => {
             needs("lines", "add 'lines: [\"write memory\"]' (--line 'write memory')")
         }
@@ -23,10 +20,6 @@ pub(crate) fn check_fault(fault: &Fault) -> Result<(), (String, String)> {
         }
         _ => Ok(()),
     }
-}
-
-fn are_probabilities(impairment: &Impairment) -> bool {
-    [impairment.loss, impairment.duplicate, impairment.reorder].iter().all(|share| (0.0..=1.0).contains(share))
 }
 
 /// Whether there is such a plane between the two: route processors have control only, line cards speak data among
