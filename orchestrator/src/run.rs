@@ -3,7 +3,7 @@
 //!
 //! * `order`: which trial when; pure
 //! * `traffic`: destinations out of the table
-//! * `bench`: the lab, brought into a mode and waited for
+//! * `site`: what the lab is deployed from; `bench`: the lab, brought into a mode and waited for
 //! * `load`: a load without a fault
 //! * `trial`, `method`, `fsu`: one trial; `course`: what is watched in it; `armed`: whether crash points went off;
 //!   `phases`, `counters`: what its events and counters say; `tester`: what its instrument says
@@ -25,6 +25,7 @@ mod observed;
 pub mod order;
 pub mod phases;
 pub mod progress;
+pub mod site;
 pub mod soak;
 pub mod store;
 mod tester;
@@ -43,6 +44,7 @@ use notation::document::BadInput;
 use order::{Due, Queue};
 use progress::Progress;
 use report::{Kept, Report, RunDirectory, RunRecord, Status, StoreError, write_atomically};
+use site::Site;
 use std::path::{Path, PathBuf};
 use timeline::Timeline;
 
@@ -196,35 +198,18 @@ async fn engine(
     spans: Collector,
 ) -> Result<(), RunError> {
     progress.step("drawing destinations out of the table");
-    // A second of work for a million routes: it must not keep an interrupt waiting.
-    let own = experiment.clone();
-    let load = tokio::task::spawn_blocking(move || traffic::build(&own))
-        .await
-        .map_err(|error| RunError::Evidence(format!("drawing destinations failed: {error}")))??;
+    let load = traffic::build_aside(experiment.clone()).await?;
     let folder = kept.folder();
     let events = folder.join("events.ndjson");
     let mut timeline =
         Timeline::create(&events, spans).map_err(|source| StoreError::Write { path: events.clone(), source })?;
     journal::know_load(&mut record.topology, &load);
     record.flows.clone_from(&load.paths);
-    // Once for the whole run: figures of containers and of processes are not averaged.
-    let chosen = lab::runtime::choose::choose(options.runtime, &experiment.topology, images, claim.dir()).await;
-    let chosen = chosen.map_err(LabError::from)?;
-    progress.say(&format!("runtime: {}", chosen.why));
+    let site = Site::choose(experiment, images, options.runtime, claim, load, progress).await?;
     let mut broken = 0;
     while !left.is_empty() {
         progress.step("deploying the lab");
-        let deployed = Bench::deploy(
-            experiment,
-            images,
-            load.spec.clone(),
-            chosen.placement.clone(),
-            claim,
-            &mut timeline,
-            progress,
-        )
-        .await;
-        match deployed {
+        match site.deploy(&mut timeline, progress).await {
             Ok(mut bench) => {
                 broken = 0;
                 if record.runtime.is_empty() {

@@ -13,7 +13,7 @@ mod stored;
 mod tables;
 
 pub use engine::{Ended, Options, run};
-pub use figures::{CardLoad, Figures, Purpose, SizeFigures, TrialFigures};
+pub use figures::{Figures, Purpose, SizeFigures, TrialFigures};
 pub use search::Search;
 pub use stored::{Known, Stored};
 pub use tables::text;

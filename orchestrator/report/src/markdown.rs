@@ -17,6 +17,7 @@ pub(super) fn page(run: &RunRecord, report: &Report) -> String {
     let mut out = format!("# {}\n\n**{}**", plain(&report.title), report.verdict);
     let took = format::duration(run.finished_unix_ms.saturating_sub(run.started_unix_ms));
     let _ = writeln!(out, ": {} trials in {took}, {}\n", report.trials, report.started);
+    let _ = writeln!(out, "Fault: {}\n", plain(&tables::faults(report)));
     out.push_str(&table(&tables::outages(report)));
     for (name, value) in tables::facts(report) {
         let _ = writeln!(out, "- {name}: {}", plain(&value));

@@ -52,6 +52,12 @@ impl TableData {
     }
 }
 
+/// What was done, each fault once.
+pub(super) fn faults(report: &Report) -> String {
+    let faults: BTreeSet<&str> = report.cells.iter().map(|cell| cell.fault.as_str()).collect();
+    faults.into_iter().collect::<Vec<_>>().join("; ")
+}
+
 /// The verdicts: what a reader wants first. The last column is the verdict.
 pub(super) fn outages(report: &Report) -> TableData {
     let header = ["mode", "trials", "lost median", "lost worst", "outage ms [95 % CI]", "worst flow ms", "verdict"];

@@ -41,9 +41,7 @@ impl ColourChoice {
 
 /// The report in a few tables and lines.
 pub fn terminal(report: &Report, colour: bool) -> String {
-    let faults: std::collections::BTreeSet<&str> = report.cells.iter().map(|cell| cell.fault.as_str()).collect();
-    let faults = faults.into_iter().collect::<Vec<_>>().join("; ");
-    let mut out = format!("{}: {}\n", line(&report.title), line(&faults));
+    let mut out = format!("{}: {}\n", line(&report.title), line(&tables::faults(report)));
     let _ = writeln!(out, "{}", draw(&verdicts(report), colour));
     let delays = Some(tables::delays(report));
     for table in [delays, tables::switchovers(report), tables::upgrades(report), accuracy::table(&report.known_outages)]

@@ -52,7 +52,8 @@ pub(super) async fn exec(args: ExecArgs, format: Format) -> Result<Exit, CliErro
     let card = card_named(&lab, &args.card).await?;
     let mut session = lab.session(&card).await?;
     let mut executed = Vec::new();
-    for command in args.line {
+    let mut lines = args.line.into_iter();
+    for command in lines.by_ref() {
         let output = session.exec(&command).await?;
         if format == Format::Table {
             output::text(&output.text);
@@ -66,6 +67,10 @@ pub(super) async fn exec(args: ExecArgs, format: Format) -> Result<Exit, CliErro
     session.end().await;
     if format == Format::Json {
         output::json(&executed);
+    }
+    let left: Vec<_> = lines.map(|line| format!("'{line}'")).collect();
+    if !left.is_empty() {
+        output::say(format_args!("not run, since the command before failed: {}", left.join(", ")));
     }
     Ok(if executed.iter().any(|executed| executed.failed) { Exit::Missed } else { Exit::Pass })
 }

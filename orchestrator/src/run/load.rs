@@ -7,13 +7,13 @@ use super::{
     course::{drain, unrest},
     tester::{evidence, progress, request, started},
 };
-use crate::throughput::CardLoad;
 use fabric_proto::{
     lateness::Lateness,
     operator::{Request, TrafficSpec},
 };
 use lab::card_name;
 use measure::TrafficEvidence;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
@@ -21,6 +21,15 @@ use tokio::time::Instant;
 const ASK: Duration = Duration::from_millis(50);
 /// Beyond its time, a load that has not ended by itself is ended.
 const SLACK: Duration = Duration::from_secs(5);
+
+/// What a card used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CardLoad {
+    /// Share of one processor.
+    pub cpu: f64,
+    /// Resident memory in the end, bytes.
+    pub memory_bytes: u64,
+}
 
 /// What came of a load.
 #[derive(Debug)]

@@ -9,11 +9,11 @@ mod summary;
 pub use summary::{Spread, Summary, Violation};
 
 use super::{
-    Outcome, RunError, RunOptions, bench::Bench, bound_logs, interrupted, journal, keep_logs, missing, order::Due,
-    progress::Progress, store, timeline::Timeline, traffic, trial,
+    Outcome, RunError, RunOptions, bound_logs, interrupted, journal, keep_logs, missing, order::Due,
+    progress::Progress, site::Site, store, timeline::Timeline, traffic, trial,
 };
 use crate::{experiment::Experiment, storm::Dice, telemetry::Collector};
-use lab::{Claim, LabError, images::Images};
+use lab::{Claim, images::Images};
 use measure::{
     TrialRecord,
     trial::Invalid,
@@ -125,30 +125,16 @@ async fn engine(
     summary: &mut Summary,
 ) -> Result<(), RunError> {
     screen.progress.step("drawing destinations out of the table");
-    let own = experiment.clone();
-    let load = tokio::task::spawn_blocking(move || traffic::build(&own))
-        .await
-        .map_err(|error| RunError::Evidence(format!("drawing destinations failed: {error}")))??;
+    let load = traffic::build_aside(experiment.clone()).await?;
     journal::know_load(&mut record.topology, &load);
-    let chosen = lab::runtime::choose::choose(options.run.runtime, &experiment.topology, images, claim.dir()).await;
-    let chosen = chosen.map_err(LabError::from)?;
-    screen.progress.say(&format!("runtime: {}", chosen.why));
+    let site = Site::choose(experiment, images, options.run.runtime, claim, load, &screen.progress).await?;
     let mut lines = Lines::create(folder)?;
     let quiet = Progress::Quiet;
     let mut index = options.first;
     while !summary.is_done(options.extent) {
         screen.progress.step("deploying the lab");
         let mut timeline = events(folder)?;
-        let mut bench = Bench::deploy(
-            experiment,
-            images,
-            load.spec.clone(),
-            chosen.placement.clone(),
-            claim,
-            &mut timeline,
-            &quiet,
-        )
-        .await?;
+        let mut bench = site.deploy(&mut timeline, &quiet).await?;
         bench.runtime_name().clone_into(&mut record.runtime);
         bench.runtime_name().clone_into(&mut summary.runtime);
         let mut intact = true;

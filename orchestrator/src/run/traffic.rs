@@ -1,6 +1,7 @@
 //! From an experiment's traffic to flows: destinations out of the table in the chassis, and where the RIB
 //! demands that they arrive.
 
+use super::RunError;
 use crate::experiment::{Experiment, Traffic};
 use fabric_proto::{
     fib::{Family, port_mac},
@@ -36,6 +37,12 @@ pub fn build(experiment: &Experiment) -> Result<Load, BadInput> {
     let mut load = draw(experiment)?;
     load.spec.rate_pps = rate_pps;
     Ok(load)
+}
+
+/// The same in a thread of its own: it must not keep an interrupt waiting.
+pub async fn build_aside(experiment: Experiment) -> Result<Load, RunError> {
+    let built = tokio::task::spawn_blocking(move || build(&experiment)).await;
+    Ok(built.map_err(|error| RunError::Evidence(format!("drawing destinations failed: {error}")))??)
 }
 
 /// The load without its rate, which is not known where it is a share of one that is not settled.

@@ -104,8 +104,9 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
     {
         record.failures.push(Failure::Invariant { detail });
     }
-    let broken = broken(bench, &record, &course, begun);
-    if record.is_spoilt() {
+    let spoilt = record.is_spoilt();
+    let broken = broken(bench, &record, spoilt, &course, begun);
+    if spoilt {
         // Another trial in its place must not make this be forgotten.
         record.invalid.extend(broken.into_iter().map(|detail| Invalid::Unexplained { detail }));
     } else {
@@ -121,12 +122,12 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
 /// What is not as it must be after the faults: in the chassis, or in what came of them. A trial whose evidence cannot be
 /// trusted proves nothing, one whose load only ran late shows it all the same; where a fault did not happen, what the
 /// experiment itself expects of its method still holds.
-fn broken(bench: &Bench<'_>, record: &TrialRecord, course: &Course, begun: Clock) -> Vec<String> {
+fn broken(bench: &Bench<'_>, record: &TrialRecord, spoilt: bool, course: &Course, begun: Clock) -> Vec<String> {
     let only_not_happened = record.invalid.iter().all(|invalid| matches!(invalid, Invalid::NotHappened { .. }));
-    if !only_not_happened && !record.is_spoilt() {
+    if !only_not_happened && !spoilt {
         return Vec::new();
     }
-    let happened = record.valid() || record.is_spoilt();
+    let happened = record.valid() || spoilt;
     let mut broken = course.aftermath.clone();
     if let Some(expected) = course.expected.filter(|_| happened || bench.experiment.expect.is_some()) {
         let switchovers = switchovers(bench.timeline.events(), course.fault_at.unwrap_or(begun));

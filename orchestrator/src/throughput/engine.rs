@@ -12,6 +12,7 @@ use crate::{
         interrupted,
         load::{self, Loaded},
         progress::Progress,
+        site::Site,
         store,
         timeline::Timeline,
         traffic::{self, Load},
@@ -20,7 +21,7 @@ use crate::{
 };
 use fabric_proto::lateness::Lateness;
 use lab::{
-    Claim, LabError, RuntimeKind,
+    Claim, RuntimeKind,
     images::Images,
     plan::tester_ports,
     topology::{LinkEnd, NodePort, Topology},
@@ -166,13 +167,10 @@ async fn engine(
     let events = folder.join("events.ndjson");
     let mut timeline = Timeline::create(&events, Collector::default())
         .map_err(|source| StoreError::Write { path: events.clone(), source })?;
-    let chosen = lab::runtime::choose::choose(options.runtime, topology, images, claim.dir()).await;
-    let chosen = chosen.map_err(LabError::from)?;
-    progress.say(&format!("runtime: {}", chosen.why));
+    let site = Site::choose(experiment, images, options.runtime, claim, first, progress).await?;
     progress.step("deploying the lab");
     let begun = Instant::now();
-    let mut bench =
-        Bench::deploy(experiment, images, first.spec.clone(), chosen.placement, claim, &mut timeline, progress).await?;
+    let mut bench = site.deploy(&mut timeline, progress).await?;
     let deploy_ms = begun.elapsed().as_secs_f64() * 1e3;
     let host = crate::run::journal::host();
     let mut figures = Figures {
@@ -184,9 +182,9 @@ async fn engine(
         kernel: host.kernel,
         cpus: host.cpus,
         line_cards: topology.chassis.iter().map(|chassis| chassis.line_cards.len()).sum(),
-        routes: first.routes,
+        routes: site.load.routes,
         ports: experiment.traffic.iter().map(|load| format!("{}:p{} → p{}", load.tester, load.from, load.to)).collect(),
-        flows: first.spec.flows.len(),
+        flows: site.load.spec.flows.len(),
         time_ms: options.time.as_millis() as u64,
         resolution: options.resolution,
         deploy_ms,
@@ -215,9 +213,7 @@ impl Loads {
             return Ok(load);
         }
         let own = experiment(topology, options, frame_size)?;
-        let load = tokio::task::spawn_blocking(move || traffic::build(&own))
-            .await
-            .map_err(|error| RunError::Evidence(format!("drawing destinations failed: {error}")))??;
+        let load = traffic::build_aside(own).await?;
         self.0.insert(v6, load.clone());
         Ok(load)
     }

@@ -1,5 +1,6 @@
 //! What the trials found.
 
+use crate::run::load::CardLoad;
 use fabric_proto::lateness::Lateness;
 use measure::histogram::Sketch;
 use serde::{Deserialize, Serialize};
@@ -102,15 +103,6 @@ pub struct TrialFigures {
     pub cards: BTreeMap<String, CardLoad>,
     /// Why it did not pass; empty when it did.
     pub failed: Vec<String>,
-}
-
-/// What a card used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct CardLoad {
-    /// Share of one processor.
-    pub cpu: f64,
-    /// Resident memory in the end, bytes.
-    pub memory_bytes: u64,
 }
 
 impl TrialFigures {

@@ -155,7 +155,7 @@ fn seconds(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::throughput::CardLoad;
+    use crate::run::load::CardLoad;
     use measure::histogram::Sketch;
 
     fn trial(purpose: Purpose, rate_pps: f64, offered: u64, delivered: u64) -> TrialFigures {

@@ -34,7 +34,8 @@ fn a_forced_switchover_moves_the_roles_and_needs_a_standby() {
     bench.deploy();
     assert_eq!(bench.settled(), "pe1/A");
     let force = ["redundancy force-switchover"];
-    bench.exec("pe1/B", &force).with(1);
+    let refused = bench.exec("pe1/B", &[force[0], "show clock"]).with(1);
+    refused.says("not run, since the command before failed: 'show clock'");
     assert_eq!(bench.settled(), "pe1/A");
     bench.exec("pe1", &force).with(0);
     assert_eq!(bench.settled(), "pe1/B");
