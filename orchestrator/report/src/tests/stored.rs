@@ -231,3 +231,27 @@ fn text_of_others_steers_no_terminal_and_is_no_markup() {
         }
     }
 }
+
+#[test]
+fn a_run_of_the_first_release_is_still_read_and_drawn() {
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/run-0.1");
+    let run = load(&old).unwrap();
+    assert_eq!((run.trials.len(), run.noise_floor.len()), (3, 2));
+    let lost: Vec<u64> = run.trials.iter().map(|trial| trial.accounting.lost).collect();
+    let seen: Vec<u64> = run.trials.iter().map(|trial| trial.traffic.iter().map(|of| of.lost()).sum()).collect();
+    assert_eq!(lost, seen, "flows and bins are read as they were written");
+    assert_eq!(run.thresholds["sso"], at_most(Quantity::Lost, 0.0).and(Quantity::Unaccounted, Statistic::Worst, 0.0));
+    let delays = tables::delays(&Report::of(&run));
+    assert!(
+        delays.rows.iter().all(|row| row[1..].iter().all(|cell| cell == "–")),
+        "it measured none: {:?}",
+        delays.rows
+    );
+    let store = tempfile::tempdir().unwrap();
+    let first = render(store.path(), &run).unwrap();
+    let kept = fs::metadata(store.path().join(EVIDENCE)).unwrap().len();
+    let before = fs::metadata(old.join("evidence.json")).unwrap().len();
+    assert!(kept * 5 < before, "{kept} of {before} bytes");
+    assert_eq!(load(store.path()).unwrap(), run, "and nothing of it is lost in today's format");
+    assert_eq!(draw(store.path(), &load(store.path()).unwrap()).unwrap(), first);
+}
