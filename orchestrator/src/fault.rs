@@ -10,10 +10,26 @@ use fabric_proto::{
 use notation::units::Span;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// What is done to a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(try_from = "String", into = "String")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = FaultError, parse_err_fn = FaultError::unknown)]
 pub enum FaultName {
     /// SIGKILL.
     Kill,
@@ -61,55 +77,11 @@ pub enum FaultName {
 
 impl FaultName {
     /// All of them.
-    pub const ALL: [Self; 21] = [
-        Self::Kill,
-        Self::Stop,
-        Self::Pause,
-        Self::Resume,
-        Self::Restart,
-        Self::ForceSwitchover,
-        Self::Remove,
-        Self::Insert,
-        Self::Reload,
-        Self::Partition,
-        Self::Heal,
-        Self::Impair,
-        Self::Drop,
-        Self::SwapImage,
-        Self::Corrupt,
-        Self::Fill,
-        Self::Repair,
-        Self::Crash,
-        Self::Disarm,
-        Self::Exec,
-        Self::Storm,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// As files and the command line have it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Kill => "kill",
-            Self::Stop => "stop",
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::Restart => "restart",
-            Self::ForceSwitchover => "force-switchover",
-            Self::Remove => "remove",
-            Self::Insert => "insert",
-            Self::Reload => "reload",
-            Self::Partition => "partition",
-            Self::Heal => "heal",
-            Self::Impair => "impair",
-            Self::Drop => "drop",
-            Self::SwapImage => "swap-image",
-            Self::Corrupt => "corrupt",
-            Self::Fill => "fill",
-            Self::Repair => "repair",
-            Self::Crash => "crash",
-            Self::Disarm => "disarm",
-            Self::Exec => "exec",
-            Self::Storm => "storm",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// What takes it back, where something does. A storm takes back each of its faults.
@@ -280,7 +252,7 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FaultError {
     /// No such fault.
-    #[error("unknown fault '{0}': the faults are {list}", list = FaultName::ALL.map(FaultName::name).join(", "))]
+    #[error("unknown fault '{0}': the faults are {list}", list = fault_names().join(", "))]
     Name(String),
     /// No such target.
     #[error(
@@ -290,17 +262,15 @@ pub enum FaultError {
     Target(String),
 }
 
-impl fmt::Display for FaultName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+impl FaultError {
+    fn unknown(name: &str) -> Self {
+        Self::Name(name.to_owned())
     }
 }
 
-impl FromStr for FaultName {
-    type Err = FaultError;
-    fn from_str(text: &str) -> Result<Self, FaultError> {
-        Self::ALL.into_iter().find(|fault| fault.name() == text).ok_or_else(|| FaultError::Name(text.to_owned()))
-    }
+/// Names of all faults.
+pub fn fault_names() -> Vec<&'static str> {
+    FaultName::ALL.iter().map(|fault| fault.name()).collect()
 }
 
 impl fmt::Display for TargetUnit {

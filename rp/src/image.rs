@@ -15,10 +15,6 @@ pub(crate) fn load(file: &Path) -> Result<String, BadFile> {
     File::open(PROGRAM)
         .and_then(|mut program| io::copy(&mut program, &mut hasher))
         .map_err(|error| BadFile::new(FileKind::Program, Path::new(PROGRAM), error))?;
-    tracing::info!(release = %manifest.version, sha256 = %hex(&hasher.finalize()), "image loaded");
+    tracing::info!(release = %manifest.version, sha256 = %hex::encode(hasher.finalize()), "image loaded");
     Ok(manifest.version)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,102 +1,106 @@
 //! Every cause for which a packet may be dropped, and a counter for each.
 
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
+use strum::{IntoStaticStr, VariantArray};
 
-macro_rules! causes {
-    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// Why a packet was dropped. Every drop has exactly one cause and is counted where it happens.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        #[repr(u8)]
-        pub enum DropCause { $($(#[$doc])* $name,)* }
-
-        impl DropCause {
-            /// All causes, in the order of their numbers.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
-            /// The name that reports use.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
-        }
-    };
-}
-
-causes! {
+/// Why a packet was dropped. Every drop has exactly one cause and is counted where it happens.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[repr(u8)]
+pub enum DropCause {
     /// Not a valid Ethernet, IPv4 or IPv6 packet: length, version, header checksum.
-    Malformed = "malformed",
+    Malformed,
     /// Destination MAC address is not the port's.
-    NotForUs = "not_for_us",
+    NotForUs,
     /// An EtherType that this line card does not forward.
-    UnknownEthertype = "unknown_ethertype",
+    UnknownEthertype,
     /// TTL or hop limit would reach zero.
-    TtlExpired = "ttl_expired",
+    TtlExpired,
     /// No prefix covers the destination.
-    NoRoute = "no_route",
+    NoRoute,
     /// The prefix's path has no resolved rewrite.
-    NoAdjacency = "no_adjacency",
+    NoAdjacency,
     /// The route says discard (Null0).
-    Discard = "discard",
+    Discard,
     /// Longer than the egress port's MTU, and not to be fragmented: IPv6, or IPv4 with DF.
-    TooBig = "too_big",
+    TooBig,
     /// The virtual output queue towards the egress line card is full.
-    VoqFull = "voq_full",
+    VoqFull,
     /// No data connection to the egress line card.
-    FabricDown = "fabric_down",
+    FabricDown,
     /// The packet must pass the active RP, and there is none.
-    NoActiveRp = "no_active_rp",
+    NoActiveRp,
     /// The port is shut down or has no carrier.
-    PortDown = "port_down",
+    PortDown,
     /// The port's transmit queue is full.
-    PortQueueFull = "port_queue_full",
+    PortQueueFull,
     /// Nothing to punt to, or the punt queue is full.
-    PuntQueueFull = "punt_queue_full",
+    PuntQueueFull,
     /// The line card was being reset.
-    LcResetting = "lc_resetting",
+    LcResetting,
     /// A seeded impairment of the fabric took it.
-    Impaired = "impaired",
+    Impaired,
     /// Sent to a cell for a port that this line card does not have.
-    NoSuchPort = "no_such_port",
+    NoSuchPort,
     /// An experiment told this line card to drop it (`fault: drop`): a known outage.
-    Injected = "injected",
+    Injected,
     /// Waited too long in a virtual output queue: the fabric did not take it.
-    VoqAged = "voq_aged",
+    VoqAged,
     /// IPv4, longer than the egress port's MTU, without DF: a router that fragments would send it in pieces.
-    NotFragmented = "not_fragmented",
+    NotFragmented,
     /// From 0.0.0.0/8 or `::` ([`crate::special::Special::Unspecified`]).
-    SourceUnspecified = "source_unspecified",
+    SourceUnspecified,
     /// From 127.0.0.0/8 or `::1` ([`crate::special::Special::Loopback`]).
-    SourceLoopback = "source_loopback",
+    SourceLoopback,
     /// From 169.254.0.0/16 or fe80::/10 ([`crate::special::Special::LinkLocal`]).
-    SourceLinkLocal = "source_link_local",
+    SourceLinkLocal,
     /// From 224.0.0.0/4 or ff00::/8 ([`crate::special::Special::Multicast`]).
-    SourceMulticast = "source_multicast",
+    SourceMulticast,
     /// From 240.0.0.0/4 ([`crate::special::Special::Reserved`]).
-    SourceReserved = "source_reserved",
+    SourceReserved,
     /// From 255.255.255.255 ([`crate::special::Special::Broadcast`]).
-    SourceBroadcast = "source_broadcast",
+    SourceBroadcast,
     /// From ::ffff:0:0/96 ([`crate::special::Special::Mapped`]).
-    SourceMapped = "source_mapped",
+    SourceMapped,
     /// To 0.0.0.0/8 or `::` ([`crate::special::Special::Unspecified`]).
-    DestinationUnspecified = "destination_unspecified",
+    DestinationUnspecified,
     /// To 127.0.0.0/8 or `::1` ([`crate::special::Special::Loopback`]).
-    DestinationLoopback = "destination_loopback",
+    DestinationLoopback,
     /// To 169.254.0.0/16 or fe80::/10 ([`crate::special::Special::LinkLocal`]).
-    DestinationLinkLocal = "destination_link_local",
+    DestinationLinkLocal,
     /// To 224.0.0.0/4 or ff00::/8 ([`crate::special::Special::Multicast`]).
-    DestinationMulticast = "destination_multicast",
+    DestinationMulticast,
     /// To 240.0.0.0/4 ([`crate::special::Special::Reserved`]).
-    DestinationReserved = "destination_reserved",
+    DestinationReserved,
     /// To 255.255.255.255 ([`crate::special::Special::Broadcast`]).
-    DestinationBroadcast = "destination_broadcast",
+    DestinationBroadcast,
     /// To ::ffff:0:0/96 ([`crate::special::Special::Mapped`]).
-    DestinationMapped = "destination_mapped",
+    DestinationMapped,
 }
 
-impl fmt::Display for DropCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+impl DropCause {
+    /// All causes, in the order of their numbers.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The name that reports use.
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 

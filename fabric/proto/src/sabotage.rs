@@ -1,8 +1,10 @@
 //! Deliberate faults, to show that the checkers of the simulation bite. The shipped programs are built without the
 //! feature `sabotage`: [`is`] is `false` there at compile time, and nothing of this is left.
 
+use strum::VariantArray;
+
 /// A deliberate fault in one of the machines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray)]
 pub enum Sabotage {
     /// A line card obeys an older epoch too.
     SkipFence,
@@ -42,25 +44,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 17] = [
-        Self::SkipFence,
-        Self::SameEpoch,
-        Self::IgnoreRefusal,
-        Self::TakeOverUnready,
-        Self::NeverRestore,
-        Self::IgnoreImages,
-        Self::FlushOnTakeover,
-        Self::SweepEarly,
-        Self::IgnoreEndMarker,
-        Self::ForgetBucket,
-        Self::KeepStale,
-        Self::AcknowledgeEarly,
-        Self::ForgetConfig,
-        Self::ForgetUpdate,
-        Self::TrustTornFile,
-        Self::ReuseNumbers,
-        Self::ConfirmUnapplied,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 }
 
 #[cfg(feature = "sabotage")]

@@ -2,11 +2,26 @@
 
 use fabric_proto::platform::Profile;
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use strum::{EnumString, IntoStaticStr};
 
 /// A redundancy mode, or the upgrade procedure that is measured beside the modes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    EnumString,
+    IntoStaticStr,
+)]
 #[serde(try_from = "String", into = "String")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownMode, parse_err_fn = UnknownMode::named)]
 pub enum Mode {
     /// High system availability: the standby is not booted.
     Hsa,
@@ -21,18 +36,9 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Everything an experiment can measure.
-    pub const ALL: [Self; 5] = [Self::Hsa, Self::Rpr, Self::RprPlus, Self::Sso, Self::Fsu];
-
     /// As files, reports and the RP's command line have it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Hsa => "hsa",
-            Self::Rpr => "rpr",
-            Self::RprPlus => "rpr-plus",
-            Self::Sso => "sso",
-            Self::Fsu => "fsu",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// Whether a platform has it. The upgrade procedure is every platform's.
@@ -51,6 +57,12 @@ impl Mode {
 #[error("unknown mode '{0}': the modes are hsa, rpr, rpr-plus, sso and, in experiments, fsu")]
 pub struct UnknownMode(String);
 
+impl UnknownMode {
+    fn named(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
 impl From<fabric_proto::redundancy::Mode> for Mode {
     fn from(mode: fabric_proto::redundancy::Mode) -> Self {
         use fabric_proto::redundancy::Mode as Field;
@@ -60,19 +72,6 @@ impl From<fabric_proto::redundancy::Mode> for Mode {
             Field::RprPlus => Self::RprPlus,
             Field::Sso => Self::Sso,
         }
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Mode {
-    type Err = UnknownMode;
-    fn from_str(text: &str) -> Result<Self, UnknownMode> {
-        Self::ALL.into_iter().find(|mode| mode.name() == text).ok_or_else(|| UnknownMode(text.to_owned()))
     }
 }
 

@@ -72,11 +72,7 @@ fn collect(folder: &Path, below: &str, depth: u32, sums: &mut BTreeMap<String, S
 fn digest(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     io::copy(&mut user_files::open(path)?, &mut hash)?;
-    let mut text = String::with_capacity(64);
-    for byte in hash.finalize() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(text)
+    Ok(hex::encode(hash.finalize()))
 }
 
 /// As coreutils writes it: a backslash before the line says that its name is escaped.

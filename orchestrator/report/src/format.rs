@@ -1,5 +1,7 @@
 //! How figures and times are written.
 
+use time::UtcDateTime;
+
 /// What stands where nothing was measured.
 pub(super) const NOT_MEASURED: &str = "–";
 
@@ -75,31 +77,20 @@ pub(super) fn duration(ms: u64) -> String {
     if seconds < 60 { format!("{seconds} s") } else { format!("{} min {} s", seconds / 60, seconds % 60) }
 }
 
+/// Last second that has a date of four digits a year: 9999-12-31T23:59:59Z.
+const LAST: u64 = 253_402_300_799;
+
 /// `2026-03-01T12:30:05Z` for milliseconds since the epoch.
 pub fn utc(unix_ms: u64) -> String {
-    let (date, time) = civil(unix_ms);
-    format!("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", date.0, date.1, date.2, time.0, time.1, time.2)
+    let seconds = (unix_ms / 1000).min(LAST) as i64;
+    let at = UtcDateTime::from_unix_timestamp(seconds).unwrap_or(UtcDateTime::UNIX_EPOCH);
+    let ((hour, minute, second), month) = (at.as_hms(), u8::from(at.month()));
+    format!("{:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", at.year(), at.day())
 }
 
 /// `20260301T123005Z`: names a run's directory.
 pub fn compact_utc(unix_ms: u64) -> String {
     utc(unix_ms).replace(['-', ':'], "")
-}
-
-/// Year, month, day and hour, minute, second of the proleptic Gregorian calendar in UTC.
-///
-/// Years are counted from March, so that the leap day is a year's last; an era has 400 years.
-fn civil(unix_ms: u64) -> ((u64, u64, u64), (u64, u64, u64)) {
-    let seconds = unix_ms / 1000;
-    let days = seconds / 86_400 + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    ((year, month, day), (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60))
 }
 
 /// Text made safe inside HTML, XML and SVG, attributes too. Control characters, which XML forbids, are replaced.
@@ -138,6 +129,7 @@ mod tests {
         assert_eq!(utc(951_782_400_000), "2000-02-29T00:00:00Z");
         assert_eq!(utc(1_772_368_205_000), "2026-03-01T12:30:05Z");
         assert_eq!(compact_utc(1_772_368_205_999), "20260301T123005Z");
+        assert_eq!(utc(u64::MAX), "9999-12-31T23:59:59Z");
     }
 
     #[test]

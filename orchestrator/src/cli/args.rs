@@ -399,11 +399,12 @@ pub(super) struct FaultArgs {
 }
 
 fn fault_names() -> impl TypedValueParser<Value = FaultName> {
-    PossibleValuesParser::new(FaultName::ALL.map(FaultName::name)).try_map(|name| name.parse::<FaultName>())
+    PossibleValuesParser::new(crate::fault::fault_names()).try_map(|name| name.parse::<FaultName>())
 }
 
 fn crash_points() -> impl TypedValueParser<Value = CrashPoint> {
-    PossibleValuesParser::new(CrashPoint::ALL.map(CrashPoint::name)).try_map(|name| name.parse::<CrashPoint>())
+    PossibleValuesParser::new(CrashPoint::ALL.iter().map(|point| point.name()))
+        .try_map(|name| name.parse::<CrashPoint>())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

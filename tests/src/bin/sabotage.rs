@@ -38,7 +38,7 @@ fn found(fault: Sabotage) -> Option<(u64, Kind, String)> {
 
 fn every_deliberate_fault_is_found() -> Result<(), String> {
     let mut missed = Vec::new();
-    for fault in Sabotage::ALL {
+    for &fault in Sabotage::ALL {
         match found(fault) {
             Some((seed, kind, violation)) => {
                 let words: String = violation.chars().take(150).collect();

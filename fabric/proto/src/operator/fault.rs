@@ -1,13 +1,28 @@
 //! Faults that only the program itself can do: to die at a point of its own course, to lose its storage.
 
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// A point in a route processor's course at which it can be made to crash (SIGABRT, without a word to anybody).
 ///
 /// An armed point survives restarts, and goes off once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = NoCrashPoint, parse_err_fn = NoCrashPoint::named)]
 pub enum CrashPoint {
     /// In the middle of a bulk sync: the active after its first record, the standby when it gets one.
     BulkSync,
@@ -25,51 +40,27 @@ pub enum CrashPoint {
 
 impl CrashPoint {
     /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::BulkSync,
-        Self::UpdateBeforeCheckpoint,
-        Self::CheckpointBeforeUpdate,
-        Self::Switchover,
-        Self::Adoption,
-        Self::SaveConfig,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// As files and the command line have it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BulkSync => "bulk-sync",
-            Self::UpdateBeforeCheckpoint => "update-before-checkpoint",
-            Self::CheckpointBeforeUpdate => "checkpoint-before-update",
-            Self::Switchover => "switchover",
-            Self::Adoption => "adoption",
-            Self::SaveConfig => "save-config",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 
 /// Text that names no crash point.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown crash point '{0}': they are {list}", list = names())]
 pub struct NoCrashPoint(pub String);
 
-impl fmt::Display for NoCrashPoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown crash point '{}': they are {}", self.0, CrashPoint::ALL.map(CrashPoint::name).join(", "))
+impl NoCrashPoint {
+    fn named(name: &str) -> Self {
+        Self(name.to_owned())
     }
 }
 
-impl std::error::Error for NoCrashPoint {}
-
-impl fmt::Display for CrashPoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for CrashPoint {
-    type Err = NoCrashPoint;
-    fn from_str(text: &str) -> Result<Self, NoCrashPoint> {
-        Self::ALL.into_iter().find(|point| point.name() == text).ok_or_else(|| NoCrashPoint(text.to_owned()))
-    }
+fn names() -> String {
+    CrashPoint::ALL.iter().map(|point| point.name()).collect::<Vec<_>>().join(", ")
 }
 
 /// What is done to the storage of a route processor's startup configuration.

@@ -2,10 +2,7 @@
 
 use super::{ImageError, Program};
 use sha2::{Digest as _, Sha256};
-use std::{
-    fmt::Write as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// A program's file, read and looked at.
 #[derive(Clone, Debug)]
@@ -48,14 +45,7 @@ impl StaticProgram {
 
 /// SHA-256 in hexadecimal digits.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// Reads the ELF header (System V ABI, "Object Files"): the processor, if the program needs no loader.

@@ -3,6 +3,13 @@
 use super::*;
 
 #[test]
+fn the_markdown_says_what_was_done() {
+    let run = run();
+    let page = markdown::page(&run, &Report::of(&run));
+    assert!(page.contains("\nFault: kill pe1/active-rp; software upgrade\n\n|"), "{}", &page[..400]);
+}
+
+#[test]
 fn everything_is_written_and_the_report_can_be_made_again() {
     let store = tempfile::tempdir().unwrap();
     let run = run();

@@ -1,6 +1,7 @@
 //! Times and addresses as routers print them.
 
-use std::{net::IpAddr, time::Duration};
+use std::{fmt::Display, net::IpAddr, time::Duration};
+use time::{Date, UtcDateTime};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -39,38 +40,29 @@ pub(super) fn hours(time: Duration) -> String {
     format!("{:02}:{:02}:{:02}", seconds / HOUR, seconds % HOUR / MINUTE, seconds % MINUTE)
 }
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
 /// `Sep 23 03:26:09.250`, as log messages begin, from the time since 1970.
 pub(super) fn syslog_time(since_1970: Duration) -> String {
-    let seconds = since_1970.as_secs();
-    let (_, month, day) = civil(seconds / DAY);
-    let time = hours(Duration::from_secs(seconds % DAY));
-    format!("{} {day:>2} {time}.{:03}", MONTHS[month as usize], since_1970.subsec_millis())
+    let at = date(since_1970);
+    let time = hours(Duration::from_secs(since_1970.as_secs() % DAY));
+    format!("{} {:>2} {time}.{:03}", short(at.month()), at.day(), since_1970.subsec_millis())
 }
 
 /// `03:26:09 UTC Wed Sep 23 2020`, from the time since 1970.
 pub(super) fn clock(since_1970: Duration) -> String {
-    let seconds = since_1970.as_secs();
-    let days = seconds / DAY;
-    let (year, month, day) = civil(days);
-    // 1970-01-01 was a Thursday.
-    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][(days % 7) as usize];
-    let month = MONTHS[month as usize];
-    format!("{} UTC {weekday} {month} {day} {year}", hours(Duration::from_secs(seconds % DAY)))
+    let at = date(since_1970);
+    let time = hours(Duration::from_secs(since_1970.as_secs() % DAY));
+    format!("{time} UTC {} {} {} {}", short(at.weekday()), short(at.month()), at.day(), at.year())
 }
 
-/// Year, month (from 0) and day (from 1) of a day since 1970-01-01, in the Gregorian calendar.
-fn civil(days: u64) -> (u64, u64, u64) {
-    // Counted from 0000-03-01, so that a leap day ends its year; 400 years have 146,097 days.
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day_of_month = day_of_year - (153 * month + 2) / 5 + 1;
-    let month_from_january = (month + 2) % 12;
-    (era * 400 + year + u64::from(month >= 10), month_from_january, day_of_month)
+/// The day; far beyond any clock, the last that there is.
+fn date(since_1970: Duration) -> Date {
+    let days = i32::try_from(since_1970.as_secs() / DAY).unwrap_or(i32::MAX);
+    Date::from_julian_day(UtcDateTime::UNIX_EPOCH.to_julian_day().saturating_add(days)).unwrap_or(Date::MAX)
+}
+
+/// The first three letters of a month or a day of the week.
+fn short(name: impl Display) -> String {
+    name.to_string().chars().take(3).collect()
 }
 
 /// An address as show commands print it: IPv6 in capitals.

@@ -2,7 +2,7 @@
 
 use super::{Engine, RuntimeError, refused, status};
 use crate::{
-    images::{ImageError, Program, archive::label, program::hex, reference},
+    images::{ImageError, Program, archive::label, reference},
     plan::{CardPlan, LabPlan},
 };
 use bollard::query_parameters::DownloadFromContainerOptionsBuilder;
@@ -139,7 +139,7 @@ impl FirstFile {
 
     /// `None` when the file did not come whole.
     fn digest(self) -> Option<String> {
-        (self.left == Some(0)).then(|| hex(&self.hasher.finalize()))
+        (self.left == Some(0)).then(|| hex::encode(self.hasher.finalize()))
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn states(view: &View<'_>) -> Shown {
     let (operating, configured) = (operating(view, style), style.mode(view.running.redundancy.mode));
     let state_of_redundancy = if red.duplex { operating.clone() } else { "Non Redundant".to_owned() };
     let timer = red.client_notification_timer.as_millis();
-    let mask = view.debug.kinds.mask();
+    let mask = view.debug.kinds.bits();
     let swact = match &red.manual_swact_refused {
         None => style.switch(true).to_owned(),
         Some(why) => format!("{} ({why})", style.switch(false)),
