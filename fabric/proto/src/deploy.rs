@@ -1,6 +1,6 @@
 //! What a card is told when it is started: one JSON file, written by the orchestrator.
 
-use crate::id::{CardId, LcSlot, RpSlot, Slot};
+use crate::id::{CardId, LcSlot, RpSlot, Slot, Unit};
 use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -136,8 +136,8 @@ impl CardConfig {
     /// The card's RP slot, if it is one.
     pub fn rp(&self) -> Option<RpSlot> {
         match self.id.unit {
-            crate::id::Unit::Card(Slot::Rp(slot)) => Some(slot),
-            _ => None,
+            Unit::Card(Slot::Rp(slot)) => Some(slot),
+            Unit::Card(Slot::Lc(_)) | Unit::Tester | Unit::Operator => None,
         }
     }
 
@@ -154,8 +154,8 @@ impl CardConfig {
     /// The card's line-card slot, if it is one.
     pub fn lc(&self) -> Option<LcSlot> {
         match self.id.unit {
-            crate::id::Unit::Card(Slot::Lc(slot)) => Some(slot),
-            _ => None,
+            Unit::Card(Slot::Lc(slot)) => Some(slot),
+            Unit::Card(Slot::Rp(_)) | Unit::Tester | Unit::Operator => None,
         }
     }
 }

@@ -12,6 +12,8 @@
 //! * [`flow`]: which of several equal paths a packet takes
 //! * [`lateness`]: how late heartbeats were
 //! * [`sabotage`]: deliberate faults, which the shipped programs do not contain
+// A new variant must be thought of everywhere.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 pub mod cell;
 pub mod checkpoint;

@@ -5,6 +5,8 @@
 //! * [`packet`] and [`pipeline`]: a packet's way: check, look up, choose a path, rewrite
 //! * [`linecard`] and [`fib_sync`]: the control side: whom the card obeys, and how its table follows the active's
 //! * [`counters`]: every packet is accounted for
+// A new variant must be thought of everywhere.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 pub mod counters;
 pub mod fib_sync;

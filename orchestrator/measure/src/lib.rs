@@ -13,6 +13,8 @@
 //! * [`accuracy`]: what is found of outages whose measure is known
 //! * [`stats`] and [`verdict`]: many trials: medians with intervals, pass, fail or inconclusive
 //! * [`histogram`]: HdrHistogram over flows and trials, and its text formats
+// A new variant must be thought of everywhere.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 pub mod accuracy;
 pub mod audit;

@@ -276,7 +276,18 @@ fn upgrade(run: &RunRecord, report: &Report) -> Option<Page> {
         }));
         tables.push(table);
     }
-    let mut rest = TableData::new("What §7 asks to be reported with it", "", &["what", "value"]);
+    tables.push(upgrade_conditions(run, report, &cells));
+    Some(Page {
+        title: "RFC 7654: software upgrade".to_owned(),
+        note: "ISSU disruption impact in the terms of §7. TPL_time is TPL_frames divided by the offered load (§5.3)."
+            .to_owned(),
+        tables,
+    })
+}
+
+/// What an upgrade was measured on, with and under.
+fn upgrade_conditions(run: &RunRecord, report: &Report, cells: &[&Cell]) -> TableData {
+    let mut table = TableData::new("What §7 asks to be reported with it", "", &["what", "value"]);
     let topology = &report.topology;
     let anomalies: Vec<&str> = cells.iter().flat_map(|cell| cell.reasons.iter().map(String::as_str)).collect();
     let anomalies = if anomalies.is_empty() { "none".to_owned() } else { anomalies.join("; ") };
@@ -326,14 +337,8 @@ fn upgrade(run: &RunRecord, report: &Report) -> Option<Page> {
         ("Anomalies during and after", anomalies),
         ("Source of the figures (§7.1)", "the tester for loss; the cards' own events only for T1 to T3".to_owned()),
     ];
-    rest.rows.extend(rows.map(|(name, value)| vec![name.to_owned(), known(&value)]));
-    tables.push(rest);
-    Some(Page {
-        title: "RFC 7654: software upgrade".to_owned(),
-        note: "ISSU disruption impact in the terms of §7. TPL_time is TPL_frames divided by the offered load (§5.3)."
-            .to_owned(),
-        tables,
-    })
+    table.rows.extend(rows.map(|(name, value)| vec![name.to_owned(), known(&value)]));
+    table
 }
 
 /// RFC 3357: how loss was spread; and where the other outage figures are defined.
