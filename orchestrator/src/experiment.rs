@@ -12,7 +12,7 @@ use crate::{
     expectation::Expected,
     fault::{FaultName, Step},
     storm,
-    throughput::Stored,
+    zero_loss::Stored,
 };
 use lab::topology::Topology;
 use measure::verdict::Limits;

@@ -4,7 +4,7 @@
 //! * [`fault`] and [`inject`]: the names of faults and targets, and what they do
 //! * [`expectation`]: what must come of them
 //! * [`run`]: the run engine; what it measured becomes files in the package `report`
-//! * [`throughput`]: RFC 2544, and the rates that it stores
+//! * [`throughput`]: RFC 2544; [`zero_loss`]: the rates that it stores
 //! * [`cli`]: the `swact` command; [`output`]: what it says
 
 pub mod chaos;
@@ -18,3 +18,4 @@ pub mod run;
 pub mod storm;
 pub mod telemetry;
 pub mod throughput;
+pub mod zero_loss;

@@ -3,19 +3,18 @@
 //! * `search`: which rate next; pure
 //! * `engine`: deploys, holds the trials; the tester counts every packet
 //! * `figures`: what was found, as it is stored and printed as JSON
-//! * `stored`: the latest figures of a lab, for experiments that say `rate: 80%`
 //! * `tables`: for people
+//!
+//! What it finds is kept for experiments that say `rate: 80%` ([`crate::zero_loss`]).
 
 mod engine;
 mod figures;
 mod search;
-mod stored;
 mod tables;
 
 pub use engine::{Ended, Options, run};
 pub use figures::{Figures, Purpose, SizeFigures, TrialFigures};
 pub use search::Search;
-pub use stored::{Known, Stored};
 pub use tables::text;
 
 /// Frame sizes for Ethernet (RFC 2544 §9.1), FCS included.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::expectation::Must;
+use crate::{expectation::Must, zero_loss::Known};
 use measure::verdict::{Quantity, Statistic};
 
 const TOPOLOGY: &str = r#"name: lab
@@ -325,9 +325,8 @@ fn a_share_of_the_zero_loss_rate_is_settled_from_the_store() {
     assert!(
         error.contains("no zero-loss rate of lab with frames of 128 bytes is stored\n  measure it: swact throughput")
     );
-    let size = crate::throughput::SizeFigures { frame_size: 128, zero_loss_pps: 2e6, ..Default::default() };
-    let figures = crate::throughput::Figures { lab: "lab".to_owned(), sizes: vec![size], ..Default::default() };
-    Stored::keep(store.path(), &figures).unwrap();
+    let known = Known { zero_loss_pps: 2e6, ..Known::default() };
+    Stored::keep(store.path(), "lab", [(128, known)]).unwrap();
     experiment.settle_rates(store.path()).unwrap();
     let settled = Rate::Absolute(PacketRate(0.8e6));
     assert_eq!(experiment.traffic.iter().map(|traffic| traffic.rate).collect::<Vec<_>>(), [settled, settled]);

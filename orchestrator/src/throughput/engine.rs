@@ -1,7 +1,7 @@
 //! Deploys the lab once and holds every trial on it.
 
 use super::{
-    Figures, Search, SizeFigures, Stored,
+    Figures, Search, SizeFigures,
     figures::{LATENCY_AT, Purpose, TrialFigures},
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         traffic::{self, Load},
     },
     telemetry::Collector,
+    zero_loss::Stored,
 };
 use fabric_proto::lateness::Lateness;
 use lab::{
@@ -100,7 +101,7 @@ pub async fn run(topology: &Topology, images: &Images, options: &Options, claim:
     let Some(figures) = ended.transpose()? else { return Ok(Ended::Interrupted) };
     destroyed?;
     keep(&figures, &folder)?;
-    Stored::keep(&options.store, &figures)?;
+    Stored::keep(&options.store, &figures.lab, figures.known())?;
     directory.mark_latest()?;
     Ok(Ended::Completed(Box::new(figures), folder))
 }

@@ -1,6 +1,6 @@
 //! What the trials found.
 
-use crate::run::load::CardLoad;
+use crate::{run::load::CardLoad, zero_loss::Known};
 use fabric_proto::lateness::Lateness;
 use measure::histogram::Sketch;
 use serde::{Deserialize, Serialize};
@@ -103,6 +103,20 @@ pub struct TrialFigures {
     pub cards: BTreeMap<String, CardLoad>,
     /// Why it did not pass; empty when it did.
     pub failed: Vec<String>,
+}
+
+impl Figures {
+    /// What later experiments take shares of.
+    pub fn known(&self) -> impl Iterator<Item = (u16, Known)> + '_ {
+        let known = |size: &SizeFigures| Known {
+            zero_loss_pps: size.zero_loss_pps,
+            runtime: self.runtime.clone(),
+            flows: self.flows,
+            routes: self.routes,
+            measured_unix_ms: self.started_unix_ms,
+        };
+        self.sizes.iter().map(move |size| (size.frame_size, known(size)))
+    }
 }
 
 impl TrialFigures {

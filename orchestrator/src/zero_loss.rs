@@ -1,6 +1,5 @@
 //! The latest zero-loss rates of a lab: `store/<lab>/throughput.json`.
 
-use super::Figures;
 use notation::document::BadInput;
 use report::{StoreError, write_atomically};
 use serde::{Deserialize, Serialize};
@@ -47,23 +46,12 @@ impl Stored {
         }
     }
 
-    /// Keeps what `figures` found; other frame sizes stay as they are. A size that forwarded nothing is forgotten.
-    pub fn keep(store: &Path, figures: &Figures) -> Result<(), StoreError> {
-        let mut stored = Self::read(store, &figures.lab)?;
-        for size in &figures.sizes {
-            stored.sizes.remove(&size.frame_size);
-            if size.zero_loss_pps > 0.0 {
-                let known = Known {
-                    zero_loss_pps: size.zero_loss_pps,
-                    runtime: figures.runtime.clone(),
-                    flows: figures.flows,
-                    routes: figures.routes,
-                    measured_unix_ms: figures.started_unix_ms,
-                };
-                stored.sizes.insert(size.frame_size, known);
-            }
-        }
-        let path = Self::path(store, &figures.lab);
+    /// Keeps what was found, by frame size; other frame sizes stay as they are. A size that forwarded nothing is forgotten.
+    pub fn keep(store: &Path, lab: &str, found: impl IntoIterator<Item = (u16, Known)>) -> Result<(), StoreError> {
+        let mut stored = Self::read(store, lab)?;
+        stored.sizes.extend(found);
+        stored.sizes.retain(|_, known| known.zero_loss_pps > 0.0);
+        let path = Self::path(store, lab);
         let text =
             serde_json::to_vec_pretty(&stored).map_err(|source| StoreError::Parse { path: path.clone(), source })?;
         write_atomically(&path, &text)
@@ -87,15 +75,9 @@ impl Stored {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::throughput::SizeFigures;
 
-    fn figures(sizes: &[(u16, f64)]) -> Figures {
-        let size = |(frame_size, zero_loss_pps): &(u16, f64)| SizeFigures {
-            frame_size: *frame_size,
-            zero_loss_pps: *zero_loss_pps,
-            ..SizeFigures::default()
-        };
-        Figures { lab: "edge".to_owned(), sizes: sizes.iter().map(size).collect(), ..Figures::default() }
+    fn known(zero_loss_pps: f64) -> Known {
+        Known { zero_loss_pps, ..Known::default() }
     }
 
     #[test]
@@ -103,10 +85,10 @@ mod tests {
         let store = tempfile::tempdir().unwrap();
         let topology = Path::new("edge.chassis.yml");
         let rate = |size| Stored::zero_loss(store.path(), "edge", topology, size).map(|known| known.zero_loss_pps);
-        Stored::keep(store.path(), &figures(&[(64, 3e6), (128, 2e6)])).unwrap();
-        Stored::keep(store.path(), &figures(&[(128, 2.5e6)])).unwrap();
+        Stored::keep(store.path(), "edge", [(64, known(3e6)), (128, known(2e6))]).unwrap();
+        Stored::keep(store.path(), "edge", [(128, known(2.5e6))]).unwrap();
         assert_eq!((rate(64).unwrap(), rate(128).unwrap()), (3e6, 2.5e6));
-        Stored::keep(store.path(), &figures(&[(128, 0.0)])).unwrap();
+        Stored::keep(store.path(), "edge", [(128, known(0.0))]).unwrap();
         let error = rate(128).unwrap_err();
         assert_eq!(error.message(), "no zero-loss rate of edge with frames of 128 bytes is stored");
         assert!(error.remedy().unwrap().starts_with("measure it: swact throughput edge.chassis.yml --frame-size 128"));
