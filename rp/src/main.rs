@@ -11,6 +11,7 @@ mod nvram;
 mod operator;
 mod relay;
 mod shell;
+mod writer;
 
 use anyhow::Context as _;
 use clap::Parser;

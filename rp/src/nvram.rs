@@ -38,6 +38,20 @@ const CRASHINFO_MAX: usize = 4;
 #[derive(Clone, Debug)]
 pub(crate) struct Nvram(PathBuf);
 
+#[cfg(test)]
+impl Nvram {
+    /// Makes its disk slow: what the writer does takes so long from here on.
+    pub(crate) fn slow_down(&self, by: std::time::Duration) {
+        fs::write(self.0.join("slow"), by.as_millis().to_string()).unwrap();
+    }
+
+    /// How slow its disk is.
+    pub(crate) fn slowness(&self) -> std::time::Duration {
+        let text = fs::read_to_string(self.0.join("slow")).unwrap_or_default();
+        std::time::Duration::from_millis(text.parse().unwrap_or_default())
+    }
+}
+
 impl Nvram {
     /// Opens it, and makes it if it is new.
     pub(crate) fn open(dir: &Path) -> io::Result<Self> {

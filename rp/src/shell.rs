@@ -1,5 +1,8 @@
 //! The owner loop: wait → step → perform. Nothing else changes the route processor.
 
+mod answers;
+mod hands;
+
 use crate::{
     coredump,
     crash::{Course, Crash},
@@ -7,12 +10,14 @@ use crate::{
     nvram::Nvram,
     operator,
     relay::Relay,
+    writer::{Writer, Written},
 };
 use fabric::{
     card::{Events, telemetry::Telemetry},
     control::{Connection, ControlEndpoint},
 };
 use fabric_proto::{
+    checkpoint::CfMessage,
     deploy::{CardAddress, CardConfig},
     feed::ToFeed,
     id::{CardId, LcSlot, RpSlot, Slot, Unit},
@@ -63,6 +68,8 @@ enum Wake {
     Input(Input),
     Ask(Ask),
     Peer(Connection, bool),
+    /// NVRAM has been written.
+    Written(Written),
     /// SIGQUIT: the software is made to crash.
     Crash,
     Stop,
@@ -79,6 +86,7 @@ impl Wake {
             Self::Input(_) => "input",
             Self::Ask(_) => "operator",
             Self::Peer(..) => "peer",
+            Self::Written(_) => "NVRAM",
             Self::Crash => "crash",
             Self::Stop => "stop",
         }
@@ -106,8 +114,13 @@ pub(crate) struct Shell {
     line_cards: BTreeMap<LcSlot, Link<ToLc>>,
     feed: Option<Link<ToFeed>>,
     connections: mpsc::Sender<(Connection, bool)>,
+    /// Of the step that is being performed: events have it.
+    now: Instant,
+    writer: Writer,
+    /// What the checkpointing facility says while NVRAM is written: what it confirms is saved first. Its windows bound it.
+    held: Vec<CfMessage>,
     /// Answers to commands that changed the configuration: an operator session waits for each, so that they are few.
-    unacknowledged: Vec<(oneshot::Sender<CommandOutput>, CommandOutput)>,
+    unacknowledged: Vec<answers::Unacknowledged>,
 }
 
 /// What becomes of the process.
@@ -132,6 +145,7 @@ impl Shell {
         let (connections, mut from_connections) = mpsc::channel(8);
         let events = Events::traced(Vec::new(), Telemetry::new(&config.id, &release, Instant(boot)));
         let inputs = Inputs { urgent, bulk };
+        let (writer, mut from_writer) = Writer::start(nvram.clone());
         tokio::spawn(accept(endpoint.clone(), config.id.clone(), asks, connections.clone(), events.clone()));
         let mut shell = Self {
             rp,
@@ -141,6 +155,9 @@ impl Shell {
             boot,
             crash: nvram.armed().map(Crash::at),
             nvram,
+            now: fabric::clock::now(),
+            writer,
+            held: Vec::new(),
             endpoint,
             events,
             inputs,
@@ -173,10 +190,12 @@ impl Shell {
                 Some((connection, dialled)) = from_connections.recv() => Wake::Peer(connection, dialled),
                 Some(input) = from_urgent.recv() => Wake::Input(input),
                 Some(ask) = from_asks.recv() => Wake::Ask(ask),
+                Some(written) = from_writer.recv() => Wake::Written(written),
                 () = wait => Wake::Deadline,
                 Some(input) = from_bulk.recv() => Wake::Input(input),
             };
             now = fabric::clock::now();
+            shell.now = now;
             let what = wake.name();
             if let Wake::Input(input) = &wake
                 && shell.crash.is_some_and(|crash| crash.on_input(now, input))
@@ -184,21 +203,22 @@ impl Shell {
                 shell.nvram.crash()?;
             }
             let stepped = match wake {
-                Wake::Stop => return Ok(End::Stop),
+                Wake::Stop => {
+                    shell.writer.finish(&mut from_writer).await;
+                    return Ok(End::Stop);
+                }
                 Wake::Crash => Err("software-forced crash".to_owned()),
                 wake => coredump::guard(|| shell.step(now, wake, &mut out)),
             };
             if let Err(reason) = stepped {
                 break reason;
             }
-            if let Some(end) = shell.perform(now, &mut out).await? {
+            if let Some(end) = shell.perform(&mut out).await? {
+                shell.writer.finish(&mut from_writer).await;
                 return Ok(end);
             }
             shell.acknowledge();
-            let step = fabric::clock::now().since(now);
-            if step > LONG_STEP {
-                tracing::warn!(?step, what, "a long step: heartbeats had to wait");
-            }
+            shell.complain_of(what);
         };
         shell.crashed(&reason)?;
         loop {
@@ -211,6 +231,14 @@ impl Shell {
                 Some(_) = from_bulk.recv() => {}
                 Some(_) = from_asks.recv() => {}
             }
+        }
+    }
+
+    /// Logs a step that was long.
+    fn complain_of(&self, what: &str) {
+        let step = fabric::clock::now().since(self.now);
+        if step > LONG_STEP {
+            tracing::warn!(?step, what, "a long step: heartbeats had to wait");
         }
     }
 
@@ -228,20 +256,28 @@ impl Shell {
             }
             Wake::Ask(ask) => self.answer(now, ask, out),
             Wake::Peer(connection, dialled) => self.take_peer(connection, dialled),
+            Wake::Written(written) => self.written(now, written),
             // The loop has ended before these.
             Wake::Crash | Wake::Stop => {}
         }
     }
 
     fn take_peer(&mut self, connection: Connection, dialled: bool) {
+        self.forget_peer();
         self.peer = Some(links::peer(connection, dialled, self.inputs.clone()));
         self.stop_dialling();
+    }
+
+    /// What waited for the disk was meant for this connection and no other.
+    fn forget_peer(&mut self) {
+        self.peer = None;
+        self.held.clear();
     }
 
     /// Forgets a link that has ended, and looks for the peer again.
     fn renew_peer(&mut self) {
         if self.peer.as_ref().is_some_and(Link::is_over) {
-            self.peer = None;
+            self.forget_peer();
             self.dial_peer();
         }
     }
@@ -277,67 +313,25 @@ impl Shell {
     }
 
     /// Carries out what the machine asked for, in order.
-    async fn perform(&mut self, now: Instant, out: &mut Vec<Output>) -> anyhow::Result<Option<End>> {
+    async fn perform(&mut self, out: &mut Vec<Output>) -> anyhow::Result<Option<End>> {
+        let now = self.now;
         for output in out.drain(..) {
             match self.crash.as_mut().map_or(Course::Go, |crash| crash.on_output(now, &output)) {
                 Course::Go => {}
                 Course::Hold => continue,
                 Course::Crash => self.nvram.crash()?,
             }
-            match output {
-                Output::Heartbeat(heartbeat) => self.tell_peer(ToPeer::Heartbeat(heartbeat)),
-                Output::Peer(message) => self.tell_peer(ToPeer::Redundancy(message)),
-                Output::Checkpoint(message) => self.tell_peer(ToPeer::Checkpoint(message)),
-                Output::DropPeer => {
-                    self.peer = None;
-                    self.dial_peer();
+            if let Output::Restart(life) = output {
+                // What was said last (a refusal, a goodbye) is worth a moment: the links send it
+                // before the endpoint closes.
+                if let Some(relay) = &self.relay {
+                    relay.end();
                 }
-                Output::Own => {
-                    self.dial_chassis();
-                    if let Some(relay) = &self.relay {
-                        relay.forward();
-                    }
-                }
-                Output::Lc(slot, message) => {
-                    if self.line_cards.get(&slot).is_some_and(|link| !link.send(message)) {
-                        tracing::warn!(%slot, "the line card does not read: connection dropped");
-                        self.redial_line_card(slot);
-                    }
-                }
-                Output::Feed(message) => {
-                    if let Some(feed) = &self.feed {
-                        feed.send(message);
-                    }
-                }
-                Output::DropFeed => self.dial_feed(),
-                Output::SaveStartup(text) => {
-                    if let Err(error) = self.save_startup(&text) {
-                        let line = format!("%SYS-4-NV_BLOCK_INITFAIL: startup-config was not saved: {error}");
-                        self.events.push(now, EventKind::Log { line });
-                    }
-                }
-                Output::SetAside(text) => {
-                    if let Err(error) = self.nvram.set_aside(&text) {
-                        let line = format!("%SYS-4-NV_BLOCK_INITFAIL: startup-config was not set aside: {error}");
-                        self.events.push(now, EventKind::Log { line });
-                    }
-                }
-                Output::SaveTerm(term) => self.nvram.save_term(term)?,
-                Output::Event(kind) => {
-                    tracing::info!(event = ?kind);
-                    self.events.push(now, kind);
-                }
-                Output::Restart(life) => {
-                    // What was said last (a refusal, a goodbye) is worth a moment: the links send it
-                    // before the endpoint closes.
-                    if let Some(relay) = &self.relay {
-                        relay.end();
-                    }
-                    self.endpoint.close("restarting");
-                    let _ = tokio::time::timeout(Duration::from_millis(50), self.endpoint.closed()).await;
-                    return Ok(Some(End::Restart(life)));
-                }
+                self.endpoint.close("restarting");
+                let _ = tokio::time::timeout(Duration::from_millis(50), self.endpoint.closed()).await;
+                return Ok(Some(End::Restart(life)));
             }
+            output.perform(self)?;
         }
         Ok(None)
     }
@@ -345,7 +339,7 @@ impl Shell {
     fn tell_peer(&mut self, message: ToPeer) {
         if self.peer.as_ref().is_some_and(|peer| !peer.send(message)) {
             tracing::warn!("the peer does not read: connection dropped");
-            self.peer = None;
+            self.forget_peer();
             self.dial_peer();
         }
     }
@@ -379,16 +373,6 @@ impl Shell {
         self.config.cards.iter().find(|card| card.slot == slot)
     }
 
-    /// Active: dial every line card and the feed, and keep dialling.
-    fn dial_chassis(&mut self) {
-        for card in self.config.cards.clone() {
-            if let Slot::Lc(slot) = card.slot {
-                self.redial_line_card(slot);
-            }
-        }
-        self.dial_feed();
-    }
-
     fn dial_feed(&mut self) {
         self.feed = self.config.feeds.first().map(|feed| {
             links::dial(
@@ -401,7 +385,7 @@ impl Shell {
         });
     }
 
-    fn redial_line_card(&mut self, slot: LcSlot) {
+    fn dial_line_card(&mut self, slot: LcSlot) {
         let Some(card) = self.address_of(Slot::Lc(slot)) else { return };
         let id = CardId { unit: Unit::Card(Slot::Lc(slot)), ..self.config.id.clone() };
         let link = links::dial(
@@ -412,101 +396,6 @@ impl Shell {
             links::line_card_input(slot),
         );
         self.line_cards.insert(slot, link);
-    }
-
-    /// Answers those whose changes are saved and, where there is a standby to hold them, held by it too; or says
-    /// that it could not follow.
-    fn acknowledge(&mut self) {
-        if !self.rp.config_confirmed() {
-            return;
-        }
-        let failure = self.rp.config_unconfirmed().filter(|_| !self.unacknowledged.is_empty());
-        let failure = failure
-            .map(|why| format!("% In effect on this RP only: the standby RP could not follow, and restarts ({why})\n"));
-        for (answer, mut output) in self.unacknowledged.drain(..) {
-            if let Some(failure) = &failure {
-                output.text += failure;
-                output.failed = true;
-            }
-            let _ = answer.send(output);
-        }
-    }
-
-    fn answer(&mut self, now: Instant, ask: Ask, out: &mut Vec<Output>) {
-        match ask {
-            Ask::Line { session, line, answer } => {
-                let revision = self.rp.config_revision();
-                let mut output = self.rp.line(now, session, &line, out);
-                // Saved before it is answered: what the operator reads is true.
-                if let Some(at) = out.iter().position(|output| matches!(output, Output::SaveStartup(_)))
-                    && let Output::SaveStartup(text) = out.remove(at)
-                    && let Err(error) = self.save_startup(&text)
-                {
-                    output.text = format!("% Error writing startup-config: {error}\n");
-                    output.failed = true;
-                }
-                if self.rp.config_revision() == revision {
-                    let _ = answer.send(output);
-                } else {
-                    self.unacknowledged.push((answer, output));
-                }
-            }
-            Ask::Complete { session, line, answer } => {
-                let words = self.rp.complete(session, &line).into_iter();
-                let _ =
-                    answer.send(words.map(|one| Completion { word: one.word, help: one.help.to_owned() }).collect());
-            }
-            Ask::SessionClosed(session) => self.rp.session_closed(now, session, out),
-            Ask::Oir { slot, inserted } => self.rp.step(now, Some(Input::Oir { slot, inserted }), out),
-            Ask::Stats { answer } => {
-                let refusals = fabric::card::process::refusals();
-                let mut rp = self.rp.stats();
-                rp.armed = self.crash.map(Crash::point);
-                rp.converged &= self.relay.as_ref().is_none_or(|relay| relay.reaches(rp.line_cards.len()));
-                let _ = answer.send(Box::new(CardStats {
-                    boot: self.boot,
-                    release: self.release.clone(),
-                    rp: Some(rp),
-                    lc: self.relay.as_ref().map(Relay::stats),
-                    memory_bytes: crate::process::resident_bytes(),
-                    refused: refusals.total(),
-                    cpu_ns: fabric::card::process::cpu_ns(),
-                    refusals,
-                    connections: self.endpoint.connections() as u64,
-                }));
-            }
-            Ask::Impair { to, plane, impairment, answer } => {
-                let _ = answer.send(self.impair(to, plane, impairment));
-            }
-            Ask::CrashAt { point, answer } => {
-                let armed = self.nvram.arm(point).map_err(|error| format!("NVRAM: {error}"));
-                self.crash = point.map(Crash::at);
-                let _ = answer.send(armed);
-            }
-            Ask::Storage { fault, answer } => {
-                let _ = answer.send(self.nvram.fault(fault).map_err(|error| format!("NVRAM: {error}")));
-            }
-        }
-    }
-
-    /// Saves the startup configuration, or dies half way where an experiment wants it so.
-    fn save_startup(&self, text: &str) -> std::io::Result<()> {
-        let torn = self.crash.is_some_and(|crash| crash.point() == CrashPoint::SaveConfig);
-        self.nvram.save_startup(text, torn)
-    }
-
-    fn impair(&self, to: Option<Slot>, plane: PlaneSet, impairment: Impairment) -> Result<(), String> {
-        if plane == PlaneSet::Data {
-            return Err("a route processor has no data plane: impair control, or a line card".to_owned());
-        }
-        match to {
-            None => self.endpoint.impair().set(None, impairment),
-            Some(slot) => {
-                let card = self.address_of(slot).ok_or_else(|| format!("there is no card in slot {slot}"))?;
-                self.endpoint.impair().set(Some(card.control), impairment);
-            }
-        }
-        Ok(())
     }
 }
 

@@ -8,6 +8,9 @@
 //! * `clock.rs`: clocks that run apart; `disk.rs`: writes that tear, fsync that lies
 //! * `fabric.rs`: connections, streams, partitions; `cards.rs`: what the shells of the cards do; `wires.rs`: which ports have
 //!   carrier; `feed.rs`: the peer that announces routes
+//! * `packets.rs`: packets with bytes, and seats for neighbours at the ends of wires; `neighbours.rs`: a load, and who counts
+//!   it; `probe.rs`: packets whose way is watched
+//! * `hands.rs`: what an RP asks its shell for, said in `rp_core::rp::Shell`
 //! * `check.rs`: what must never be; `reference.rs`: what the tables must hold, computed in the simplest way
 //! * `schedule.rs`: schedules of faults out of a seed; `life.rs`: lives them; `shrink.rs`: the shortest one that still fails; `story.rs`: told to a person
 
@@ -17,7 +20,11 @@ mod clock;
 mod disk;
 mod fabric;
 mod feed;
+mod hands;
 mod life;
+mod neighbours;
+mod packets;
+mod probe;
 mod reference;
 mod schedule;
 mod shrink;
@@ -27,6 +34,8 @@ mod wires;
 pub use check::Violation;
 pub use fabric::Pair;
 pub use life::{Fault, Kind, Life, Outcome, Step, Tally, Wait, Way, Who};
+pub use neighbours::{Heard, Sink, Source};
+pub use packets::{Neighbour, PacketCounts};
 pub use shrink::shrink;
 pub use story::tell;
 
@@ -38,6 +47,7 @@ use fabric_proto::{
     id::{LcSlot, PortId, RpSlot, Slot},
     machine::Machine as _,
     operator::{CommandOutput, EventKind, RpStats},
+    platform::{NATIVE, Profile},
     time::Instant,
 };
 use feed::Feed;
@@ -71,6 +81,10 @@ impl Default for Weather {
 /// What a chassis is built of.
 #[derive(Clone, Debug)]
 pub struct Chassis {
+    /// What its family does.
+    pub profile: &'static Profile,
+    /// Line cards of an older kind.
+    pub legacy: BTreeSet<LcSlot>,
     /// Route processors: 2 or 3.
     pub rps: usize,
     /// Line cards.
@@ -154,8 +168,18 @@ pub struct World {
     /// Steps until a chassis that is not at rest by then never will be.
     patience: u64,
     checker: Checker,
+    profile: &'static Profile,
+    legacy: BTreeSet<LcSlot>,
+    packets: packets::Packets,
     rp_out: Vec<Vec<RpOutput>>,
     lc_out: Vec<Vec<LcOutput>>,
+}
+
+/// Whose deadline it is.
+#[derive(Clone, Copy, Debug)]
+enum Timer {
+    Card(Slot),
+    Neighbour(PortId),
 }
 
 /// Most steps that machines take between a fault and rest: a hundred times what they do take.
@@ -185,6 +209,8 @@ impl World {
     /// A chassis of two RPs and `line_cards` cards whose feed announces `routes`, all of it just switched on.
     pub fn new(seed: u64, startup: &str, line_cards: u8, routes: Vec<(Prefix, Vec<IpAddr>)>) -> Self {
         let chassis = Chassis {
+            profile: &NATIVE,
+            legacy: BTreeSet::new(),
             rps: 2,
             line_cards,
             startup: startup.to_owned(),
@@ -234,6 +260,9 @@ impl World {
             events: 0,
             patience: u64::MAX,
             checker: Checker::new(chassis, slots.len()),
+            profile: chassis.profile,
+            legacy: chassis.legacy.clone(),
+            packets: packets::Packets::default(),
             rp_out: Vec::new(),
             lc_out: Vec::new(),
         };
@@ -318,8 +347,8 @@ impl World {
             };
             self.now = self.now.max(next);
             if timer_first {
-                if let Some((_, card)) = timer {
-                    self.wake(card);
+                if let Some((_, timer)) = timer {
+                    self.wake(timer);
                 }
             } else if let Some(Reverse((.., index))) = self.queue.pop()
                 && let Some(parcel) = self.parcels[index as usize].take()
@@ -330,11 +359,12 @@ impl World {
         }
     }
 
-    /// The card whose deadline is next, in true time.
-    fn next_timer(&self) -> Option<(Instant, Slot)> {
-        let rps = self.rps.iter().filter_map(|node| Some((node.due?, Slot::Rp(node.slot))));
-        let lcs = self.lcs.iter().filter_map(|node| Some((node.due?, Slot::Lc(node.slot))));
-        rps.chain(lcs).min_by_key(|(at, _)| *at)
+    /// Whose deadline is next, in true time.
+    fn next_timer(&self) -> Option<(Instant, Timer)> {
+        let rps = self.rps.iter().filter_map(|node| Some((node.due?, Timer::Card(Slot::Rp(node.slot)))));
+        let lcs = self.lcs.iter().filter_map(|node| Some((node.due?, Timer::Card(Slot::Lc(node.slot)))));
+        let seats = self.packets.next_timer().map(|(at, port)| (at, Timer::Neighbour(port)));
+        rps.chain(lcs).chain(seats).min_by_key(|(at, _)| *at)
     }
 
     /// The RP that holds the active role, if there is exactly one.
@@ -420,11 +450,12 @@ impl World {
         Some(forward(frame, port, card.tables(), flow_seed(Slot::Lc(slot))))
     }
 
-    /// Steps the machine of a card at its deadline.
-    fn wake(&mut self, card: Slot) {
-        match card {
-            Slot::Rp(slot) => self.step_rp(slot, None),
-            Slot::Lc(slot) => self.step_lc(slot, None),
+    /// Steps a machine at its deadline.
+    fn wake(&mut self, timer: Timer) {
+        match timer {
+            Timer::Card(Slot::Rp(slot)) => self.step_rp(slot, None),
+            Timer::Card(Slot::Lc(slot)) => self.step_lc(slot, None),
+            Timer::Neighbour(port) => self.step_neighbour(port, None),
         }
     }
 

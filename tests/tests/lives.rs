@@ -6,6 +6,7 @@ use chassis_tests::sim::{Fault, Kind, Life, Record, Step, Tally, Wait, Who, tell
 /// Lives in CI: a minute or so on two cores, of which the heavy ones take most.
 const HEAVY: u64 = 240;
 const LIGHT: u64 = 24;
+const FAMILY: u64 = 60;
 
 fn live(kind: Kind, seeds: std::ops::RangeInclusive<u64>) -> Tally {
     let mut tally = Tally::default();
@@ -25,6 +26,17 @@ fn every_promise_holds_in_heavy_lives() {
     assert!(tally.switchovers > HEAVY && tally.acknowledged > 0 && tally.probes > 0, "{tally:?}");
 }
 
+/// What sets one family apart from another in the real machines: who is reset, which mode images that differ allow, what
+/// an unready standby does.
+#[test]
+fn every_promise_holds_in_lives_of_every_family() {
+    let tally = live(Kind::Family, 1..=FAMILY);
+    assert!(tally.switchovers > FAMILY && tally.acknowledged > 0 && tally.probes > 0, "{tally:?}");
+    let families: std::collections::BTreeSet<_> =
+        (1..=FAMILY).map(|seed| Life::new(seed, Kind::Family).chassis.profile.platform).collect();
+    assert_eq!(families.len(), 5);
+}
+
 #[test]
 fn every_promise_holds_through_thousands_of_switchovers() {
     let tally = live(Kind::Light, 1..=LIGHT);
@@ -33,7 +45,7 @@ fn every_promise_holds_through_thousands_of_switchovers() {
 
 #[test]
 fn a_seed_reproduces_a_life_to_the_last_event() {
-    for kind in [Kind::Heavy, Kind::Light] {
+    for kind in [Kind::Heavy, Kind::Light, Kind::Family] {
         let life = Life { steps: Life::new(5, kind).steps[..4].to_vec(), ..Life::new(5, kind) };
         let (one, other) = (life.run(Record::Everything), life.run(Record::Everything));
         assert!(one.world.recording().len() > 100);

@@ -318,3 +318,98 @@ fn a_flow_keeps_its_path_over_a_switchover_and_the_command_line_shows_it() {
         assert_eq!(flow_paths(&mut world, RpSlot::B), before, "{mode}");
     }
 }
+
+/// A load from the neighbour at one port to the neighbours at another two, through everything that forwards.
+mod load {
+    use super::*;
+    use chassis_tests::sim::{Chassis, Record, Sink, Source};
+    use fabric_proto::platform::PROFILES;
+    use std::{cell::RefCell, rc::Rc};
+
+    const EVERY: Duration = Duration::from_millis(1);
+
+    /// What a switchover in a mode costs.
+    struct Cost {
+        sent: u64,
+        heard: u64,
+        /// Longest run of numbers that nobody heard.
+        longest: u64,
+    }
+
+    /// Kills the active of a chassis under load, and counts.
+    fn kill(chassis: &Chassis) -> Cost {
+        let mut world = World::build(3, chassis, Record::Story);
+        settle(&mut world);
+        let (heard, wrong, sent) =
+            (Rc::<RefCell<Vec<u64>>>::default(), Rc::<RefCell<Vec<String>>>::default(), Rc::default());
+        for slot in [2, 3] {
+            let mac = [2, 0, slot, 1, 0, 0x10];
+            let sink = Sink { mac, heard: Rc::clone(&heard), wrong: Rc::clone(&wrong) };
+            world.seat(PortId { slot: LcSlot(slot), port: 1 }, sink);
+        }
+        world.seat(
+            PortId { slot: LcSlot(1), port: 1 },
+            Source {
+                every: EVERY,
+                to: port_mac(PortId { slot: LcSlot(1), port: 1 }),
+                address: [10, 1, 1, 10].into(),
+                destinations: vec![[20, 0, 1, 1].into(), [20, 0, 2, 1].into()],
+                next: Some(world.now()),
+                sent: Rc::clone(&sent),
+            },
+        );
+        world.run(Duration::from_millis(200), |_| false).unwrap();
+        let active = world.active().unwrap();
+        world.kill_rp(active);
+        world.run(Duration::from_secs(2), |_| false).unwrap();
+        settle(&mut world);
+        world.run(Duration::from_millis(200), |_| false).unwrap();
+        assert_eq!(*wrong.borrow(), Vec::<String>::new());
+        let mut numbers = heard.borrow().clone();
+        numbers.sort_unstable();
+        let longest = numbers.windows(2).map(|pair| pair[1] - pair[0] - 1).max().unwrap_or(0);
+        let (counts, sent): (_, u64) = (world.packets().clone(), *sent.borrow());
+        // Whatever is not under way is accounted for.
+        assert!((counts.accounted()..=counts.accounted() + 2).contains(&counts.offered), "{counts:?}");
+        assert!(counts.offered + 1 >= sent && counts.delivered + 1 >= numbers.len() as u64, "{counts:?}, {sent} sent");
+        Cost { sent, heard: numbers.len() as u64, longest }
+    }
+
+    fn of(platform: &str, mode: &str) -> Chassis {
+        let profile = PROFILES.into_iter().find(|profile| profile.name == platform).unwrap();
+        Chassis {
+            profile,
+            legacy: Default::default(),
+            rps: 2,
+            line_cards: 3,
+            startup: config(mode),
+            routes: (1..=2u8)
+                .map(|n| {
+                    (format!("20.0.{n}.0/24").parse().unwrap(), vec![format!("10.{}.1.10", n + 1).parse().unwrap()])
+                })
+                .collect(),
+            heartbeat: Duration::from_millis(50),
+            switchover: Duration::from_millis(300),
+            drift_ppm: [0; 3],
+            deep: true,
+        }
+    }
+
+    #[test]
+    fn packets_are_lost_by_reset_and_by_download_and_not_by_sso() {
+        let [rpr, rpr_plus, sso] = ["rpr", "rpr-plus", "sso"].map(|mode| kill(&of("native", mode)));
+        // A packet may be under way when the books are closed.
+        assert!(sso.longest == 0 && sso.heard + 2 >= sso.sent, "{} of {}", sso.heard, sso.sent);
+        assert!(rpr_plus.longest > 1 && rpr.longest > rpr_plus.longest, "{} {}", rpr.longest, rpr_plus.longest);
+    }
+
+    /// Cards forward, and packets between two of them pass the active RP: none do while there is none.
+    #[test]
+    fn where_packets_pass_the_rp_sso_stops_them_until_it_is_replaced() {
+        for platform in ["c7500", "c10000"] {
+            let cost = kill(&of(platform, "sso"));
+            let silence = Duration::from_millis(300).as_millis() as u64;
+            assert!((silence - 60..3 * silence).contains(&cost.longest), "{platform}: {}", cost.longest);
+        }
+    }
+}

@@ -40,11 +40,8 @@ pub enum Sabotage {
     ReuseNumbers,
     /// A standby confirms what it could not apply, and stays ready.
     ConfirmUnapplied,
-}
-
-impl Sabotage {
-    /// All of them.
-    pub const ALL: &[Self] = Self::VARIANTS;
+    /// An RP takes every port for one with carrier.
+    IgnoreCarrier,
 }
 
 #[cfg(feature = "sabotage")]

@@ -19,6 +19,7 @@ mod interfaces;
 mod local;
 mod logging;
 mod operator;
+mod perform;
 mod show;
 mod sync;
 mod takeover;
@@ -55,6 +56,8 @@ use std::{
 };
 use takeover::Role;
 use unread::Unread;
+
+pub use perform::{Remote, Said, Shell};
 
 /// What the boot loader hands over.
 #[derive(Clone, Debug)]

@@ -154,3 +154,22 @@ fn a_change_that_was_acknowledged_survives_the_active() {
         }
     }
 }
+
+/// Either RP's disk takes four switchover timers to save a configuration. Nobody takes the active for dead, or the standby;
+/// and the prompt waits for both disks.
+#[test]
+fn a_slow_disk_holds_up_a_save_and_no_heartbeat() {
+    for (slow, seed) in [RpSlot::A, RpSlot::B].into_iter().zip(seeds()) {
+        let mut chassis = Chassis::new(seed);
+        let active = chassis.whole();
+        let before = chassis.term();
+        chassis.slow_disk(slow, Duration::from_millis(1200));
+        chassis.configure("hostname slow".to_owned());
+        chassis.configure("do write memory".to_owned());
+        for rp in [RpSlot::A, RpSlot::B] {
+            assert!(chassis.startup(rp).contains("hostname slow"), "RP {rp} was not waited for");
+        }
+        assert_eq!((chassis.whole(), chassis.term()), (active, before), "a disk is no reason for a switchover");
+        assert_eq!(chassis.seen().restarts, 0);
+    }
+}

@@ -26,7 +26,7 @@ lives: simulated chassis lives, checked
 
   --switchovers N   stop after N switchovers (default 100000)
   --lives N         stop after N lives
-  --kind K          light or heavy (default light)
+  --kind K          light, heavy, or family: heavy, of another router family (default light)
   --seed N          first seed (default 1); life number i has seed N + i
   --jobs N          threads (default: all cores)
   --only N          one life, told in full
@@ -54,7 +54,8 @@ fn options() -> Result<Options, String> {
                 options.kind = match value()?.as_str() {
                     "light" => Kind::Light,
                     "heavy" => Kind::Heavy,
-                    other => return Err(format!("'{other}' is not a kind (light, heavy)")),
+                    "family" => Kind::Family,
+                    other => return Err(format!("'{other}' is not a kind (light, heavy, family)")),
                 }
             }
             "--help" | "-h" => return Err(String::new()),

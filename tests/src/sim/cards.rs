@@ -5,6 +5,7 @@ use super::{
     clock::Clock,
     disk::Disk,
     fabric::{Pair, Parcel, Stream},
+    hands::Hands,
 };
 use fabric_proto::{
     checkpoint::{CfClientId, CfMessage},
@@ -12,6 +13,7 @@ use fabric_proto::{
     flow::FlowSeed,
     id::{CardId, Epoch, LcSlot, RpSlot, Slot},
     operator::{CommandOutput, EventKind, RpStats},
+    platform::Profile,
     redundancy::Mode,
     time::Instant,
 };
@@ -42,6 +44,8 @@ pub(super) struct RpNode {
     pub(super) clock: Clock,
     pub(super) disk: Disk,
     pub(super) release: String,
+    profile: &'static Profile,
+    legacy: BTreeSet<LcSlot>,
     line_cards: Vec<LcSlot>,
     deployed: String,
     timers: RedundancyTimers,
@@ -73,6 +77,8 @@ impl RpNode {
             clock: Clock::new(if ppm == 0 { 0 } else { clock_offset }, ppm),
             disk: Disk::default(),
             release: "1.0".to_owned(),
+            profile: chassis.profile,
+            legacy: chassis.legacy.clone(),
             line_cards: line_cards.to_vec(),
             deployed: chassis.startup.clone(),
             timers: RedundancyTimers {
@@ -102,9 +108,9 @@ impl RpNode {
             slot: self.slot,
             boot: self.boots * 4 + self.slot.index() as u64,
             release: self.release.clone(),
-            profile: &fabric_proto::platform::NATIVE,
+            profile: self.profile,
             modelled: false,
-            legacy: Default::default(),
+            legacy: self.legacy.clone(),
             timers: self.timers,
             startup: Some(startup),
             last_term: self.disk.term(),
@@ -366,7 +372,7 @@ impl World {
     }
 
     /// Whether the fuse of this RP burns down with one more thing done; if it does, the RP is dead.
-    fn fuse_burns(&mut self, slot: RpSlot) -> bool {
+    pub(super) fn fuse_burns(&mut self, slot: RpSlot) -> bool {
         match &mut self.fuse {
             Some((fused, left, power)) if *fused == slot => {
                 if *left > 0 {
@@ -392,66 +398,12 @@ impl World {
             if self.fuse_burns(slot) {
                 return;
             }
-            match output {
-                RpOutput::Heartbeat(heartbeat) => self.datagram(slot, heartbeat),
-                RpOutput::Peer(message) => {
-                    self.tell_peer(slot, Stream::Main, |number, peer| Parcel::Redundancy(number, peer, message))
-                }
-                RpOutput::Checkpoint(mut message) => {
-                    self.garble_record(&mut message);
-                    self.tell_peer(slot, Stream::Checkpoint, |number, peer| Parcel::Checkpoint(number, peer, message))
-                }
-                RpOutput::DropPeer => {
-                    self.hang_up(Pair::Peers, Some(Slot::Rp(slot)));
-                    self.dial(Pair::Peers);
-                }
-                RpOutput::Own => {
-                    self.rps[slot.index()].owns = true;
-                    for card in 1..=self.lcs.len() as u8 {
-                        self.dial(Pair::Card(slot, LcSlot(card)));
-                    }
-                    self.dial(Pair::Feed(slot));
-                }
-                RpOutput::Lc(card, message) => {
-                    let pair = Pair::Card(slot, card);
-                    if let Some(number) = self.connection(pair) {
-                        self.checker.sent_to_lc(slot, &message);
-                        self.stream(pair, true, Stream::Main, Parcel::ToLc(number, slot, card, message));
-                    }
-                }
-                RpOutput::DropFeed => {
-                    self.hang_up(Pair::Feed(slot), Some(Slot::Rp(slot)));
-                    self.dial(Pair::Feed(slot));
-                }
-                RpOutput::Feed(message) => {
-                    let pair = Pair::Feed(slot);
-                    if let Some(number) = self.connection(pair) {
-                        self.stream(pair, true, Stream::Main, Parcel::ToFeed(number, slot, message));
-                    }
-                }
-                RpOutput::SaveStartup(text) => {
-                    self.saves(&text);
-                    self.rps[slot.index()].saving = Some(text.clone());
-                    for step in self.rps[slot.index()].disk.plan() {
-                        if self.fuse_burns(slot) {
-                            return;
-                        }
-                        self.rps[slot.index()].disk.step(step, &text);
-                    }
-                    let node = &mut self.rps[slot.index()];
-                    node.saving = None;
-                    node.saved = text;
-                }
-                // The configurations of simulated chassis are understood.
-                RpOutput::SetAside(_) => {}
-                RpOutput::SaveTerm(term) => self.rps[slot.index()].disk.save_term(term),
-                RpOutput::Event(event) => self.log(slot, event),
-                RpOutput::Restart(life) => {
-                    self.end_rp(slot, Some(RESTART));
-                    self.rps[slot.index()].life = life;
-                    return;
-                }
+            if let RpOutput::Restart(life) = output {
+                self.end_rp(slot, Some(RESTART));
+                self.rps[slot.index()].life = life;
+                return;
             }
+            let Ok(()) = output.perform(&mut Hands { world: self, slot });
             if self.rps[slot.index()].rp.is_none() {
                 return;
             }
@@ -459,7 +411,7 @@ impl World {
     }
 
     /// Makes a record nobody's, if it is its turn.
-    fn garble_record(&mut self, message: &mut CfMessage) {
+    pub(super) fn garble_record(&mut self, message: &mut CfMessage) {
         let CfMessage::Record { client, .. } = message else { return };
         match self.garbled.take() {
             Some(0) => *client = CfClientId(u16::MAX),
@@ -467,13 +419,13 @@ impl World {
         }
     }
 
-    fn tell_peer(&mut self, slot: RpSlot, stream: Stream, parcel: impl FnOnce(u64, RpSlot) -> Parcel) {
+    pub(super) fn tell_peer(&mut self, slot: RpSlot, stream: Stream, parcel: impl FnOnce(u64, RpSlot) -> Parcel) {
         if let (Some(peer), Some(number)) = (slot.peer(), self.connection(Pair::Peers)) {
             self.stream(Pair::Peers, slot < peer, stream, parcel(number, peer));
         }
     }
 
-    fn log(&mut self, slot: RpSlot, event: EventKind) {
+    pub(super) fn log(&mut self, slot: RpSlot, event: EventKind) {
         self.checker.logged(&event);
         // The runtime plays the backplane. Meanwhile the slot goes on: it may hear that it does not rule any more.
         if let EventKind::ResetSlot { slot: Slot::Rp(target), .. } = &event {

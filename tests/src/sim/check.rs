@@ -1,20 +1,24 @@
 //! Checkers outside of the code under test: they look at what machines send and hold, and keep their own books.
 
-use super::{Chassis, World, cards::RpNode, reference};
+use super::{
+    Chassis, World,
+    cards::{LcNode, RpNode},
+    probe::{Forwarded, Probe},
+    reference,
+};
 use fabric_proto::{
-    fib::{Family, Position, left_aligned},
+    fib::Position,
     id::{Epoch, LcSlot, RpSlot},
     linecard::{FromLc, ToLc},
     operator::EventKind,
     redundancy::{Mode, RfState},
 };
-use linecard_core::{linecard::LineCard, paths::Hop};
+use linecard_core::linecard::LineCard;
 use rp_core::{config::Config, fib_feed::LOG_BYTES_MAX, rp::Output as RpOutput};
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     fmt,
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    net::IpAddr,
 };
 
 /// Something that must never be.
@@ -57,8 +61,8 @@ pub(super) struct Checker {
     roots: VecDeque<(Position, u64)>,
     positions: [Position; 3],
     table_roots: Vec<u64>,
-    /// What packets must find on each card while a single fault strikes a chassis in SSO.
-    guard: Option<Vec<(IpAddr, Vec<Vec<Hop>>)>>,
+    /// What must become of packets on each card while a single fault strikes a chassis in SSO.
+    guard: Option<Vec<Vec<(Probe, Forwarded)>>>,
     /// The table that was last compared with the reference, and the configuration that demanded it.
     verified: Option<(u64, Config)>,
     pub(super) guarded: u64,
@@ -237,14 +241,16 @@ impl World {
             checker.accuse(format!("an epoch shrinks: line card {slot} went back from {was} to {is}"));
         }
         checker.obeyed[at] = card.highest();
-        if let Some(guard) = &checker.guard {
+        if let Some(guard) = &mut checker.guard {
             checker.guarded += 1;
-            let lost = guard.iter().find(|(address, hops)| forwarded(card, *address) != hops[at]);
-            if let Some((address, hops)) = lost {
-                let (want, got) = (&hops[at], forwarded(card, *address));
-                let what =
-                    format!("packets are lost: line card {slot} sends {address} to {got:?} instead of {want:?} in SSO");
-                checker.accuse(what);
+            for (probe, want) in &mut guard[at] {
+                let got = probe.send(card.tables());
+                if got != *want {
+                    let what = format!(
+                        "packets are lost: line card {slot} makes {got:?} of {probe} instead of {want:?} in SSO"
+                    );
+                    return checker.accuse(what);
+                }
             }
         }
         if !checker.deep {
@@ -316,13 +322,22 @@ impl World {
         if self.checker.guard.is_some() {
             return;
         }
-        let every = (self.feed.routes.len() / PROBES).max(1);
-        let probes = self.feed.routes.iter().step_by(every).map(|(prefix, _)| prefix.address());
-        let hops = |address: IpAddr| {
-            self.lcs.iter().map(|node| node.card.as_ref().map_or(Vec::new(), |card| forwarded(card, address))).collect()
+        let probed = |node: &LcNode| {
+            let probes = self.probes(node.slot).into_iter();
+            node.card
+                .iter()
+                .flat_map(|card| probes.clone().map(|mut probe| (probe.send(card.tables()), probe)))
+                .map(|(sent, probe)| (probe, sent))
+                .collect()
         };
-        let guard = probes.map(|address| (address, hops(address))).collect();
-        self.checker.guard = Some(guard);
+        self.checker.guard = Some(self.lcs.iter().map(probed).collect());
+    }
+
+    /// A packet to each of some destinations of the feed, as it comes in at a line card's first port.
+    fn probes(&self, slot: LcSlot) -> Vec<Probe> {
+        let every = (self.feed.routes.len() / PROBES).max(1);
+        let probed = self.feed.routes.iter().step_by(every).map(|(prefix, _)| prefix.nth(9));
+        probed.map(|to| Probe::new(slot, to)).collect()
     }
 
     pub(super) fn unguard(&mut self) {
@@ -389,7 +404,8 @@ impl World {
             return wrong("there is no standby".to_owned());
         };
         let (view, peer) = (rp.redundancy(), other.redundancy());
-        let operating = reference::operating_mode(rp.config().redundancy.mode, view.release == peer.release);
+        let same_image = view.release == peer.release;
+        let operating = self.promised_mode(rp.config().redundancy.mode, same_image);
         if view.operating != operating || view.configured != rp.config().redundancy.mode {
             return wrong(format!("{active} operates in {}, it should be {operating}", view.operating));
         }
@@ -409,6 +425,11 @@ impl World {
         Ok(())
     }
 
+    /// The mode in which the units must operate.
+    fn promised_mode(&self, configured: Mode, same_image: bool) -> Mode {
+        reference::operating_mode(self.profile, !self.legacy.is_empty(), configured, same_image)
+    }
+
     fn table_is_right(&self, active: RpSlot) -> Result<(), Violation> {
         let Some(rp) = &self.rps[active.index()].rp else { return Ok(()) };
         let root = rp.fib().table().root_digest();
@@ -421,7 +442,22 @@ impl World {
             interface.shutdown = true;
         }
         reference::compare(rp.fib().table(), &wired, &self.feed.routes)
+            .and_then(|()| self.packets_go_right(&wired))
             .map_err(|what| Violation(format!("{active} forwards otherwise than its routes demand: {what}")))
+    }
+
+    /// What line cards make of packets is what configuration and feed demand: where they go, and with which addresses.
+    fn packets_go_right(&self, wired: &Config) -> Result<(), String> {
+        for node in &self.lcs {
+            let Some(card) = &node.card else { continue };
+            for mut probe in self.probes(node.slot) {
+                let got = probe.send(card.tables());
+                if !probe.may_become(&got, wired, &self.feed.routes) {
+                    return Err(format!("line card {} makes {got:?} of {probe}", node.slot));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The chassis is at rest: what was found right need not be computed again, and what it holds is safe.
@@ -443,13 +479,6 @@ impl World {
         let held = self.rps.iter().filter_map(|node| node.rp.as_ref()).map(|rp| number(rp.config())).max();
         self.checker.acknowledged.max(held.unwrap_or(0)) + 1
     }
-}
-
-/// What a packet to `address` meets in the tables that packets read.
-fn forwarded(card: &LineCard, address: IpAddr) -> Vec<Hop> {
-    let tables = card.tables();
-    let id = tables.lookup(Family::of(address), left_aligned(address));
-    id.map_or(Vec::new(), |id| tables.paths().hops(id).to_vec())
 }
 
 fn route_hash(prefix: fabric_proto::fib::Prefix, paths: u64) -> u64 {

@@ -4,7 +4,7 @@ use super::{World, life::Undo};
 use fabric_proto::{
     checkpoint::CfMessage,
     feed::{FromFeed, ToFeed},
-    id::{Epoch, LcSlot, RpSlot, Slot},
+    id::{Epoch, LcSlot, PortId, RpSlot, Slot},
     linecard::{FromLc, ToLc},
     redundancy::{Heartbeat, RfMessage},
     time::Instant,
@@ -45,6 +45,12 @@ pub(super) enum Parcel {
     FromLc(u64, RpSlot, LcSlot, FromLc),
     ToFeed(u64, RpSlot, ToFeed),
     FromFeed(u64, RpSlot, FromFeed),
+    /// A frame reaches a line card over the wire of a port.
+    Arrives(PortId, Vec<u8>),
+    /// A packet reaches the line card that it leaves by.
+    Cell(PortId, Vec<u8>),
+    /// A frame reaches the neighbour at the end of a port's wire.
+    Leaves(PortId, Vec<u8>),
     /// A fault that lasts for a while ends.
     End(Undo),
 }
@@ -234,6 +240,9 @@ impl World {
                     self.tell_rp(rp, RpInput::Feed(message));
                 }
             }
+            Parcel::Arrives(port, frame) => self.frame_arrives(port, frame),
+            Parcel::Cell(port, frame) => self.cell_arrives(port, frame),
+            Parcel::Leaves(port, frame) => self.step_neighbour(port, Some(&frame)),
             Parcel::End(undo) => self.undo(undo),
         }
     }

@@ -3,6 +3,7 @@
 use super::{Chassis, Pair, Random, Record, Violation, Weather, World};
 use fabric_proto::{
     id::{LcSlot, PortId, RpSlot, Slot},
+    platform::Legacy,
     redundancy::Mode,
 };
 use std::{
@@ -31,6 +32,8 @@ pub enum Kind {
     Light,
     /// Two or three RPs, many line cards, hundreds of routes, every fault, every mode.
     Heavy,
+    /// As heavy, of a router family that is not swact's own; with cards of an older kind where it has any.
+    Family,
 }
 
 /// Whom a fault strikes.
@@ -206,6 +209,7 @@ impl Life {
         match kind {
             Kind::Light => Self::light(seed, &mut dice),
             Kind::Heavy => Self::heavy(seed, &mut dice),
+            Kind::Family => Self::family(seed, &mut dice),
         }
     }
 
@@ -260,7 +264,7 @@ impl World {
                     self.rest()?;
                     tally.rests += 1;
                     self.unaided = step.fault.is_single();
-                    if self.operates(Mode::Sso) && step.fault.is_single() {
+                    if self.operates(Mode::Sso) && step.fault.is_single() && !self.resets_legacy() {
                         self.guard();
                     } else {
                         self.unguard();
@@ -307,6 +311,11 @@ impl World {
             return Ok(());
         }
         Err(Violation(format!("a takeover is late: {heir} is not active {limit:?} after the active was killed")))
+    }
+
+    /// Whether a switchover resets line cards even in SSO: those of an older kind.
+    fn resets_legacy(&self) -> bool {
+        matches!(self.profile.legacy, Legacy::Resets { .. }) && !self.legacy.is_empty()
     }
 
     fn operates(&self, mode: Mode) -> bool {

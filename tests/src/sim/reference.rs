@@ -2,14 +2,25 @@
 
 use fabric_proto::{
     fib::{Family, FibTable, Path, PathList, Prefix, left_aligned, port_mac},
+    platform::{Legacy, Profile},
     redundancy::Mode,
 };
 use rp_core::config::{Config, InterfaceAddress, RouteTarget};
 use std::{collections::BTreeMap, net::IpAddr};
 
-/// The mode in which two units operate: the configured one, RPR at most while their images differ.
-pub(super) fn operating_mode(configured: Mode, same_image: bool) -> Mode {
-    if same_image { configured } else { configured.min(Mode::Rpr) }
+/// The mode in which two units operate: the configured one, the family's best while their images differ, or with cards of
+/// an older kind; of the family's modes, the best that is no better.
+pub(super) fn operating_mode(profile: &Profile, legacy: bool, configured: Mode, same_image: bool) -> Mode {
+    let mut best = configured;
+    if !same_image {
+        best = best.min(profile.mixed_images);
+    }
+    if let Legacy::ForcesMode(mode) = profile.legacy
+        && legacy
+    {
+        best = best.min(mode);
+    }
+    profile.modes.iter().copied().filter(|mode| *mode <= best).max().unwrap_or(profile.modes[0])
 }
 
 fn host(address: IpAddr) -> Prefix {
@@ -70,6 +81,13 @@ fn expected(config: &Config, feed: &[(Prefix, Vec<IpAddr>)]) -> BTreeMap<Prefix,
         }
     }
     best.into_iter().map(|(prefix, (_, paths))| (prefix, paths)).collect()
+}
+
+/// Where packets to an address may go.
+pub(super) fn paths(config: &Config, feed: &[(Prefix, Vec<IpAddr>)], to: IpAddr) -> Vec<Path> {
+    let expected = expected(config, feed);
+    let longest = expected.iter().filter(|(prefix, _)| prefix.contains(to)).max_by_key(|(prefix, _)| prefix.len());
+    longest.map_or(Vec::new(), |(_, paths)| paths.paths().to_vec())
 }
 
 /// Compares a table with what configuration and feed demand; the error says where they part.

@@ -3,9 +3,10 @@
 use super::{Chassis, Fault, Life, Random, Step, Wait, Weather, Who, World, life::Way};
 use fabric_proto::{
     fib::{Family, Prefix},
+    platform::{Legacy, NATIVE, PROFILES},
     redundancy::Mode,
 };
-use std::{fmt::Write as _, net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, fmt::Write as _, net::IpAddr, time::Duration};
 
 /// A configuration with `cards` line cards, each with one port and three neighbours; with IPv6 where that is wanted:
 /// its tries are deep, and making them anew at every reset is what a light life would spend its time on.
@@ -45,6 +46,8 @@ impl Life {
             _ => Mode::Sso,
         };
         let chassis = Chassis {
+            profile: &NATIVE,
+            legacy: BTreeSet::new(),
             rps: 2,
             line_cards: 2,
             startup: config(mode, 2, false),
@@ -69,6 +72,8 @@ impl Life {
         let line_cards = 2 + dice.below(7) as u8;
         let drift = |dice: &mut Random| if dice.below(2) == 0 { 0 } else { dice.below(100_000) as i32 - 50_000 };
         let chassis = Chassis {
+            profile: &NATIVE,
+            legacy: BTreeSet::new(),
             rps: 2 + dice.below(2) as usize,
             line_cards,
             startup: config(mode, line_cards, true),
@@ -100,6 +105,21 @@ impl Life {
             heartbeat_loss: if dice.below(2) == 0 { 0.0 } else { 0.05 },
         };
         Self { seed, mode, chassis, weather, steps }
+    }
+}
+
+impl Life {
+    /// A heavy life, lived by another family.
+    pub(super) fn family(seed: u64, dice: &mut Random) -> Self {
+        let mut life = Self::heavy(seed, dice);
+        let chassis = &mut life.chassis;
+        chassis.profile = PROFILES[1 + dice.below(PROFILES.len() as u64 - 1) as usize];
+        life.mode = chassis.profile.at_most(life.mode);
+        chassis.startup = config(life.mode, chassis.line_cards, true);
+        if chassis.profile.legacy != Legacy::None && dice.below(3) == 0 {
+            chassis.legacy = [World::any_lc(dice, usize::from(chassis.line_cards))].into();
+        }
+        life
     }
 }
 

@@ -41,7 +41,11 @@ pub fn tell(life: &Life, kind: Kind) -> String {
         }
         None => text.push_str("nothing is violated\n"),
     }
-    let kind = if kind == Kind::Light { "light" } else { "heavy" };
+    let kind = match kind {
+        Kind::Light => "light",
+        Kind::Heavy => "heavy",
+        Kind::Family => "family",
+    };
     let _ =
         writeln!(text, "again: cargo run --release -p chassis-tests --bin lives -- --kind {kind} --only {}", life.seed);
     text

@@ -42,6 +42,9 @@ pub(super) const RPS: [RpSlot; 2] = [RpSlot::A, RpSlot::B];
 pub(super) const CARDS: [LcSlot; 2] = [LcSlot(1), LcSlot(2)];
 /// Every card of the chassis.
 pub(super) const SLOTS: [Slot; 4] = [Slot::Rp(RPS[0]), Slot::Rp(RPS[1]), Slot::Lc(CARDS[0]), Slot::Lc(CARDS[1])];
+/// How long a card that is alive takes to say how it stands, and to have a change saved by a slow disk.
+const WATCHED: Duration = Duration::from_millis(200);
+const CONFIGURED: Duration = Duration::from_secs(4);
 const TIMERS: RedundancyTimers = RedundancyTimers { heartbeat_ms: 50, switchover_ms: 300 };
 const CONFIG: &str = "hostname pe1\nredundancy\n mode sso\n!\n\
     interface 1/1\n ip address 10.1.1.1 255.255.255.0\n no shutdown\n!\n\
@@ -189,7 +192,7 @@ impl Plan {
     async fn watch(&self, endpoint: &ControlEndpoint, slot: Slot) {
         loop {
             if let Some(mut session) = Session::open(endpoint, slot).await {
-                while let Some(Reply::Stats(stats)) = session.ask(Request::Stats).await {
+                while let Some(Reply::Stats(stats)) = session.ask(Request::Stats, WATCHED).await {
                     self.seen.borrow_mut().heard(slot, *stats);
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
@@ -207,7 +210,7 @@ impl Plan {
                 let mut taken = false;
                 if let Some(mut session) = Session::open(endpoint, Slot::Rp(active)).await {
                     for line in ["configure terminal", &order, "end"] {
-                        let answer = session.ask(Request::Exec(line.to_owned())).await;
+                        let answer = session.ask(Request::Exec(line.to_owned()), CONFIGURED).await;
                         taken = matches!(answer, Some(Reply::Output(output)) if !output.failed);
                         if !taken {
                             break;
@@ -238,9 +241,9 @@ impl Session {
         Some(Self { connection, sender, receiver })
     }
 
-    async fn ask(&mut self, request: Request) -> Option<Reply> {
+    async fn ask(&mut self, request: Request, limit: Duration) -> Option<Reply> {
         self.sender.send(&request).await.ok()?;
-        tokio::time::timeout(Duration::from_millis(200), self.receiver.recv()).await.ok()?.ok()?
+        tokio::time::timeout(limit, self.receiver.recv()).await.ok()?.ok()?
     }
 }
 
@@ -313,7 +316,21 @@ impl Chassis {
     pub(super) fn configure(&mut self, line: String) {
         self.plan.orders.borrow_mut().push_back(line);
         let plan = Rc::clone(&self.plan);
-        self.until(Duration::from_secs(3), "a change is acknowledged", |_| plan.orders.borrow().is_empty());
+        self.until(Duration::from_secs(8), "a change is acknowledged", |_| plan.orders.borrow().is_empty());
+    }
+
+    /// Makes an RP's disk slow.
+    pub(super) fn slow_disk(&self, rp: RpSlot, by: Duration) {
+        self.nvram(rp).slow_down(by);
+    }
+
+    /// What an RP would start with.
+    pub(super) fn startup(&self, rp: RpSlot) -> String {
+        self.nvram(rp).startup().unwrap().unwrap()
+    }
+
+    fn nvram(&self, rp: RpSlot) -> Nvram {
+        Nvram::open(&self.plan.dir.path().join(rp.to_string())).unwrap()
     }
 
     /// Lets time pass until `done`; a wait without an end fails.

@@ -1,0 +1,80 @@
+//! A packet whose way through a line card is watched: real bytes, the card's own [`forward`].
+
+use super::{cards::flow_seed, reference};
+use etherparse::PacketBuilder;
+use fabric_proto::{
+    fib::{Path, Prefix, port_mac},
+    id::{LcSlot, PortId, Slot},
+};
+use linecard_core::{
+    pipeline::{Verdict, forward},
+    tables::Tables,
+};
+use rp_core::config::Config;
+use std::{fmt, net::IpAddr};
+
+/// What became of a packet: where it goes, and the frame as it leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Forwarded {
+    verdict: Verdict,
+    frame: Vec<u8>,
+}
+
+/// A packet that comes in at the first port of a line card.
+#[derive(Clone, Debug)]
+pub(super) struct Probe {
+    at: PortId,
+    to: IpAddr,
+    frame: Vec<u8>,
+}
+
+impl Probe {
+    /// A UDP packet to `to`. IPv6 ones come from a documentation address, as do IPv4 ones.
+    pub(super) fn new(slot: LcSlot, to: IpAddr) -> Self {
+        let at = PortId { slot, port: 1 };
+        let ethernet = PacketBuilder::ethernet2([2; 6], port_mac(at));
+        let mut frame = Vec::new();
+        // Writing to a vector cannot fail.
+        let _ = match to {
+            IpAddr::V4(to) => ethernet.ipv4([192, 0, 2, slot.0], to.octets(), 64).udp(7, 7).write(&mut frame, &[0; 8]),
+            IpAddr::V6(to) => {
+                let from = [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, slot.0];
+                ethernet.ipv6(from, to.octets(), 64).udp(7, 7).write(&mut frame, &[0; 8])
+            }
+        };
+        Self { at, to, frame }
+    }
+
+    /// What a card with these tables makes of it.
+    pub(super) fn send(&mut self, tables: &Tables) -> Forwarded {
+        let mut frame = self.frame.clone();
+        let verdict = forward(&mut frame, self.at.port, tables, flow_seed(Slot::Lc(self.at.slot)));
+        Forwarded { verdict, frame }
+    }
+
+    /// Whether that is one of the things that a configuration and a feed allow.
+    pub(super) fn may_become(&self, got: &Forwarded, config: &Config, feed: &[(Prefix, Vec<IpAddr>)]) -> bool {
+        if config.interfaces.get(&self.at).is_none_or(|interface| interface.shutdown) {
+            return true;
+        }
+        let (slot, port) = match got.verdict {
+            Verdict::Local { port } => (self.at.slot.0, port),
+            Verdict::Fabric { slot, port } => (slot, port),
+            Verdict::Punt | Verdict::Drop(_) => {
+                return reference::paths(config, feed, self.to).iter().all(|path| !matches!(path, Path::Port { .. }));
+            }
+        };
+        reference::paths(config, feed, self.to).iter().any(|path| match path {
+            Path::Port { port: by, dst_mac, src_mac, .. } => {
+                *by == PortId { slot: LcSlot(slot), port } && got.frame[..6] == *dst_mac && got.frame[6..12] == *src_mac
+            }
+            Path::Unresolved { .. } | Path::Receive | Path::Discard => false,
+        })
+    }
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a packet to {}", self.to)
+    }
+}
