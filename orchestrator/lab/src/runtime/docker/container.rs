@@ -8,7 +8,7 @@ use bollard::models::{
 };
 use fabric_proto::{
     deploy::{CONFIG_FILE, CardConfig, TlsFiles},
-    id::{CardId, Unit},
+    id::{CardId, Slot, Unit},
 };
 use std::{
     collections::HashMap,
@@ -29,6 +29,9 @@ const NOBODY: u32 = 65532;
 const PIDS: i64 = 256;
 /// A tester's weight against a card's, which is 1024: it measures, and must not be late while seven cards fill their tables.
 const TESTER_SHARES: i64 = 8192;
+/// A route processor's weight: it does little, and a heartbeat that waits until line cards have filled their tables makes a
+/// switchover that no chassis with a processor a card would have.
+const RP_SHARES: i64 = 4096;
 /// What a tester may ask of the scheduler: the priority and the nice value that [`fabric::priority`] asks for, as
 /// `RLIMIT_RTPRIO` and `RLIMIT_NICE` count them (`getrlimit(2)`). No capability goes with it.
 const TESTER_MAY: [(&str, i64); 2] =
@@ -37,6 +40,15 @@ const TESTER_MAY: [(&str, i64); 2] =
 const LOG_SIZE: &str = "64m";
 /// What of this program's environment goes on to a card: no variable that may hold a secret.
 const ENVIRONMENT: [&str; 2] = ["SWACT_LOG", "RUST_BACKTRACE"];
+
+/// A container's weight among those that want a processor; `None`: the engine's default.
+fn shares(unit: Unit) -> Option<i64> {
+    match unit {
+        Unit::Tester => Some(TESTER_SHARES),
+        Unit::Card(Slot::Rp(_)) => Some(RP_SHARES),
+        Unit::Card(Slot::Lc(_)) | Unit::Operator => None,
+    }
+}
 
 pub(super) fn name_of(prefix: &str, id: &CardId) -> String {
     format!("{prefix}-{}-{}-{}", id.lab, id.node, slot_label(id))
@@ -168,7 +180,7 @@ pub(super) fn body(
         memory,
         // No swap beyond it: a card that swaps measures the host's disk.
         memory_swap: memory,
-        cpu_shares: (id.unit == Unit::Tester).then_some(TESTER_SHARES),
+        cpu_shares: shares(id.unit),
         ulimits: (id.unit == Unit::Tester && preferred).then(|| TESTER_MAY.map(limit).to_vec()),
         nano_cpus: card.limits.milli_cpus.map(|cpus| i64::from(cpus) * 1_000_000),
         pids_limit: Some(PIDS),
