@@ -5,6 +5,7 @@
 //! * [`data`]: streams of cells
 //! * [`impair`]: seeded loss, delay, partition, switchable at run time
 //! * [`clock`]: the monotonic clock that all cards of a host share
+//! * [`log`]: what a program says while it works
 //! * [`card`]: what every card program shares: start, end, next life, events
 //!
 //! Control and data are two planes: each has its own endpoint, and the caller gives each its own
@@ -21,6 +22,7 @@ pub mod control;
 pub mod data;
 mod error;
 pub mod impair;
+pub mod log;
 mod plane;
 pub mod priority;
 mod refusals;

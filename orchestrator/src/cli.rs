@@ -25,7 +25,6 @@ use std::{
     io::{self, IsTerminal},
     process::ExitCode,
 };
-use tracing_subscriber::EnvFilter;
 
 /// How the command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,10 +116,7 @@ impl CliError {
 pub fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let filter = EnvFilter::try_from_env("SWACT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    // What cannot be logged cannot be complained about either: the complaint would go the same way, and panic there.
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
-    log.init();
+    fabric::log::to_stderr("warn");
     let exit = dispatch(cli, &matches).unwrap_or_else(|error| {
         let exit = error.exit();
         error.say();

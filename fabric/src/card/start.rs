@@ -1,16 +1,14 @@
 //! From a card's files to a program that runs, and from its end to an exit code.
 
 use super::process;
-use crate::FabricError;
+use crate::{FabricError, log};
 use fabric_proto::deploy::{CardConfig, Manifest};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fmt::{self, Display},
-    io::IsTerminal as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use tracing_subscriber::EnvFilter;
 
 /// What the user gave cannot be used.
 const USAGE: u8 = 2;
@@ -101,7 +99,7 @@ pub fn run<L: Serialize>(
     usage: impl FnOnce(&anyhow::Error) -> bool,
     start: impl FnOnce() -> anyhow::Result<End<L>>,
 ) -> ExitCode {
-    log_to_stderr();
+    log::to_stderr("info,quinn=warn");
     let restarted = start().and_then(|end| match end {
         End::Stop => Ok(()),
         End::Restart(life) => match process::restart(&life) {
@@ -112,14 +110,6 @@ pub fn run<L: Serialize>(
     tracing::error!("{error:#}");
     let fabric = error.downcast_ref().is_some_and(FabricError::is_usage);
     ExitCode::from(if fabric || error.is::<BadFile>() || usage(&error) { USAGE } else { INTERNAL })
-}
-
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("SWACT_LOG").unwrap_or_else(|_| EnvFilter::new("info,quinn=warn"));
-    let colours = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(colours).with_env_filter(filter);
-    // A full disk must not end a card: a complaint about a log that cannot be written would go there, too, and panic.
-    log.log_internal_errors(false).init();
 }
 
 #[cfg(test)]

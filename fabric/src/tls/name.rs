@@ -2,7 +2,8 @@
 
 use crate::FabricError;
 use fabric_proto::id::{CardId, Unit};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use rustls::pki_types::{CertificateDer, ServerName};
+use webpki::EndEntityCert;
 
 /// Last label of every name: not a domain of the internet.
 const SUFFIX: &str = "swact";
@@ -42,12 +43,12 @@ pub(super) fn card_of(name: &str) -> Option<CardId> {
 
 /// The card that a certificate names: exactly one DNS name, and one of ours.
 pub(super) fn card_of_certificate(der: &[u8]) -> Option<CardId> {
-    let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    let names = certificate.subject_alternative_name().ok()??;
-    match names.value.general_names[..] {
-        [GeneralName::DNSName(name)] => card_of(name),
-        _ => None,
-    }
+    let der = CertificateDer::from(der);
+    let certificate = EndEntityCert::try_from(&der).ok()?;
+    let mut names = certificate.valid_dns_names();
+    let (name, None) = (names.next()?, names.next()) else { return None };
+    certificate.verify_is_valid_for_subject_name(&ServerName::try_from(name).ok()?).ok()?;
+    card_of(name)
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! `localhost:4318` by itself. A collector that is slow or away costs spans, which are counted, and never a trial.
 
 use super::Resource;
-use futures_util::FutureExt as _;
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::{
     Resource as SdkResource,
@@ -62,18 +61,20 @@ impl Export {
         Self::start().map(Some)
     }
 
-    /// Starts the thread. The exporter is made in it: its HTTP client blocks, and must not know of an async runtime.
+    /// Starts the thread, which has a runtime of its own: nothing that is measured shares it.
     fn start() -> Result<Self, ExportError> {
         let (queue, batches) = mpsc::sync_channel::<(Resource, Vec<SpanData>)>(QUEUE);
         let (ended, done) = mpsc::channel();
         let (ready, made) = mpsc::channel();
         let counts = Arc::new(Counts::default());
         let told = Arc::clone(&counts);
+        let failed = |error: &dyn std::fmt::Display| ExportError(error.to_string());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
         let work = move || {
             let mut exporter = match SpanExporter::builder().with_http().build() {
                 Ok(exporter) => exporter,
                 Err(error) => {
-                    let _ = ready.send(Err(ExportError(error.to_string())));
+                    let _ = ready.send(Err(failed(&error)));
                     return;
                 }
             };
@@ -82,11 +83,10 @@ impl Export {
                 let count = spans.len() as u64;
                 // The environment's attributes below the card's own: a card in a container has not seen them.
                 exporter.set_resource(&SdkResource::builder().with_attributes(resource).build());
-                // With a client that blocks, the future is ready when it has been polled once.
-                match exporter.export(spans).now_or_never() {
-                    Some(Ok(())) => told.exported.fetch_add(count, Ordering::Relaxed),
-                    failed => {
-                        tracing::warn!(?failed, "the collector did not take {count} spans");
+                match runtime.block_on(exporter.export(spans)) {
+                    Ok(()) => told.exported.fetch_add(count, Ordering::Relaxed),
+                    Err(error) => {
+                        tracing::warn!(%error, "the collector did not take {count} spans");
                         told.refused.fetch_add(count, Ordering::Relaxed)
                     }
                 };
@@ -94,7 +94,6 @@ impl Export {
             let _ = exporter.shutdown();
             let _ = ended.send(());
         };
-        let failed = |error: &dyn std::fmt::Display| ExportError(error.to_string());
         thread::Builder::new().name("otlp-export".to_owned()).spawn(work).map_err(|error| failed(&error))?;
         made.recv().map_err(|error| failed(&error))??;
         Ok(Self { queue, done, counts })
