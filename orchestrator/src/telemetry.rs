@@ -6,6 +6,7 @@
 //! `OTEL_EXPORTER_OTLP_*` variables name a collector, exports them ([`Export`]).
 
 mod export;
+mod http;
 mod otlp;
 
 pub use export::{Export, ExportError};

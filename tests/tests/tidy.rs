@@ -1,6 +1,7 @@
 //! The house's rules, as tests.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -37,14 +38,14 @@ const IMPURE: &[&str] =
 
 #[test]
 fn dependencies_point_one_way() {
-    let metadata = cargo_metadata::MetadataCommand::new().manifest_path(root().join("Cargo.toml")).exec().unwrap();
+    let metadata = metadata();
     let ours: BTreeSet<_> = metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect();
     let allowed: BTreeMap<_, BTreeSet<&str>> =
         ALLOWED.iter().map(|(name, deps)| (*name, deps.iter().copied().collect())).collect();
     assert_eq!(ours.iter().map(String::as_str).collect::<Vec<_>>(), allowed.keys().copied().collect::<Vec<_>>());
     for package in metadata.workspace_packages() {
         let allowed = &allowed[package.name.as_str()];
-        for dependency in package.dependencies.iter().filter(|d| d.kind == cargo_metadata::DependencyKind::Normal) {
+        for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
             let name = dependency.name.as_str();
             assert!(!ours.contains(name) || allowed.contains(name), "{} must not depend on {name}", package.name);
             let core = ["fabric-proto", "rp-core", "linecard-core", "measure"].contains(&package.name.as_str());
@@ -53,26 +54,71 @@ fn dependencies_point_one_way() {
     }
 }
 
+fn metadata() -> Metadata {
+    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).exec().unwrap()
+}
+
+/// Names of all that is built for these packages alone: themselves, what they need, and what that needs.
+fn built_for(packages: &[&str]) -> BTreeSet<String> {
+    let of = packages.iter().flat_map(|package| ["-p", package]);
+    let tree = ["tree", "--locked", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"];
+    let listed = Command::new(env!("CARGO")).args(tree).args(of).current_dir(root()).output().unwrap();
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    listed.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
 /// What turns a record into files has no business with engines, networks or threads, however far down.
 #[test]
 fn the_report_builds_without_runtimes() {
-    let metadata = cargo_metadata::MetadataCommand::new().manifest_path(root().join("Cargo.toml")).exec().unwrap();
-    let nodes = &metadata.resolve.as_ref().unwrap().nodes;
-    let report = metadata.workspace_packages().into_iter().find(|package| package.name == "report").unwrap();
-    let (mut seen, mut next) = (BTreeSet::new(), vec![&report.id]);
-    while let Some(id) = next.pop() {
-        if seen.insert(id) {
-            let node = nodes.iter().find(|node| node.id == *id).unwrap();
-            let normal = |dependency: &&cargo_metadata::NodeDep| {
-                dependency.dep_kinds.iter().any(|kind| kind.kind == cargo_metadata::DependencyKind::Normal)
-            };
-            next.extend(node.deps.iter().filter(normal).map(|dependency| &dependency.pkg));
-        }
-    }
-    let names: BTreeSet<_> = seen.iter().map(|id| metadata[*id].name.as_str()).collect();
+    let names = built_for(&["report"]);
     assert!(names.contains("measure"), "{names:?}");
     for heavy in ["bollard", "fabric", "lab", "quinn", "rustls", "tokio"] {
         assert!(!names.contains(heavy), "report needs {heavy}");
+    }
+}
+
+/// Licences that allow what ours do: Apache-2.0 or MIT, and no more than a notice.
+const LICENCES: &[&str] =
+    &["Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "Unicode-3.0", "Zlib", "bzip2-1.0.6"];
+
+/// What `cargo deny` would look at, but for advisories, which need a network.
+#[test]
+fn what_others_wrote_is_free_and_comes_from_one_place() {
+    let metadata = metadata();
+    let others = metadata.packages.iter().filter(|package| !metadata.workspace_members.contains(&package.id));
+    for package in others {
+        let name = &package.name;
+        let source = package.source.as_ref().map(|source| source.repr.as_str());
+        assert_eq!(source, Some("registry+https://github.com/rust-lang/crates.io-index"), "{name}");
+        let licence = package.license.as_deref().unwrap_or_else(|| panic!("{name} names no licence"));
+        let read = spdx::Expression::parse_mode(licence, spdx::ParseMode::LAX).unwrap();
+        let free = read.evaluate(|wanted| wanted.license.id().is_some_and(|id| LICENCES.contains(&id.name)));
+        assert!(free, "{name} is under {licence}");
+    }
+}
+
+/// What no program of ours is built of, and why: somebody who builds the programs for the first time waits for all of it.
+const DONE_WITHOUT: &[(&str, &str)] = &[
+    ("openssl-sys", "TLS is rustls'"),
+    ("native-tls", "TLS is rustls'"),
+    ("aws-lc-rs", "cryptography is ring's"),
+    ("reqwest", "hyper is here for the engine's socket already"),
+    ("h2", "engines and collectors speak HTTP/1.1"),
+    ("tracing-attributes", "nothing here is annotated"),
+    ("backtrace", "a complaint to a user has no use for one"),
+    ("regex-automata", "levels by module are enough for a log"),
+    ("x509-parser", "webpki reads the same certificates"),
+    ("icu_properties", "no host has a name outside ASCII: idna_adapter stays at 1.0"),
+    ("icu_segmenter", "complaints are in English: textwrap stays at 0.16.2"),
+    ("stateright", "the model is for tests"),
+];
+
+#[test]
+fn the_programs_are_built_of_what_they_need() {
+    let names = built_for(&["rp", "linecard", "tester", "orchestrator"]);
+    for (name, why) in DONE_WITHOUT {
+        assert!(!names.contains(*name), "a program needs {name}: {why} (cargo tree -i {name})");
     }
 }
 

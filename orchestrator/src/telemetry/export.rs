@@ -4,8 +4,8 @@
 //! `…_TRACES_…` forms. Nothing is exported unless an endpoint is named: a tool that is run on a laptop must not knock at
 //! `localhost:4318` by itself. A collector that is slow or away costs spans, which are counted, and never a trial.
 
-use super::Resource;
-use opentelemetry_otlp::SpanExporter;
+use super::{Resource, http::Http};
+use opentelemetry_otlp::{OTEL_EXPORTER_OTLP_TIMEOUT_DEFAULT, SpanExporter, WithHttpConfig as _};
 use opentelemetry_sdk::{
     Resource as SdkResource,
     trace::{SpanData, SpanExporter as _},
@@ -58,20 +58,23 @@ impl Export {
         if let Some(protocol) = protocol.filter(|protocol| protocol.trim() != "http/protobuf") {
             return Err(ExportError(format!("protocol '{protocol}' is not supported, http/protobuf is")));
         }
-        Self::start().map(Some)
+        let within = set("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT").or_else(|| set("OTEL_EXPORTER_OTLP_TIMEOUT"));
+        let within = within.and_then(|ms| ms.trim().parse().ok()).map(Duration::from_millis);
+        Self::start(within.unwrap_or(OTEL_EXPORTER_OTLP_TIMEOUT_DEFAULT)).map(Some)
     }
 
     /// Starts the thread, which has a runtime of its own: nothing that is measured shares it.
-    fn start() -> Result<Self, ExportError> {
+    fn start(within: Duration) -> Result<Self, ExportError> {
         let (queue, batches) = mpsc::sync_channel::<(Resource, Vec<SpanData>)>(QUEUE);
         let (ended, done) = mpsc::channel();
         let (ready, made) = mpsc::channel();
         let counts = Arc::new(Counts::default());
         let told = Arc::clone(&counts);
         let failed = |error: &dyn std::fmt::Display| ExportError(error.to_string());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
         let work = move || {
-            let mut exporter = match SpanExporter::builder().with_http().build() {
+            let mut exporter = match SpanExporter::builder().with_http().with_http_client(Http::new(within)).build() {
                 Ok(exporter) => exporter,
                 Err(error) => {
                     let _ = ready.send(Err(failed(&error)));
