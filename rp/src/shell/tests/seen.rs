@@ -94,8 +94,13 @@ impl Seen {
                 self.broken.push(format!("two actives at one epoch: {owner} and {rp} both claim {epoch}"));
             }
         }
-        if stats.position.is_some() && stats.routes == [0, 0] {
-            self.broken.push(format!("line card {slot} takes an empty table for the active's: {stats:?}"));
+        let active = stats.active.and_then(|rp| self.rps.get(&rp)).map(|(_, active)| active.fib);
+        if let (Some(position), Some((at, root))) = (stats.position, active)
+            && (position, stats.stale) == (at, false)
+            && root != stats.root
+        {
+            self.broken
+                .push(format!("line card {slot} takes another table for the active's: {stats:?}, that has {root}"));
         }
         let same_run = self.boots.insert(slot, boot) == Some(boot);
         if let Some((_, before)) = self.line_cards.insert(slot, (now, stats))
