@@ -447,7 +447,8 @@ impl World {
     /// What a line card makes of a frame that arrives on one of its ports.
     pub fn forward(&self, slot: LcSlot, port: u8, frame: &mut [u8]) -> Option<Verdict> {
         let card = self.lcs.get(usize::from(slot.0) - 1)?.card.as_ref()?;
-        Some(forward(frame, port, card.tables(), flow_seed(Slot::Lc(slot))))
+        let all = 0..frame.len();
+        Some(forward(frame, all, port, card.tables(), flow_seed(Slot::Lc(slot))).0)
     }
 
     /// Steps a machine at its deadline.

@@ -92,6 +92,8 @@ pub enum DropCause {
     DestinationBroadcast,
     /// To ::ffff:0:0/96 ([`crate::special::Special::Mapped`]).
     DestinationMapped,
+    /// Tagged with a VLAN that no subinterface of the port has.
+    UnknownVlan,
 }
 
 impl DropCause {

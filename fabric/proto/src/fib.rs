@@ -1,22 +1,28 @@
 //! The forwarding information base as RPs and line cards agree on it:
-//! prefix → path list → adjacency, bucketed and digested.
+//! key → path list → adjacency, bucketed and digested.
 //!
-//! A path list is shared by every prefix that uses the same set of paths, so that a change of next
-//! hop costs one object. Routes live in [`BUCKETS`] buckets; each bucket's digest depends only on
-//! what its routes *mean* (prefix, which path list, its paths), not on order or on path-list numbers,
+//! A key is a prefix in a table, a label, or a circuit ([`FibKey`]). A path list is shared by every key that uses the
+//! same set of paths, so that a change of next hop costs one object. Routes live in [`BUCKETS`] buckets; each bucket's
+//! digest depends only on what its routes *mean* (key, which path list, its paths), not on order or on path-list numbers,
 //! so two cards can tell what differs without sending the table.
 
 mod batch;
+mod key;
+mod path;
 mod prefix;
+mod rewrite;
 mod routes;
 mod table;
 
 pub use batch::{BadBatch, Batch, BatchBuilder, ListUpdate, RouteOp};
+pub use key::FibKey;
+pub use path::Path;
 pub use prefix::{Family, Prefix, PrefixError, left_aligned};
+pub use rewrite::{FixUp, HEADER_MAX, LABELS_MAX, ProtocolField, Rewrite, RewriteError};
 pub use routes::{BUCKETS, Bucket, RouteMap, bucket_of};
 pub use table::FibTable;
 
-use crate::id::{Epoch, LcSlot, PortId};
+use crate::id::{Epoch, PortId};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -51,41 +57,6 @@ pub const fn port_mac(port: PortId) -> Mac {
     [0x02, 0x5a, 0x00, 0x00, port.slot.0, port.port]
 }
 
-/// What happens to a packet that takes a path.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Path {
-    /// Rewrite towards a neighbour and send out of a port (an adjacency).
-    Port {
-        /// Egress port; its line card may be another one.
-        port: PortId,
-        /// The neighbour, for display and digests.
-        next_hop: IpAddr,
-        /// Destination address of the rewrite.
-        dst_mac: Mac,
-        /// Source address of the rewrite: the egress port's.
-        src_mac: Mac,
-    },
-    /// The next hop is known and its rewrite is not (no ARP or ND entry): counted as `no_adjacency`.
-    Unresolved {
-        /// The neighbour.
-        next_hop: IpAddr,
-    },
-    /// For the chassis itself (connected addresses): punt to the active RP.
-    Receive,
-    /// Null0.
-    Discard,
-}
-
-impl Path {
-    /// The line card that the packet leaves by.
-    pub fn egress(&self) -> Option<LcSlot> {
-        match self {
-            Self::Port { port, .. } => Some(port.slot),
-            Self::Unresolved { .. } | Self::Receive | Self::Discard => None,
-        }
-    }
-}
-
 /// Equal-cost paths, sorted and without repetitions, at most [`PATHS_MAX`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PathList(Vec<Path>);
@@ -107,22 +78,7 @@ impl PathList {
     /// A hash of the content, the same on every card and in every release that shares this encoding.
     pub fn digest(&self) -> u64 {
         let mut hash = Fnv::default();
-        for path in &self.0 {
-            match path {
-                Path::Port { port, next_hop, dst_mac, src_mac } => {
-                    hash.bytes(&[1, port.slot.0, port.port]);
-                    hash.address(*next_hop);
-                    hash.bytes(dst_mac);
-                    hash.bytes(src_mac);
-                }
-                Path::Unresolved { next_hop } => {
-                    hash.bytes(&[2]);
-                    hash.address(*next_hop);
-                }
-                Path::Receive => hash.bytes(&[3]),
-                Path::Discard => hash.bytes(&[4]),
-            }
-        }
+        self.0.iter().for_each(|path| path.hash(&mut hash));
         crate::random::mix(hash.0)
     }
 }

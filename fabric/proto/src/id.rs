@@ -1,5 +1,6 @@
 //! Identities: slots, ports, cards, epochs.
 
+use crate::random::mix;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -38,6 +39,22 @@ pub struct PortId {
     pub port: u8,
 }
 
+/// A table of routes: the default one, or a VRF's.
+///
+/// A VRF's number follows from its name, so that both route processors, in every term and release, have the same one
+/// without telling each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TableId(pub u32);
+
+/// An interface whose packets are passed on unlooked at, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CircuitId(pub u32);
+
+/// A label of MPLS: twenty bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Label(u32);
+
 /// Number of one RP's term as active. It only grows and fences every older term.
 ///
 /// The low two bits hold the slot that took the term, so that two RPs that cannot hear
@@ -52,6 +69,56 @@ pub struct IdError {
     text: String,
     what: &'static str,
 }
+
+/// A number that is no label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is no label; the largest is {max}", max = Label::MAX)]
+pub struct LabelError(u32);
+
+impl TableId {
+    /// The table of everything that is in no VRF.
+    pub const DEFAULT: Self = Self(0);
+
+    /// The table of a VRF. Two names can have one number, if hardly ever: whoever defines VRFs refuses the second.
+    pub fn of_vrf(name: &str) -> Self {
+        let hash = name.bytes().fold(1, |hash, byte| mix(hash ^ u64::from(byte)).wrapping_add(1));
+        Self(((hash >> 32) as u32).max(1))
+    }
+}
+
+impl Label {
+    /// The largest value.
+    pub const MAX: u32 = (1 << 20) - 1;
+
+    /// Its value.
+    pub const fn value(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<u32> for Label {
+    type Error = LabelError;
+    fn try_from(value: u32) -> Result<Self, LabelError> {
+        if value <= Self::MAX { Ok(Self(value)) } else { Err(LabelError(value)) }
+    }
+}
+
+impl From<Label> for u32 {
+    fn from(label: Label) -> Self {
+        label.0
+    }
+}
+
+macro_rules! as_number {
+    ($($name:ident),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+as_number!(TableId, CircuitId, Label);
 
 impl IdError {
     fn new(text: &str, what: &'static str) -> Self {

@@ -3,7 +3,7 @@
 //! | message | from → to | answered by |
 //! | --- | --- | --- |
 //! | `Adopt` | active → LC | `Adopted`, or `Refused` by a card that has seen a higher epoch |
-//! | `Ports` | active → LC | – (`PortState` of each that is to be up, and when one changes) |
+//! | `Ports`, `Interfaces` | active → LC | – (`PortState` of each port that is to be up, and when one changes) |
 //! | `Fib` | active → LC | `Ack` |
 //! | `EndOfTable` | active → LC | – |
 //! | `WantDigests` | active → LC | `Digests` |
@@ -13,7 +13,7 @@
 use crate::{
     codec::{Class, Message},
     fib::{Batch, Family, Mac, Position},
-    id::{Epoch, RpSlot},
+    id::{Epoch, RpSlot, TableId},
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -50,6 +50,14 @@ pub enum ToLc {
     Reset {
         /// Why, for logs.
         reason: String,
+    },
+    /// The card's ports with their subinterfaces and VRFs, in one step: in the place of `Ports`, where there are any. From
+    /// release 2.0 on.
+    Interfaces {
+        /// As in `Ports`.
+        ports: Vec<PortConfig>,
+        /// What of them is not in the default table, or has a tag.
+        interfaces: Vec<InterfaceConfig>,
     },
 }
 
@@ -120,6 +128,17 @@ pub struct PortConfig {
     pub mac: Mac,
     /// Longest IP packet, bytes.
     pub mtu: u16,
+}
+
+/// An interface of a port that [`PortConfig`] does not describe whole: a subinterface, or a port in a VRF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct InterfaceConfig {
+    /// Port number, from 1.
+    pub port: u8,
+    /// VLAN of its packets; 0 for those without a tag, which are the port's own.
+    pub vlan: u16,
+    /// Where they are looked up.
+    pub table: TableId,
 }
 
 /// What a line card answers.

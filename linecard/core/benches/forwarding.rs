@@ -67,7 +67,7 @@ fn bytes(writer: &TablesWriter, family: Family) -> usize {
 fn path_lists(count: u32) -> Vec<ListUpdate> {
     let list = |n: u32| {
         let port = PortId { slot: LcSlot(2 + (n % 4) as u8), port: 1 };
-        let path = Path::Port { port, next_hop: n.to_be_bytes().into(), dst_mac: [4; 6], src_mac: [5; 6] };
+        let path = Path::ethernet(port, n.to_be_bytes().into(), [4; 6], [5; 6]);
         let birth = Birth { epoch: Epoch(4), index: n.into() };
         ListUpdate { id: n, birth, paths: PathList::new(vec![path]) }
     };
@@ -77,7 +77,7 @@ fn path_lists(count: u32) -> Vec<ListUpdate> {
 /// The whole table, with its routes spread over `lists` path lists.
 fn full(lists: u32) -> TablesWriter {
     let mut writer = TablesWriter::new(LcSlot(1));
-    writer.set_ports(&[PortConfig { port: 1, enabled: true, mac: MAC, mtu: 1500 }]);
+    writer.set_ports(&[PortConfig { port: 1, enabled: true, mac: MAC, mtu: 1500 }], &[]);
     writer.set_paths(&path_lists(lists), 0);
     for (n, (prefix, _)) in ROUTES.iter().enumerate() {
         writer.set(*prefix, (Random(n as u64).next() % u64::from(lists)) as u32).unwrap();
@@ -184,13 +184,14 @@ fn pipeline(bencher: Bencher<'_, '_>, lists: u32) {
         frames.push(start..buffer.len());
     }
     let seed = FlowSeed::of(&CardId::card("lab", "pe1", Slot::Lc(LcSlot(1))));
-    let (mut work, mut scratch, mut verdicts) = (buffer.clone(), Scratch::default(), Vec::new());
+    let (mut work, mut scratch) = (buffer.clone(), Scratch::default());
     bencher.counter(ItemsCount::new(frames.len())).bench_local(|| {
         // A copy that stands for the read that brings packets in.
         work.copy_from_slice(&buffer);
         for chunk in frames.chunks(512) {
-            forward_batch(&mut work, chunk, 1, tables, seed, &mut scratch, &mut verdicts);
-            black_box(&verdicts);
+            forward_batch(&mut work, chunk, 1, tables, seed, &mut scratch, |verdict, frame| {
+                black_box((verdict, frame));
+            });
         }
     });
 }

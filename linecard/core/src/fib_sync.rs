@@ -7,11 +7,11 @@ use crate::{
 };
 use fabric_proto::{
     fib::{
-        BUCKETS, BadBatch, Batch, Bucket, Family, FibTable, ListUpdate, PATH_LISTS_MAX, PathListId, Position, Prefix,
-        RouteOp, bucket_of,
+        BUCKETS, BadBatch, Batch, Bucket, Family, FibKey, FibTable, ListUpdate, PATH_LISTS_MAX, PathListId, Position,
+        Prefix, RouteOp, bucket_of,
     },
-    id::LcSlot,
-    linecard::{Adoption, FibPart, FibUpdate, PortConfig},
+    id::{LcSlot, TableId},
+    linecard::{Adoption, FibPart, FibUpdate, InterfaceConfig, PortConfig},
     sabotage::{self, Sabotage},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -22,6 +22,8 @@ pub struct FibCopy {
     table: FibTable,
     lists: Lists,
     writer: TablesWriter,
+    /// Routes of each VRF that has any: its forwarding table goes with the last.
+    vrfs: BTreeMap<TableId, usize>,
     /// A flag a bucket: marking a million routes stale costs [`BUCKETS`] stores.
     stale: Vec<bool>,
     /// Number of flags set.
@@ -43,15 +45,15 @@ pub enum UpdateError {
     PathList(PathListId),
     /// A bucket's route by a path list that the active has not named since it adopted the card.
     #[error("{0} was sent before its path list")]
-    Unnamed(Prefix),
+    Unnamed(FibKey),
     /// A bucket that does not exist.
     #[error("bucket {0} does not exist; there are {BUCKETS}")]
     Bucket(u16),
     /// A route in the content of a bucket that it does not belong to.
-    #[error("{prefix} was sent in bucket {bucket} and belongs to {}", bucket_of(*prefix))]
+    #[error("{key} was sent in bucket {bucket} and belongs to {}", bucket_of(*key))]
     Misplaced {
         /// The route.
-        prefix: Prefix,
+        key: FibKey,
         /// The bucket that it came in.
         bucket: u16,
     },
@@ -67,6 +69,7 @@ impl FibCopy {
             table: FibTable::default(),
             lists: Lists::default(),
             writer: TablesWriter::new(slot),
+            vrfs: BTreeMap::new(),
             stale: vec![false; BUCKETS],
             stale_count: 0,
             position: None,
@@ -110,9 +113,9 @@ impl FibCopy {
         Family::ALL.map(|family| self.table.len(family) as u64)
     }
 
-    /// Replaces the port configuration.
-    pub fn set_ports(&mut self, ports: &[PortConfig]) {
-        self.writer.set_ports(ports);
+    /// Replaces the configuration of ports and their interfaces.
+    pub fn set_ports(&mut self, ports: &[PortConfig], interfaces: &[InterfaceConfig]) {
+        self.writer.set_ports(ports, interfaces);
     }
 
     /// The whole family has been sent.
@@ -161,9 +164,9 @@ impl FibCopy {
             if !self.stale[bucket] {
                 continue;
             }
-            let gone: Vec<Prefix> = self.table.bucket(bucket).routes().map(|(prefix, _)| prefix).collect();
-            for prefix in gone {
-                self.withdraw(prefix)?;
+            let gone: Vec<FibKey> = self.table.bucket(bucket).routes().map(|(key, _)| key).collect();
+            for key in gone {
+                self.withdraw(key)?;
             }
         }
         self.clear_stale();
@@ -229,10 +232,11 @@ impl FibCopy {
         let (mut sets, mut whole) = (Vec::new(), true);
         for op in batch.routes() {
             match self.meaning(op?) {
-                Ok((prefix, Some(list))) => sets.push((prefix, list)),
-                Ok((prefix, None)) => {
+                Ok((FibKey::Ip(TableId::DEFAULT, prefix), Some(list))) => sets.push((prefix, list)),
+                Ok((key, Some(list))) => self.set_other(key, list)?,
+                Ok((key, None)) => {
                     self.set_all(&mut sets)?;
-                    self.withdraw(prefix)?;
+                    self.withdraw(key)?;
                 }
                 Err(UpdateError::Unnamed(_)) => whole = false,
                 Err(error) => return Err(error),
@@ -243,14 +247,14 @@ impl FibCopy {
     }
 
     /// A route operation by the card's own index.
-    fn meaning(&self, (prefix, number): RouteOp) -> Result<RouteOp, UpdateError> {
+    fn meaning(&self, (key, number): RouteOp) -> Result<RouteOp, UpdateError> {
         match number {
-            Some(number) => Ok((prefix, Some(self.lists.index(number).ok_or(UpdateError::Unnamed(prefix))?))),
-            None => Ok((prefix, None)),
+            Some(number) => Ok((key, Some(self.lists.index(number).ok_or(UpdateError::Unnamed(key))?))),
+            None => Ok((key, None)),
         }
     }
 
-    /// Sets routes in both tables, and forgets them here.
+    /// Sets routes of the default table in both tables, and forgets them here.
     fn set_all(&mut self, routes: &mut Vec<(Prefix, PathListId)>) -> Result<(), UpdateError> {
         self.writer.set_all(routes)?;
         for (prefix, list) in routes.drain(..) {
@@ -261,13 +265,39 @@ impl FibCopy {
         Ok(())
     }
 
-    /// Takes a route out of both tables: what it hid comes up again.
-    fn withdraw(&mut self, prefix: Prefix) -> Result<(), TrieFull> {
-        if let Some(list) = self.table.set(prefix, None) {
-            self.writer.clear(prefix, cover(&self.table, self.writer.tables(), prefix))?;
-            self.drop_unused(list);
+    /// Sets what is no route of the default table.
+    fn set_other(&mut self, key: FibKey, list: PathListId) -> Result<(), UpdateError> {
+        self.writer.set(key, list)?;
+        match (self.table.set(key, Some(list)), key) {
+            (Some(before), _) => self.drop_unused(before),
+            (None, FibKey::Ip(table, _)) => *self.vrfs.entry(table).or_default() += 1,
+            (None, FibKey::Label(_) | FibKey::Circuit(_)) => {}
         }
         Ok(())
+    }
+
+    /// Takes an entry out of both tables: what it hid comes up again.
+    fn withdraw(&mut self, key: FibKey) -> Result<(), TrieFull> {
+        let Some(list) = self.table.set(key, None) else { return Ok(()) };
+        match key {
+            FibKey::Ip(table, prefix) => {
+                self.writer.clear(key, cover(&self.table, self.writer.tables(), table, prefix))?;
+                self.one_less(table);
+            }
+            FibKey::Label(_) | FibKey::Circuit(_) => self.writer.clear(key, None)?,
+        }
+        self.drop_unused(list);
+        Ok(())
+    }
+
+    fn one_less(&mut self, table: TableId) {
+        if let Some(routes) = self.vrfs.get_mut(&table) {
+            *routes -= 1;
+            if *routes == 0 {
+                self.vrfs.remove(&table);
+                self.writer.drop_table(table);
+            }
+        }
     }
 
     fn replace_bucket(&mut self, number: u16, batch: &Batch) -> Result<(), UpdateError> {
@@ -277,27 +307,28 @@ impl FibCopy {
         }
         let mut content = BTreeMap::new();
         for op in batch.routes() {
-            let (prefix, list) = self.meaning(op?)?;
-            if bucket_of(prefix) != bucket {
-                return Err(UpdateError::Misplaced { prefix, bucket: number });
+            let (key, list) = self.meaning(op?)?;
+            if bucket_of(key) != bucket {
+                return Err(UpdateError::Misplaced { key, bucket: number });
             }
-            content.insert(prefix, list);
+            content.insert(key, list);
         }
-        let changed = |held: &Bucket| -> Vec<Prefix> {
-            held.routes().map(|(prefix, _)| prefix).filter(|prefix| !content.contains_key(prefix)).collect()
+        let changed = |held: &Bucket| -> Vec<FibKey> {
+            held.routes().map(|(key, _)| key).filter(|key| !content.contains_key(key)).collect()
         };
         let gone = changed(self.table.bucket(bucket));
         let mut sets = Vec::new();
-        for (prefix, list) in content {
-            match list {
-                Some(list) if self.table.get(prefix) == Some(list) => {}
-                Some(list) => sets.push((prefix, list)),
-                None => self.withdraw(prefix)?,
+        for (key, list) in content {
+            match (key, list) {
+                (key, Some(list)) if self.table.get(key) == Some(list) => {}
+                (FibKey::Ip(TableId::DEFAULT, prefix), Some(list)) => sets.push((prefix, list)),
+                (key, Some(list)) => self.set_other(key, list)?,
+                (key, None) => self.withdraw(key)?,
             }
         }
         self.set_all(&mut sets)?;
-        for prefix in gone {
-            self.withdraw(prefix)?;
+        for key in gone {
+            self.withdraw(key)?;
         }
         if std::mem::replace(&mut self.stale[bucket], false) {
             self.stale_count -= 1;
@@ -313,6 +344,7 @@ impl FibCopy {
         self.clear_stale();
         self.position = None;
         self.complete = [false; 2];
+        self.vrfs.clear();
         self.writer.flush();
         self.set_lists(named);
         Arc::clone(self.writer.tables())
@@ -330,19 +362,19 @@ fn follows(before: Position, after: Position) -> bool {
     before.epoch == after.epoch && before.seq + 1 == after.seq
 }
 
-/// The longest route that covers `prefix` and is shorter.
+/// The longest route of a table that covers `prefix` and is shorter.
 ///
 /// The forwarding table mostly knows it, without a search of every length: a route that covers the other
 /// half of a shorter prefix, and is shorter than that half, covers this half as well.
-fn cover(table: &FibTable, tables: &Tables, prefix: Prefix) -> Option<(Prefix, PathListId)> {
+fn cover(fib: &FibTable, tables: &Tables, table: TableId, prefix: Prefix) -> Option<(Prefix, PathListId)> {
     for len in (1..=prefix.len()).rev() {
         let beside = prefix.bits() ^ 1 << (128 - u32::from(len));
-        match tables.longest(prefix.family(), Prefix::from_bits(prefix.family(), beside, len).bits()) {
+        match tables.longest(table, prefix.family(), Prefix::from_bits(prefix.family(), beside, len).bits()) {
             Some((route, _)) if route.len() >= len => {}
             cover => return cover,
         }
         let shorter = Prefix::from_bits(prefix.family(), prefix.bits(), len - 1);
-        if let Some(id) = table.get(shorter) {
+        if let Some(id) = fib.get(FibKey::Ip(table, shorter)) {
             return Some((shorter, id));
         }
     }

@@ -2,13 +2,14 @@
 //!
 //! * [`lpm`]: longest prefix match, one multibit trie for both families, read without locks while one writer changes it
 //! * [`paths`] and [`tables`]: what the data plane reads: routes, path lists, ports
-//! * [`packet`] and [`pipeline`]: a packet's way: check, look up, choose a path, rewrite
+//! * [`packet`], [`encap`] and [`pipeline`]: a packet's way: check, look up, choose a path, rewrite
 //! * [`linecard`] and [`fib_sync`]: the control side: whom the card obeys, and how its table follows the active's
 //! * [`counters`]: every packet is accounted for
 // A new variant must be thought of everywhere.
 #![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
 pub mod counters;
+pub mod encap;
 pub mod fib_sync;
 pub mod linecard;
 mod lists;

@@ -21,7 +21,7 @@ use crate::{
 use fabric_proto::{
     fib::Position,
     id::{Epoch, LcSlot, RpSlot},
-    linecard::{Adoption, FibUpdate, FromLc, PortConfig, ToLc},
+    linecard::{Adoption, FibUpdate, FromLc, InterfaceConfig, PortConfig, ToLc},
     machine::Machine,
     operator::{EventKind, LcStats},
     sabotage::{self, Sabotage},
@@ -257,10 +257,8 @@ impl LineCard {
         match message {
             // Taken care of by the caller: adoption decides whether the sender is the active.
             ToLc::Adopt { .. } => {}
-            ToLc::Ports(ports) => {
-                self.fib.set_ports(&ports);
-                out.push(Output::PortsChanged(ports));
-            }
+            ToLc::Ports(ports) => self.set_ports(ports, &[], out),
+            ToLc::Interfaces { ports, interfaces } => self.set_ports(ports, &interfaces, out),
             ToLc::Fib(update) => self.update(id, &update, out),
             ToLc::EndOfTable(family) => self.fib.end_of_table(family),
             ToLc::WantDigests => self.send_digests(id, out),
@@ -270,6 +268,11 @@ impl LineCard {
                 out.push(Output::Reset { reason });
             }
         }
+    }
+
+    fn set_ports(&mut self, ports: Vec<PortConfig>, interfaces: &[InterfaceConfig], out: &mut Vec<Output>) {
+        self.fib.set_ports(&ports, interfaces);
+        out.push(Output::PortsChanged(ports));
     }
 
     fn update(&mut self, id: SessionId, update: &FibUpdate, out: &mut Vec<Output>) {

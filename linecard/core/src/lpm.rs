@@ -1,7 +1,9 @@
 //! Longest prefix match: a trie of bytes whose slots already hold the longest match (leaf pushing), with runs
 //! of equal slots kept once.
 //!
-//! An address's first 16 bits are the number of a node, and every node resolves 8 bits more. A node is one cache
+//! An address's first bits are the number of a node, and every node resolves 8 bits more. They are the first 16 in the
+//! default table, and none in those of VRFs, which begin at one node: a small one takes kilobytes, and every address
+//! two nodes more. A node is one cache
 //! line of 8 groups of 32 slots, and a group one word: a bitmap of where its runs begin and the place of the runs'
 //! entries, or, when all its slots are equal, the entry itself. An entry is nothing, a route (prefix length and
 //! path list), or the number of a child node. So an IPv4 address whose route is no longer than /24 takes two
@@ -32,28 +34,59 @@ use std::{
 };
 use store::Store;
 
-/// Whose addresses a trie holds.
+/// Whose addresses a trie holds, and how it begins.
 pub trait Shape: Send + Sync + 'static {
     /// The family.
     const FAMILY: Family;
-    /// Nodes on the longest way down: one for each byte after the second.
-    const LEVELS: usize = (Self::FAMILY.width() as usize - FIRST_BITS as usize) / 8;
+    /// Bits that are the number of the first node.
+    const FIRST_BITS: u32;
+    /// Nodes and entries that there is room for at first.
+    const ROOM: [usize; 2];
+    /// Storage that is retired at once is used again together, at most so much of it.
+    const RETIRED_MAX: usize;
+    /// Nodes on the longest way down: one for each byte after the first bits.
+    const LEVELS: usize = (Self::FAMILY.width() as usize - Self::FIRST_BITS as usize) / 8;
 }
 
-/// IPv4.
-#[derive(Debug)]
-pub enum V4 {}
+macro_rules! shapes {
+    ($($(#[$doc:meta])* $name:ident: $family:ident from $base:ident,)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub enum $name {}
 
-impl Shape for V4 {
-    const FAMILY: Family = Family::V4;
+        impl Shape for $name {
+            const FAMILY: Family = Family::$family;
+            const FIRST_BITS: u32 = $base::FIRST_BITS;
+            const ROOM: [usize; 2] = $base::ROOM;
+            const RETIRED_MAX: usize = $base::RETIRED_MAX;
+        }
+    )*};
+}
+shapes! {
+    /// The default table's IPv4.
+    V4: V4 from large,
+    /// The default table's IPv6.
+    V6: V6 from large,
+    /// A VRF's IPv4, and whatever else has keys of 32 bits.
+    SmallV4: V4 from small,
+    /// A VRF's IPv6.
+    SmallV6: V6 from small,
 }
 
-/// IPv6.
-#[derive(Debug)]
-pub enum V6 {}
+mod large {
+    pub(super) const FIRST_BITS: u32 = 16;
+    /// 32 MiB of nodes are more than an allocator keeps for itself: they come from the system, zeroed, page by page as
+    /// they are used, and an empty table costs nothing.
+    pub(super) const ROOM: [usize; 2] = [1 << 19, 1 << 14];
+    /// A generation lasts milliseconds, a batch of look-ups microseconds. At most half a MiB waits.
+    pub(super) const RETIRED_MAX: usize = 8192;
+}
 
-impl Shape for V6 {
-    const FAMILY: Family = Family::V6;
+mod small {
+    pub(super) const FIRST_BITS: u32 = 0;
+    pub(super) const ROOM: [usize; 2] = [1, 0];
+    /// A table that changes and stays small stays so: 8 KiB.
+    pub(super) const RETIRED_MAX: usize = 128;
 }
 
 /// A trie of one family, as readers see it.
@@ -71,9 +104,6 @@ pub struct TrieFull {
     /// The table.
     pub family: Family,
 }
-
-/// Bits that are the number of the first node.
-const FIRST_BITS: u32 = 16;
 
 /// An entry that is the number of a child; otherwise `length + 1` (8 bits) and the path list (23 bits).
 const CHILD: u32 = 1 << 31;
@@ -97,24 +127,24 @@ fn path_list(leaf: u32) -> Option<PathListId> {
 
 /// The number of an address's first node.
 #[inline(always)]
-fn first_node(address: u128) -> u32 {
-    (address >> (128 - FIRST_BITS)) as u32
+fn first_node<S: Shape>(address: u128) -> u32 {
+    address.checked_shr(128 - S::FIRST_BITS).unwrap_or(0) as u32
 }
 
 /// The slot of an address in a node of `level`; the first node has level 0.
 #[inline(always)]
-fn slot(address: &u128, level: usize) -> u8 {
-    let place = FIRST_BITS as usize / 8 + level;
+fn slot<S: Shape>(address: &u128, level: usize) -> u8 {
+    let place = S::FIRST_BITS as usize / 8 + level;
     let bytes = bytemuck::bytes_of(address);
     if cfg!(target_endian = "little") { bytes[size_of::<u128>() - 1 - place] } else { bytes[place] }
 }
 
-/// Whether two routes end in one group of a trie, and are not the whole of it.
-pub fn near(one: Prefix, other: Prefix) -> bool {
+/// Whether two routes end in one group of a trie of this shape, and are not the whole of it.
+pub fn near<S: Shape>(one: Prefix, other: Prefix) -> bool {
     // Three bits of a node's eight choose the group. Shorter prefixes are whole first nodes.
     let group = |prefix: Prefix| {
         let len = prefix.node_len() + 3;
-        (prefix.len() > len && u32::from(prefix.len()) > FIRST_BITS).then(|| prefix.shortened(len))
+        (prefix.len() > len && u32::from(prefix.len()) > S::FIRST_BITS).then(|| prefix.shortened(len))
     };
     group(one).is_some_and(|one| group(other) == Some(one))
 }
@@ -133,12 +163,13 @@ impl<S: Shape> Trie<S> {
 
     fn find(&self, address: u128) -> u32 {
         self.store.load().steady(|store| {
-            let mut entry = CHILD | first_node(address);
+            let mut entry = CHILD | first_node::<S>(address);
             for level in 0..S::LEVELS {
                 if entry & CHILD == 0 {
                     break;
                 }
-                entry = store.below(store.group(entry, slot(&address, level)), slot(&address, level));
+                let slot = slot::<S>(&address, level);
+                entry = store.below(store.group(entry, slot), slot);
             }
             entry
         })

@@ -1,11 +1,7 @@
 //! Reading and rewriting Ethernet, IPv4 and IPv6 headers in place.
 
-use fabric_proto::{
-    drops::DropCause,
-    fib::{Family, Mac},
-    flow::FlowSeed,
-    special::Special,
-};
+use crate::tables::Port;
+use fabric_proto::{drops::DropCause, fib::Family, flow::FlowSeed, id::TableId, special::Special};
 
 /// Bytes of an Ethernet header without tags.
 pub const ETHERNET: usize = 14;
@@ -13,6 +9,10 @@ const IPV4_MIN: usize = 20;
 const IPV6: usize = 40;
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
+const ETHERTYPE_DOT1Q: u16 = 0x8100;
+const ETHERTYPE_MPLS: u16 = 0x8847;
+/// Bytes of a tag of IEEE 802.1Q.
+const TAG: usize = 4;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
@@ -21,6 +21,10 @@ const UDP: u8 = 17;
 pub struct Packet {
     /// Its family.
     pub family: Family,
+    /// Bytes of the frame before it.
+    pub link: u8,
+    /// Where it is looked up.
+    pub table: TableId,
     /// Why it can only be received and never be forwarded, if that is so.
     pub barred: Option<DropCause>,
     /// Length of the IP packet, for comparison with an MTU.
@@ -31,21 +35,42 @@ pub struct Packet {
     pub destination: u128,
 }
 
-/// Checks a frame that arrived on a port with the address `mac`, and hashes its flow by the chassis' seed.
-pub fn parse(frame: &[u8], mac: Mac, seed: FlowSeed) -> Result<Packet, DropCause> {
-    let (ethernet, ip) = frame.split_at_checked(ETHERNET).ok_or(DropCause::Malformed)?;
-    if ethernet[..6] != mac {
+/// Checks a frame that arrived on a port, and hashes its flow by the chassis' seed.
+pub fn parse(frame: &[u8], port: &Port, seed: FlowSeed) -> Result<Packet, DropCause> {
+    let (ethernet, rest) = frame.split_at_checked(ETHERNET).ok_or(DropCause::Malformed)?;
+    if ethernet[..6] != port.mac {
         return Err(DropCause::NotForUs);
     }
+    let behind = Behind { link: ETHERNET as u8, table: port.table };
     match be16(ethernet, 12) {
-        ETHERTYPE_IPV4 => parse_v4(ip, seed),
-        ETHERTYPE_IPV6 => parse_v6(ip, seed),
+        ETHERTYPE_IPV4 => parse_v4(rest, behind, seed),
+        ETHERTYPE_IPV6 => parse_v6(rest, behind, seed),
+        ETHERTYPE_DOT1Q => parse_tagged(rest, port, seed),
+        _ => Err(DropCause::UnknownEthertype),
+    }
+}
+
+/// What a packet came behind.
+#[derive(Clone, Copy)]
+struct Behind {
+    link: u8,
+    table: TableId,
+}
+
+/// A frame with a tag of IEEE 802.1Q, from its VLAN on: it came in on a subinterface.
+fn parse_tagged(tag: &[u8], port: &Port, seed: FlowSeed) -> Result<Packet, DropCause> {
+    let (tag, rest) = tag.split_first_chunk::<TAG>().ok_or(DropCause::Malformed)?;
+    let table = port.table_of(be16(tag, 0) & 0x0fff).ok_or(DropCause::UnknownVlan)?;
+    let behind = Behind { link: (ETHERNET + TAG) as u8, table };
+    match be16(tag, 2) {
+        ETHERTYPE_IPV4 => parse_v4(rest, behind, seed),
+        ETHERTYPE_IPV6 => parse_v6(rest, behind, seed),
         _ => Err(DropCause::UnknownEthertype),
     }
 }
 
 /// The checks of RFC 1812 §5.2.2; the options themselves are not looked at.
-fn parse_v4(ip: &[u8], seed: FlowSeed) -> Result<Packet, DropCause> {
+fn parse_v4(ip: &[u8], behind: Behind, seed: FlowSeed) -> Result<Packet, DropCause> {
     let fixed: &[u8; IPV4_MIN] = ip.first_chunk().ok_or(DropCause::Malformed)?;
     let header = usize::from(fixed[0] & 0x0f) * 4;
     let total = usize::from(be16(fixed, 2));
@@ -65,6 +90,8 @@ fn parse_v4(ip: &[u8], seed: FlowSeed) -> Result<Packet, DropCause> {
     let ports = if fragment { 0 } else { ports(fixed[9], &ip[header..total]) };
     Ok(Packet {
         family: Family::V4,
+        link: behind.link,
+        table: behind.table,
         barred: barred(Special::of_v4(destination), fixed[8]),
         length: total as u16,
         flow: seed.hash_v4(source, destination, ports),
@@ -72,7 +99,7 @@ fn parse_v4(ip: &[u8], seed: FlowSeed) -> Result<Packet, DropCause> {
     })
 }
 
-fn parse_v6(ip: &[u8], seed: FlowSeed) -> Result<Packet, DropCause> {
+fn parse_v6(ip: &[u8], behind: Behind, seed: FlowSeed) -> Result<Packet, DropCause> {
     let fixed: &[u8; IPV6] = ip.first_chunk().ok_or(DropCause::Malformed)?;
     let total = IPV6 + usize::from(be16(fixed, 4));
     if fixed[0] >> 4 != 6 || total > ip.len() {
@@ -84,6 +111,8 @@ fn parse_v6(ip: &[u8], seed: FlowSeed) -> Result<Packet, DropCause> {
     }
     Ok(Packet {
         family: Family::V6,
+        link: behind.link,
+        table: behind.table,
         barred: barred(Special::of_v6(destination), fixed[7]),
         // A frame is shorter than 64 KiB, and the packet fits into it.
         length: total as u16,
@@ -110,11 +139,9 @@ fn ports(protocol: u8, payload: &[u8]) -> u32 {
     }
 }
 
-/// Writes the next Ethernet header and takes one off the TTL. The frame has passed [`parse`].
-pub fn rewrite(frame: &mut [u8], family: Family, dst_mac: Mac, src_mac: Mac) {
-    let Some((ethernet, ip)) = frame.split_at_mut_checked(ETHERNET) else { return };
-    ethernet[..6].copy_from_slice(&dst_mac);
-    ethernet[6..12].copy_from_slice(&src_mac);
+/// Takes one off the TTL or hop limit of an IP packet that has passed [`parse`].
+#[inline]
+pub fn take_hop(ip: &mut [u8], family: Family) {
     match family {
         Family::V4 => {
             let Some(header) = ip.first_chunk_mut::<IPV4_MIN>() else { return };
@@ -132,11 +159,52 @@ pub fn rewrite(frame: &mut [u8], family: Family, dst_mac: Mac, src_mac: Mac) {
     }
 }
 
-/// Length of the IP packet in a frame that another line card has checked.
-pub fn ip_length(frame: &[u8]) -> Result<u16, DropCause> {
-    let (ethernet, ip) = frame.split_at_checked(ETHERNET).ok_or(DropCause::Malformed)?;
-    let header: &[u8; IPV4_MIN] = ip.first_chunk().ok_or(DropCause::Malformed)?;
-    match be16(ethernet, 12) {
+/// The TTL or hop limit of an IP packet; 0 where there is none.
+pub fn ttl(ip: &[u8], family: Family) -> u8 {
+    let at = match family {
+        Family::V4 => 8,
+        Family::V6 => 7,
+    };
+    ip.get(at).copied().unwrap_or(0)
+}
+
+/// Fills in the lengths and the checksum of the IPv4 header, and the length of the UDP header behind it, that
+/// `datagram` begins with.
+pub fn fill_ipv4_udp(datagram: &mut [u8]) {
+    let total = datagram.len();
+    let Some((ip, udp)) = datagram.split_first_chunk_mut::<IPV4_MIN>() else { return };
+    // A frame is shorter than 64 KiB.
+    ip[2..4].copy_from_slice(&(total as u16).to_be_bytes());
+    ip[10..12].fill(0);
+    let checksum = !sum(ip);
+    ip[10..12].copy_from_slice(&checksum.to_be_bytes());
+    let length = udp.len() as u16;
+    if let Some(header) = udp.first_chunk_mut::<8>() {
+        header[4..6].copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+/// Where the packet in a frame begins, behind tags, and its EtherType.
+fn behind_tags(frame: &[u8]) -> Result<(u16, usize), DropCause> {
+    let mut at = ETHERNET;
+    loop {
+        match frame.get(at - 2..at).map(|field| be16(field, 0)) {
+            Some(ETHERTYPE_DOT1Q) => at += TAG,
+            Some(ethertype) => return Ok((ethertype, at)),
+            None => return Err(DropCause::Malformed),
+        }
+    }
+}
+
+/// Length, for comparison with an MTU, of the packet in a frame that another line card has made: labels count.
+pub fn packet_length(frame: &[u8]) -> Result<u16, DropCause> {
+    let (ethertype, at) = behind_tags(frame)?;
+    let packet = &frame[at..];
+    if ethertype == ETHERTYPE_MPLS {
+        return Ok(packet.len() as u16);
+    }
+    let header: &[u8; IPV4_MIN] = packet.first_chunk().ok_or(DropCause::Malformed)?;
+    match ethertype {
         ETHERTYPE_IPV4 => Ok(be16(header, 2)),
         ETHERTYPE_IPV6 => Ok(be16(header, 4).saturating_add(IPV6 as u16)),
         _ => Err(DropCause::UnknownEthertype),
@@ -148,9 +216,10 @@ pub fn ip_length(frame: &[u8]) -> Result<u16, DropCause> {
 #[cold]
 pub fn too_long(frame: &[u8]) -> DropCause {
     const DF: u8 = 0x40;
-    let may_be_fragmented =
-        be16(frame, 12) == ETHERTYPE_IPV4 && frame.get(ETHERNET + 6).is_some_and(|flags| flags & DF == 0);
-    if may_be_fragmented { DropCause::NotFragmented } else { DropCause::TooBig }
+    match behind_tags(frame) {
+        Ok((ETHERTYPE_IPV4, at)) if frame.get(at + 6).is_some_and(|flags| flags & DF == 0) => DropCause::NotFragmented,
+        Ok(_) | Err(_) => DropCause::TooBig,
+    }
 }
 
 /// HC' = ~(~HC + ~m + m') (RFC 1624 §3, equation 3).

@@ -3,25 +3,34 @@
 //! A change copies one small chunk and the spine, whatever the number of routes: the cost of a
 //! next-hop change does not depend on how many prefixes use it.
 
+use crate::encap::{Encap, Long, Short};
 use fabric_proto::{
-    fib::{Mac, Path, PathList, PathListId},
+    fib::{Path, PathList, PathListId},
     flow,
+    id::{PortId, TableId},
 };
 use std::sync::Arc;
 
 /// One path, ready for a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hop {
-    /// Rewrite the Ethernet header and send out of a port.
+    /// Put a rewrite before it and send it out of a port.
     Port {
         /// Egress line card.
         slot: u8,
         /// Port on it.
         port: u8,
-        /// Destination address of the rewrite.
-        dst_mac: Mac,
-        /// Source address of the rewrite.
-        src_mac: Mac,
+        /// The rewrite.
+        encap: Short,
+    },
+    /// The same with a rewrite that has no place here.
+    PortLong {
+        /// Egress line card.
+        slot: u8,
+        /// Port on it.
+        port: u8,
+        /// The rewrite.
+        encap: Arc<Long>,
     },
     /// No rewrite is known.
     Unresolved,
@@ -29,17 +38,27 @@ pub enum Hop {
     Receive,
     /// Null0.
     Discard,
+    /// Look up in another table.
+    Lookup {
+        /// The table.
+        table: TableId,
+    },
 }
+
+// Two of them are a line of the cache.
+const _: () = assert!(size_of::<Hops>() == 32);
 
 impl From<&Path> for Hop {
     fn from(path: &Path) -> Self {
         match path {
-            Path::Port { port, dst_mac, src_mac, .. } => {
-                Self::Port { slot: port.slot.0, port: port.port, dst_mac: *dst_mac, src_mac: *src_mac }
-            }
+            Path::Port { port: PortId { slot, port }, rewrite, .. } => match Encap::from(&**rewrite) {
+                Encap::Short(encap) => Self::Port { slot: slot.0, port: *port, encap },
+                Encap::Long(encap) => Self::PortLong { slot: slot.0, port: *port, encap },
+            },
             Path::Unresolved { .. } => Self::Unresolved,
             Path::Receive => Self::Receive,
             Path::Discard => Self::Discard,
+            Path::Lookup { table } => Self::Lookup { table: *table },
         }
     }
 }
@@ -67,6 +86,7 @@ pub struct PathTable {
 
 impl PathTable {
     /// The paths of a list; none when the list is empty or unknown.
+    #[inline]
     pub fn hops(&self, id: PathListId) -> &[Hop] {
         let id = id as usize;
         match self.chunks.get(id / CHUNK) {
@@ -80,9 +100,10 @@ impl PathTable {
     }
 
     /// The path that a flow with this hash takes: the same one for every packet of it, spread evenly over flows.
-    pub fn choose(&self, id: PathListId, hash: u32) -> Option<Hop> {
+    #[inline]
+    pub fn choose(&self, id: PathListId, hash: u32) -> Option<&Hop> {
         let hops = self.hops(id);
-        hops.get(flow::choose(hash, hops.len())).copied()
+        hops.get(flow::choose(hash, hops.len()))
     }
 
     /// How often an index had been given to another list.
@@ -114,12 +135,7 @@ mod tests {
     use fabric_proto::id::{LcSlot, PortId};
 
     fn path(port: u8) -> Path {
-        Path::Port {
-            port: PortId { slot: LcSlot(1), port },
-            next_hop: [10, 0, 0, port].into(),
-            dst_mac: [port; 6],
-            src_mac: [9; 6],
-        }
+        Path::ethernet(PortId { slot: LcSlot(1), port }, [10, 0, 0, port].into(), [port; 6], [9; 6])
     }
 
     #[test]
@@ -130,7 +146,7 @@ mod tests {
         for flow in (0..3000u32).map(|n| n.wrapping_mul(0x9e37_79b9)) {
             let Some(Hop::Port { port, .. }) = table.choose(70, flow) else { panic!("no path") };
             assert_eq!(table.choose(70, flow), table.choose(70, flow));
-            seen[usize::from(port)] += 1;
+            seen[usize::from(*port)] += 1;
         }
         assert!(seen[1..].iter().all(|count| (900..1100).contains(count)), "{seen:?}");
     }
@@ -141,7 +157,7 @@ mod tests {
         table.set(5, &PathList::new(vec![path(1)]));
         let before = table.clone();
         table.set(5, &PathList::new(vec![Path::Discard]));
-        assert_eq!(table.choose(5, 0), Some(Hop::Discard));
+        assert_eq!(table.choose(5, 0), Some(&Hop::Discard));
         assert!(matches!(before.choose(5, u32::MAX), Some(Hop::Port { port: 1, .. })));
         for unknown in [0, 6, 64, 1 << 22] {
             assert_eq!(table.choose(unknown, 7), None);

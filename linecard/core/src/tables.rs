@@ -1,28 +1,57 @@
 //! Everything that the data plane reads, and the one writer that changes it.
 
+mod ports;
+mod writer;
+
+pub use ports::{Port, Ports};
+pub use writer::TablesWriter;
+
 use crate::{
-    lpm::{Trie, TrieFull, TrieWriter, V4, V6, near},
+    lpm::{SmallV4, SmallV6, Trie, V4, V6},
     paths::PathTable,
 };
 use arc_swap::{ArcSwap, Guard};
+use bytemuck::allocation::zeroed_slice_box;
 use fabric_proto::{
-    fib::{Family, ListUpdate, Mac, PathListId, Prefix},
-    id::LcSlot,
-    linecard::PortConfig,
+    fib::{Family, PathListId, Prefix},
+    id::{CircuitId, Label, LcSlot, TableId},
 };
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 /// A line card's forwarding state. Packets read it without locks while [`TablesWriter`] changes it.
 ///
-/// Routes change in place. Path lists and ports are immutable snapshots that are swapped whole.
+/// Routes, labels and circuits change in place. Path lists, ports, and which VRFs there are, are immutable snapshots
+/// that are swapped whole.
 #[derive(Debug)]
 pub struct Tables {
     slot: LcSlot,
     v4: Arc<Trie<V4>>,
     v6: Arc<Trie<V6>>,
+    vrfs: ArcSwap<Vrfs>,
+    labels: Labels,
+    circuits: Arc<Trie<SmallV4>>,
     paths: ArcSwap<PathTable>,
     ports: ArcSwap<Ports>,
 }
+
+/// The tables of VRFs that have routes.
+type Vrfs = BTreeMap<TableId, Arc<Vrf>>;
+
+/// Routes of one VRF.
+#[derive(Debug)]
+struct Vrf {
+    v4: Arc<Trie<SmallV4>>,
+    v6: Arc<Trie<SmallV6>>,
+}
+
+/// Path lists by label: zeroed pages that the system gives as they are used.
+struct Labels(Box<[AtomicU32]>);
 
 impl Tables {
     /// The card's own slot.
@@ -30,17 +59,17 @@ impl Tables {
         self.slot
     }
 
-    /// IPv4 routes.
+    /// IPv4 routes of the default table.
     pub fn v4(&self) -> &Trie<V4> {
         &self.v4
     }
 
-    /// IPv6 routes.
+    /// IPv6 routes of the default table.
     pub fn v6(&self) -> &Trie<V6> {
         &self.v6
     }
 
-    /// The path list for an address (left-aligned bits).
+    /// The path list for an address (left-aligned bits) in the default table.
     pub fn lookup(&self, family: Family, address: u128) -> Option<PathListId> {
         match family {
             Family::V4 => self.v4.lookup(address),
@@ -48,13 +77,72 @@ impl Tables {
         }
     }
 
-    /// The longest route for an address (left-aligned bits).
-    pub fn longest(&self, family: Family, address: u128) -> Option<(Prefix, PathListId)> {
-        let (len, id) = match family {
-            Family::V4 => self.v4.longest(address),
-            Family::V6 => self.v6.longest(address),
+    /// The same in any table.
+    pub fn lookup_in(&self, table: TableId, family: Family, address: u128) -> Option<PathListId> {
+        if table == TableId::DEFAULT {
+            return self.lookup(family, address);
+        }
+        let vrfs = self.vrfs.load();
+        let vrf = vrfs.get(&table)?;
+        match family {
+            Family::V4 => vrf.v4.lookup(address),
+            Family::V6 => vrf.v6.lookup(address),
+        }
+    }
+
+    /// [`Tables::lookup_in`] of many addresses at once; `found` is overwritten.
+    pub fn lookup_batch(
+        &self,
+        table: TableId,
+        family: Family,
+        addresses: &[u128],
+        found: &mut Vec<Option<PathListId>>,
+    ) {
+        match (table, family) {
+            (TableId::DEFAULT, Family::V4) => self.v4.lookup_batch(addresses, found),
+            (TableId::DEFAULT, Family::V6) => self.v6.lookup_batch(addresses, found),
+            (table, family) => match (self.vrfs.load().get(&table), family) {
+                (Some(vrf), Family::V4) => vrf.v4.lookup_batch(addresses, found),
+                (Some(vrf), Family::V6) => vrf.v6.lookup_batch(addresses, found),
+                (None, _) => {
+                    found.clear();
+                    found.resize(addresses.len(), None);
+                }
+            },
+        }
+    }
+
+    /// The path list for packets with a label on top.
+    pub fn label(&self, label: Label) -> Option<PathListId> {
+        self.labels.get(label)
+    }
+
+    /// The path list for what comes in on a circuit.
+    pub fn circuit(&self, circuit: CircuitId) -> Option<PathListId> {
+        self.circuits.lookup(circuit_bits(circuit))
+    }
+
+    /// The longest route of a table for an address (left-aligned bits).
+    pub fn longest(&self, table: TableId, family: Family, address: u128) -> Option<(Prefix, PathListId)> {
+        let (len, id) = match (table, family) {
+            (TableId::DEFAULT, Family::V4) => self.v4.longest(address),
+            (TableId::DEFAULT, Family::V6) => self.v6.longest(address),
+            (table, family) => {
+                let vrfs = self.vrfs.load();
+                let vrf = vrfs.get(&table)?;
+                match family {
+                    Family::V4 => vrf.v4.longest(address),
+                    Family::V6 => vrf.v6.longest(address),
+                }
+            }
         }?;
         Some((Prefix::from_bits(family, address, len), id))
+    }
+
+    /// Bytes that the tables of VRFs and circuits take, without pages that were never touched.
+    pub fn small_bytes(&self) -> usize {
+        let vrf = |vrf: &Arc<Vrf>| vrf.v4.bytes() + vrf.v6.bytes();
+        self.circuits.bytes() + self.vrfs.load().values().map(vrf).sum::<usize>()
     }
 
     /// Path lists as they are now. What was looked up before is to be read in them through [`Tables::resolve`].
@@ -84,125 +172,29 @@ impl Tables {
     }
 }
 
-/// A port as packets see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Port {
-    /// Its own address.
-    pub mac: Mac,
-    /// Whether it is not shut down.
-    pub enabled: bool,
-    /// Longest IP packet.
-    pub mtu: u16,
-}
-
-/// The card's ports by number.
-#[derive(Clone, Debug, Default)]
-pub struct Ports(Vec<Option<Port>>);
-
-impl Ports {
-    /// Ports as configured; those not named do not exist for packets.
-    pub fn new(configs: &[PortConfig]) -> Self {
-        let mut ports = Vec::new();
-        for config in configs {
-            let at = usize::from(config.port);
-            if ports.len() <= at {
-                ports.resize(at + 1, None);
-            }
-            ports[at] = Some(Port { mac: config.mac, enabled: config.enabled, mtu: config.mtu });
-        }
-        Self(ports)
-    }
-
-    /// A port, if it is configured.
-    pub fn port(&self, number: u8) -> Option<&Port> {
-        self.0.get(usize::from(number))?.as_ref()
+impl Default for Labels {
+    fn default() -> Self {
+        Self(zeroed_slice_box(Label::MAX as usize + 1))
     }
 }
 
-/// The single writer of [`Tables`].
-#[derive(Debug)]
-pub struct TablesWriter {
-    tables: Arc<Tables>,
-    v4: TrieWriter<V4>,
-    v6: TrieWriter<V6>,
+impl Labels {
+    fn get(&self, label: Label) -> Option<PathListId> {
+        self.0[label.value() as usize].load(Ordering::Acquire).checked_sub(1)
+    }
+
+    fn set(&self, label: Label, list: Option<PathListId>) {
+        self.0[label.value() as usize].store(list.map_or(0, |list| list + 1), Ordering::Release);
+    }
 }
 
-impl TablesWriter {
-    /// A writer of new, empty tables of the card in `slot`: no route, every port shut down.
-    pub fn new(slot: LcSlot) -> Self {
-        let (v4, v6) = (TrieWriter::default(), TrieWriter::default());
-        let tables = Tables {
-            slot,
-            v4: Arc::clone(v4.trie()),
-            v6: Arc::clone(v6.trie()),
-            paths: ArcSwap::default(),
-            ports: ArcSwap::default(),
-        };
-        Self { tables: Arc::new(tables), v4, v6 }
+impl std::fmt::Debug for Labels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Labels")
     }
+}
 
-    /// The tables, for readers.
-    pub fn tables(&self) -> &Arc<Tables> {
-        &self.tables
-    }
-
-    /// Starts over with empty tables. Readers keep the old ones, whole, until they are given the
-    /// new ones; ports stay as they are.
-    pub fn flush(&mut self) -> &Arc<Tables> {
-        let new = Self::new(self.tables.slot);
-        new.tables.ports.store(self.tables.ports.load_full());
-        *self = new;
-        &self.tables
-    }
-
-    /// Replaces the port configuration.
-    pub fn set_ports(&mut self, configs: &[PortConfig]) {
-        self.tables.ports.store(Arc::new(Ports::new(configs)));
-    }
-
-    /// Sets path lists, all of them in one step. `reused` counts how often an index has been given to another list,
-    /// these included.
-    ///
-    /// There is no way to forget one: a packet that found its route a moment ago may still need it.
-    pub fn set_paths(&mut self, lists: &[ListUpdate], reused: u64) {
-        if lists.is_empty() {
-            return;
-        }
-        let mut paths = PathTable::clone(&self.tables.paths.load());
-        paths.set_reused(reused);
-        for list in lists {
-            paths.set(list.id, &list.paths);
-        }
-        self.tables.paths.store(Arc::new(paths));
-    }
-
-    /// Sets a route.
-    pub fn set(&mut self, prefix: Prefix, id: PathListId) -> Result<(), TrieFull> {
-        match prefix.family() {
-            Family::V4 => self.v4.set(prefix.bits(), prefix.len(), id),
-            Family::V6 => self.v6.set(prefix.bits(), prefix.len(), id),
-        }
-    }
-
-    /// Sets routes in their order. Those of one group of the trie that follow each other, as they do in a download,
-    /// cost little more than one.
-    pub fn set_all(&mut self, routes: &[(Prefix, PathListId)]) -> Result<(), TrieFull> {
-        for routes in routes.chunk_by(|one, other| near(one.0, other.0)) {
-            let plain = routes.iter().map(|(prefix, id)| (prefix.bits(), prefix.len(), *id));
-            match routes[0].0.family() {
-                Family::V4 => self.v4.set_near(plain)?,
-                Family::V6 => self.v6.set_near(plain)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Withdraws a route; `cover` is the longest remaining route that covers it.
-    pub fn clear(&mut self, prefix: Prefix, cover: Option<(Prefix, PathListId)>) -> Result<(), TrieFull> {
-        let cover = cover.map(|(prefix, id)| (prefix.len(), id));
-        match prefix.family() {
-            Family::V4 => self.v4.clear(prefix.bits(), prefix.len(), cover),
-            Family::V6 => self.v6.clear(prefix.bits(), prefix.len(), cover),
-        }
-    }
+/// A circuit's number where an address would stand.
+fn circuit_bits(circuit: CircuitId) -> u128 {
+    u128::from(circuit.0) << 96
 }

@@ -17,6 +17,7 @@ use fabric_proto::{
 };
 use linecard_core::{
     counters::Counters,
+    encap::HEADROOM,
     pipeline::{Scratch, Verdict, egress, forward_batch},
     tables::Tables,
 };
@@ -76,7 +77,6 @@ pub(crate) enum Outlet {
 #[derive(Default)]
 pub(crate) struct Batch {
     frames: Vec<Range<usize>>,
-    verdicts: Vec<Verdict>,
     scratch: Scratch,
 }
 
@@ -99,10 +99,10 @@ impl Card {
         Self { tables, seed, state: RefCell::new(state) }
     }
 
-    /// Forwards the whole frames at the front of `bytes`, which were read from a wire; how many bytes that were.
+    /// Forwards the whole frames of `bytes`, which were read from a wire, to behind [`HEADROOM`]; where the last one ends.
     pub(crate) fn ingress(&self, port: u8, bytes: &mut [u8], batch: &mut Batch) -> Result<usize, BadRecord> {
         batch.frames.clear();
-        let mut at = 0;
+        let mut at = HEADROOM;
         let broken = loop {
             match wire::peek(&bytes[at..]) {
                 Ok(Some(length)) if bytes.len() - at >= wire::RECORD_HEADER + length => {
@@ -124,11 +124,9 @@ impl Card {
         } else if count > 0 {
             state.inject(&mut batch.frames);
             let tables = self.tables.load();
-            let Batch { frames, verdicts, scratch } = &mut *batch;
-            forward_batch(bytes, frames, port, &tables, self.seed, scratch, verdicts);
-            for (range, verdict) in batch.frames.iter().zip(&batch.verdicts) {
-                state.dispatch(*verdict, &bytes[range.clone()]);
-            }
+            let Batch { frames, scratch } = &mut *batch;
+            let sink = |verdict, frame: &[u8]| state.dispatch(verdict, frame);
+            forward_batch(bytes, frames, port, &tables, self.seed, scratch, sink);
         }
         match broken {
             None => Ok(at),

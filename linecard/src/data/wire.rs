@@ -11,6 +11,7 @@ use super::{
     pump::pump,
 };
 use fabric_proto::deploy::WireEnd;
+use linecard_core::encap::HEADROOM;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::{
     convert::Infallible,
@@ -198,8 +199,9 @@ async fn not_up(want: &mut watch::Receiver<Want>) {
 
 /// Reads and forwards until the other end's half-close, an error, or bytes that are no frames.
 async fn read_frames(card: &Card, port: u8, read: &OwnedReadHalf) {
-    let mut buffer = vec![0; READ];
-    let mut filled = 0;
+    // What is read begins behind room for the first packet's rewrite; the others have the place of those before them.
+    let mut buffer = vec![0; HEADROOM + READ];
+    let mut filled = HEADROOM;
     let mut batch = Batch::default();
     loop {
         if let Err(error) = read.readable().await {
@@ -216,10 +218,10 @@ async fn read_frames(card: &Card, port: u8, read: &OwnedReadHalf) {
             }
         }
         match card.ingress(port, &mut buffer[..filled], &mut batch) {
-            Ok(0) => {}
+            Ok(HEADROOM) => {}
             Ok(used) => {
-                buffer.copy_within(used..filled, 0);
-                filled -= used;
+                buffer.copy_within(used..filled, HEADROOM);
+                filled -= used - HEADROOM;
             }
             Err(error) => {
                 tracing::warn!(port, "wire closed, the other end does not keep to the framing: {error}");

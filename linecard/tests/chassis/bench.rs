@@ -362,11 +362,8 @@ impl Session {
     /// not exist.
     pub(crate) async fn forward_everything(&mut self) {
         self.say(&Self::port(true)).await;
-        let path = |slot, port| FibPath::Port {
-            port: PortId { slot: LcSlot(slot), port },
-            next_hop: [192, 0, 2, 9].into(),
-            dst_mac: NEIGHBOUR,
-            src_mac: EGRESS_MAC,
+        let path = |slot, port| {
+            FibPath::ethernet(PortId { slot: LcSlot(slot), port }, [192, 0, 2, 9].into(), NEIGHBOUR, EGRESS_MAC)
         };
         let mut batch = BatchBuilder::default();
         for (id, path) in (1..).zip([path(2, 1), FibPath::Discard, path(2, 9), path(3, 1)]) {

@@ -101,7 +101,11 @@ fn drive(fib: &mut FibMaster, adoption: Adoption, root: u64, routes: u64) -> usi
                 ToLc::Adopt { .. } => FromLc::Adopted { epoch, boot: 1, position: None, root, routes: [routes, 0] },
                 ToLc::Fib(update) => FromLc::Ack { number: update.number },
                 ToLc::Converged { position, .. } => FromLc::InSync { position },
-                ToLc::Ports(_) | ToLc::EndOfTable(_) | ToLc::WantDigests | ToLc::Reset { .. } => continue,
+                ToLc::Ports(_)
+                | ToLc::Interfaces { .. }
+                | ToLc::EndOfTable(_)
+                | ToLc::WantDigests
+                | ToLc::Reset { .. } => continue,
             };
             answers.push((slot, answer));
         }

@@ -242,10 +242,9 @@ impl Rib {
         if self.accounts_for(fib) {
             fib.all_fresh();
         } else if fib.is_stale() {
-            swept = fib.sweep(|prefix| self.best(prefix).is_some());
+            swept = fib.sweep(|key| key.plain().is_some_and(|prefix| self.best(prefix).is_some()));
         }
-        let routes = Family::ALL.iter().map(|family| fib.table().len(*family) as u64).sum();
-        Some(Converged { routes, swept: swept as u64 })
+        Some(Converged { routes: fib.table().count() as u64, swept: swept as u64 })
     }
 
     /// Whether every route in the FIB is some best route's. The FIB holds all best routes, so counting them
@@ -265,8 +264,7 @@ impl Rib {
             learned.is_none_or(|learned| learned.get(*prefix).is_none()) && self.best(*prefix).is_some()
         };
         let local = self.candidates.keys().filter(|prefix| is_local(prefix)).count();
-        let held: usize = Family::ALL.iter().map(|family| fib.table().len(*family)).sum();
-        learned.map_or(0, |learned| learned.len()) + local == held
+        learned.map_or(0, |learned| learned.len()) + local == fib.table().count()
     }
 
     /// Puts the best route of a prefix into the FIB.

@@ -221,9 +221,9 @@ impl World {
             checker.roots.pop_front();
         }
         if checker.deep {
-            for (prefix, id) in table.routes() {
+            for (key, id) in table.routes() {
                 let paths = table.paths(id).map_or(0, fabric_proto::fib::PathList::digest);
-                checker.made.insert(route_hash(prefix, paths));
+                checker.made.insert(route_hash(key, paths));
             }
         }
         if rp.fib().log_bytes() > LOG_BYTES_MAX + (1 << 20) {
@@ -260,14 +260,12 @@ impl World {
         if std::mem::replace(&mut checker.table_roots[at], table.root_digest()) == table.root_digest() {
             return;
         }
-        for (prefix, id) in table.routes() {
+        for (key, id) in table.routes() {
             // A route without paths forwards nothing: its download is under way.
             let Some(paths) = table.paths(id) else { continue };
-            if !checker.made.contains(&route_hash(prefix, paths.digest())) {
-                let what = format!(
-                    "line card {slot} forwards by a table that no active made: {prefix} to {:?}",
-                    paths.paths()
-                );
+            if !checker.made.contains(&route_hash(key, paths.digest())) {
+                let what =
+                    format!("line card {slot} forwards by a table that no active made: {key} to {:?}", paths.paths());
                 return checker.accuse(what);
             }
         }
@@ -481,8 +479,8 @@ impl World {
     }
 }
 
-fn route_hash(prefix: fabric_proto::fib::Prefix, paths: u64) -> u64 {
+fn route_hash(key: fabric_proto::fib::FibKey, paths: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (prefix, paths).hash(&mut hasher);
+    (key, paths).hash(&mut hasher);
     hasher.finish()
 }

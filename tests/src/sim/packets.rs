@@ -10,7 +10,11 @@ use fabric_proto::{
     platform::Forwarding,
     time::Instant,
 };
-use linecard_core::pipeline::{Verdict, egress, forward};
+use linecard_core::{
+    encap::HEADROOM,
+    pipeline::{Verdict, egress, forward},
+    tables::Tables,
+};
 use std::{collections::BTreeMap, time::Duration};
 
 /// A frame takes this long over a wire, and as long from line card to line card.
@@ -70,6 +74,14 @@ impl Packets {
     }
 }
 
+/// What a line card with these tables makes of a frame that comes in at its port, and the frame as it leaves.
+pub(super) fn through(frame: &[u8], at: PortId, tables: &Tables) -> (Verdict, Vec<u8>) {
+    let mut buffer = [&[0; HEADROOM], frame].concat();
+    let whole = HEADROOM..buffer.len();
+    let (verdict, left) = forward(&mut buffer, whole, at.port, tables, flow_seed(Slot::Lc(at.slot)));
+    (verdict, buffer[left].to_vec())
+}
+
 impl World {
     /// Seats a neighbour at the end of a port's wire.
     pub fn seat(&mut self, port: PortId, neighbour: impl Neighbour + 'static) {
@@ -95,7 +107,7 @@ impl World {
     }
 
     /// A frame has reached the line card's end of a wire.
-    pub(super) fn frame_arrives(&mut self, at: PortId, mut frame: Vec<u8>) {
+    pub(super) fn frame_arrives(&mut self, at: PortId, frame: Vec<u8>) {
         self.packets.counts.offered += 1;
         if self.pulled.contains(&at) {
             self.packets.counts.unheard += 1;
@@ -105,7 +117,7 @@ impl World {
             self.packets.counts.lost_with_card += 1;
             return;
         };
-        let verdict = forward(&mut frame, at.port, card.tables(), flow_seed(Slot::Lc(at.slot)));
+        let (verdict, frame) = through(&frame, at, card.tables());
         let local = matches!(verdict, Verdict::Local { .. });
         match verdict {
             Verdict::Drop(cause) => self.packets.counts.drop(cause),

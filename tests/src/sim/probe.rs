@@ -1,15 +1,12 @@
-//! A packet whose way through a line card is watched: real bytes, the card's own [`forward`].
+//! A packet whose way through a line card is watched: real bytes, the card's own pipeline.
 
-use super::{cards::flow_seed, reference};
+use super::{packets::through, reference};
 use etherparse::PacketBuilder;
 use fabric_proto::{
     fib::{Path, Prefix, port_mac},
-    id::{LcSlot, PortId, Slot},
+    id::{LcSlot, PortId},
 };
-use linecard_core::{
-    pipeline::{Verdict, forward},
-    tables::Tables,
-};
+use linecard_core::{pipeline::Verdict, tables::Tables};
 use rp_core::config::Config;
 use std::{fmt, net::IpAddr};
 
@@ -47,8 +44,7 @@ impl Probe {
 
     /// What a card with these tables makes of it.
     pub(super) fn send(&mut self, tables: &Tables) -> Forwarded {
-        let mut frame = self.frame.clone();
-        let verdict = forward(&mut frame, self.at.port, tables, flow_seed(Slot::Lc(self.at.slot)));
+        let (verdict, frame) = through(&self.frame, self.at, tables);
         Forwarded { verdict, frame }
     }
 
@@ -65,10 +61,10 @@ impl Probe {
             }
         };
         reference::paths(config, feed, self.to).iter().any(|path| match path {
-            Path::Port { port: by, dst_mac, src_mac, .. } => {
-                *by == PortId { slot: LcSlot(slot), port } && got.frame[..6] == *dst_mac && got.frame[6..12] == *src_mac
+            Path::Port { port: by, rewrite, .. } => {
+                *by == PortId { slot: LcSlot(slot), port } && got.frame.starts_with(rewrite.header())
             }
-            Path::Unresolved { .. } | Path::Receive | Path::Discard => false,
+            Path::Unresolved { .. } | Path::Receive | Path::Discard | Path::Lookup { .. } => false,
         })
     }
 }

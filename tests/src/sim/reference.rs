@@ -1,7 +1,7 @@
 //! What a chassis must do, said in the simplest way: no path lists, no batches, no shared state with the code under test.
 
 use fabric_proto::{
-    fib::{Family, FibTable, Path, PathList, Prefix, left_aligned, port_mac},
+    fib::{Family, FibKey, FibTable, Path, PathList, Prefix, left_aligned, port_mac},
     platform::{Legacy, Profile},
     redundancy::Mode,
 };
@@ -33,12 +33,11 @@ fn via(config: &Config, hop: IpAddr) -> Option<Path> {
     let reaches = |own: InterfaceAddress| Prefix::covering(own.address, own.len).is_ok_and(|net| net.contains(hop));
     config.interfaces.values().find(|interface| !interface.shutdown && interface.addresses().any(reaches))?;
     let known = config.resolved_neighbours().find(|(address, ..)| *address == hop);
-    Some(known.map_or(Path::Unresolved { next_hop: hop }, |(_, mac, port)| Path::Port {
-        port,
-        next_hop: hop,
-        dst_mac: mac,
-        src_mac: port_mac(port),
-    }))
+    Some(
+        known.map_or(Path::Unresolved { next_hop: hop }, |(_, mac, port)| {
+            Path::ethernet(port, hop, mac, port_mac(port))
+        }),
+    )
 }
 
 /// Every route that a configuration and a feed demand, and where it leads. Networks of interfaces lead to themselves.
@@ -99,6 +98,7 @@ pub(super) fn compare(table: &FibTable, config: &Config, feed: &[(Prefix, Vec<Ip
             return Err(format!("{prefix} leads to {got:?}, it should be {want:?}"));
         }
     }
-    let extra = table.routes().map(|(prefix, _)| prefix).find(|prefix| !expected.contains_key(prefix));
-    extra.map_or(Ok(()), |prefix| Err(format!("{prefix} is nobody's route")))
+    let demanded = |key: FibKey| key.plain().is_some_and(|prefix| expected.contains_key(&prefix));
+    let extra = table.routes().map(|(key, _)| key).find(|key| !demanded(*key));
+    extra.map_or(Ok(()), |key| Err(format!("{key} is nobody's route")))
 }

@@ -1,6 +1,7 @@
 //! Batches of route changes: compact bytes that are encoded once and sent to every line card and to the standby.
 
-use super::{Birth, Family, PathList, PathListId, Prefix};
+use super::{Birth, Family, FibKey, PathList, PathListId, Prefix};
+use crate::id::{CircuitId, Label, TableId};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +31,7 @@ pub struct ListUpdate {
 }
 
 /// One route operation: `Some` sets the route's path list, `None` withdraws it.
-pub type RouteOp = (Prefix, Option<PathListId>);
+pub type RouteOp = (FibKey, Option<PathListId>);
 
 /// Packed bytes that are not route operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,8 +43,16 @@ pub struct BadBatch {
     pub what: &'static str,
 }
 
-/// Packs route operations: `flags u8 | length u8 | significant prefix bytes | path list varint`, without
-/// the path list for a withdrawal. Flags: 0x40 IPv6, 0x80 withdrawal.
+/// Packs route operations: `flags u8 | key | path list varint`, without the path list for a withdrawal.
+///
+/// | flags | key |
+/// | --- | --- |
+/// | 0, 0x40 for IPv6 | `length u8 | significant prefix bytes`: a route of the default table |
+/// | and 0x20 | `table u32 BE | length u8 | significant prefix bytes`: one of another table |
+/// | 0x10 | `label u24 BE` |
+/// | 0x08 | `circuit u32 BE` |
+///
+/// and 0x80 for a withdrawal. Release 1.0 knows the first line, and refuses a batch with any other.
 #[derive(Debug, Default)]
 pub struct BatchBuilder {
     paths: Vec<ListUpdate>,
@@ -52,8 +61,12 @@ pub struct BatchBuilder {
     forget: Vec<PathListId>,
 }
 
-const V6: u8 = 0x40;
 const WITHDRAW: u8 = 0x80;
+const V6: u8 = 0x40;
+const TABLE: u8 = 0x20;
+const TABLE_V6: u8 = TABLE | V6;
+const LABEL: u8 = 0x10;
+const CIRCUIT: u8 = 0x08;
 
 impl BatchBuilder {
     /// Adds a path list.
@@ -61,16 +74,28 @@ impl BatchBuilder {
         self.paths.push(list);
     }
 
-    /// Adds a route operation: flags, length, the prefix's significant bytes, the path list.
-    pub fn route(&mut self, (prefix, id): RouteOp) {
-        let family = match prefix.family() {
-            Family::V4 => 0,
-            Family::V6 => V6,
-        };
-        self.packed.push(family | if id.is_none() { WITHDRAW } else { 0 });
-        self.packed.push(prefix.len());
-        let bytes = prefix.bits().to_be_bytes();
-        self.packed.extend_from_slice(&bytes[..usize::from(prefix.len()).div_ceil(8)]);
+    /// Adds a route operation.
+    pub fn route(&mut self, (key, id): (impl Into<FibKey>, Option<PathListId>)) {
+        let withdraw = if id.is_none() { WITHDRAW } else { 0 };
+        match key.into() {
+            FibKey::Ip(TableId::DEFAULT, prefix) => {
+                self.packed.push(withdraw | flag(prefix));
+                self.prefix(prefix);
+            }
+            FibKey::Ip(table, prefix) => {
+                self.packed.push(withdraw | flag(prefix) | TABLE);
+                self.packed.extend_from_slice(&table.0.to_be_bytes());
+                self.prefix(prefix);
+            }
+            FibKey::Label(label) => {
+                self.packed.push(withdraw | LABEL);
+                self.packed.extend_from_slice(&label.value().to_be_bytes()[1..]);
+            }
+            FibKey::Circuit(circuit) => {
+                self.packed.push(withdraw | CIRCUIT);
+                self.packed.extend_from_slice(&circuit.0.to_be_bytes());
+            }
+        }
         if let Some(mut id) = id {
             while id >= 0x80 {
                 self.packed.push(id as u8 | 0x80);
@@ -79,6 +104,12 @@ impl BatchBuilder {
             self.packed.push(id as u8);
         }
         self.count += 1;
+    }
+
+    fn prefix(&mut self, prefix: Prefix) {
+        self.packed.push(prefix.len());
+        let bytes = prefix.bits().to_be_bytes();
+        self.packed.extend_from_slice(&bytes[..usize::from(prefix.len()).div_ceil(8)]);
     }
 
     /// Adds a path list that nothing uses any more.
@@ -108,6 +139,13 @@ impl BatchBuilder {
     }
 }
 
+fn flag(prefix: Prefix) -> u8 {
+    match prefix.family() {
+        Family::V4 => 0,
+        Family::V6 => V6,
+    }
+}
+
 impl Batch {
     /// The route operations, in order; ends after the first error.
     pub fn routes(&self) -> impl Iterator<Item = Result<RouteOp, BadBatch>> + '_ {
@@ -132,40 +170,82 @@ impl Batch {
 }
 
 fn read_op(bytes: &[u8], at: &mut usize) -> Result<RouteOp, BadBatch> {
-    let start = *at;
-    let bad = |what| BadBatch { at: start, what };
-    let [flags, len] = *bytes.get(start..start + 2).and_then(|b| b.first_chunk()).ok_or(bad("cut off"))?;
-    if flags & !(V6 | WITHDRAW) != 0 {
-        return Err(bad("unknown flags"));
+    let mut reader = Reader { bytes, start: *at, at: *at };
+    let [flags] = reader.take()?;
+    let key = match flags & !WITHDRAW {
+        0 => reader.prefix(Family::V4)?.into(),
+        V6 => reader.prefix(Family::V6)?.into(),
+        TABLE => reader.route_of_table(Family::V4)?,
+        TABLE_V6 => reader.route_of_table(Family::V6)?,
+        LABEL => reader.label()?,
+        CIRCUIT => FibKey::Circuit(CircuitId(u32::from_be_bytes(reader.take()?))),
+        _ => return Err(reader.bad("unknown flags")),
+    };
+    let list = if flags & WITHDRAW == 0 { Some(reader.list()?) } else { None };
+    *at = reader.at;
+    Ok((key, list))
+}
+
+/// Takes one operation apart.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    /// Where the operation begins.
+    start: usize,
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn bad(&self, what: &'static str) -> BadBatch {
+        BadBatch { at: self.start, what }
     }
-    let family = if flags & V6 == 0 { Family::V4 } else { Family::V6 };
-    if len > family.width() {
-        return Err(bad("prefix too long"));
+
+    #[inline]
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], BadBatch> {
+        let taken = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk());
+        self.at += N;
+        taken.copied().ok_or(self.bad("cut off"))
     }
-    let significant = usize::from(len).div_ceil(8);
-    let mut bits = [0; 16];
-    bits[..significant].copy_from_slice(bytes.get(start + 2..start + 2 + significant).ok_or(bad("cut off"))?);
-    *at = start + 2 + significant;
-    let bits = u128::from_be_bytes(bits);
-    let prefix = Prefix::from_bits(family, bits, len);
-    if prefix.bits() != bits {
-        return Err(bad("bits beyond the prefix length"));
+
+    #[inline]
+    fn prefix(&mut self, family: Family) -> Result<Prefix, BadBatch> {
+        let [len] = self.take()?;
+        if len > family.width() {
+            return Err(self.bad("prefix too long"));
+        }
+        let significant = usize::from(len).div_ceil(8);
+        let mut bits = [0; 16];
+        let given = self.bytes.get(self.at..self.at + significant).ok_or(self.bad("cut off"))?;
+        bits[..significant].copy_from_slice(given);
+        self.at += significant;
+        let bits = u128::from_be_bytes(bits);
+        let prefix = Prefix::from_bits(family, bits, len);
+        if prefix.bits() == bits { Ok(prefix) } else { Err(self.bad("bits beyond the prefix length")) }
     }
-    if flags & WITHDRAW != 0 {
-        return Ok((prefix, None));
-    }
-    let mut id = 0u32;
-    for shift in [0, 7, 14, 21] {
-        let byte = *bytes.get(*at).ok_or(bad("cut off"))?;
-        *at += 1;
-        id |= u32::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return if (id as usize) < super::PATH_LISTS_MAX {
-                Ok((prefix, Some(id)))
-            } else {
-                Err(bad("path list number too large"))
-            };
+
+    fn route_of_table(&mut self, family: Family) -> Result<FibKey, BadBatch> {
+        match TableId(u32::from_be_bytes(self.take()?)) {
+            TableId::DEFAULT => Err(self.bad("the default table by its number")),
+            table => Ok(FibKey::Ip(table, self.prefix(family)?)),
         }
     }
-    Err(bad("path list number too large"))
+
+    fn label(&mut self) -> Result<FibKey, BadBatch> {
+        let [high, middle, low] = self.take()?;
+        let label = Label::try_from(u32::from_be_bytes([0, high, middle, low]));
+        label.map(FibKey::Label).map_err(|_| self.bad("label too large"))
+    }
+
+    #[inline]
+    fn list(&mut self) -> Result<PathListId, BadBatch> {
+        let mut id = 0u32;
+        for shift in [0, 7, 14, 21] {
+            let [byte] = self.take()?;
+            id |= u32::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                let fits = (id as usize) < super::PATH_LISTS_MAX;
+                return if fits { Ok(id) } else { Err(self.bad("path list number too large")) };
+            }
+        }
+        Err(self.bad("path list number too large"))
+    }
 }

@@ -1,15 +1,15 @@
 //! A whole FIB with digests: the control side's copy on every card.
 
 use super::{
-    Birth, Family, ListUpdate, PathList, PathListId, Prefix,
+    Birth, Family, FibKey, ListUpdate, PathList, PathListId, Prefix,
     routes::{BUCKETS, Bucket, RouteMap, bucket_of, hash},
 };
-use crate::random::mix;
+use crate::{id::TableId, random::mix};
 use std::collections::BTreeMap;
 
 /// A whole FIB: path lists and bucketed routes, with digests that are kept as it changes.
 ///
-/// A route's digest is its prefix's hash times its path list's factor. Sums of them need no order and can be undone,
+/// A route's digest is its key's hash times its path list's factor. Sums of them need no order and can be undone,
 /// and where a list changes, the sum of all its routes changes by one multiplication, however many they are. Lists
 /// that hold the same differ by birth: one of them may change, and routes that are by the wrong one would follow it.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,7 @@ pub struct FibTable {
 struct Use {
     /// Stands for the list and its content: odd, so that no two hashes are mapped to one.
     factor: u64,
-    /// Sum of the hashes of its routes' prefixes.
+    /// Sum of the hashes of its routes' keys.
     sum: u64,
     routes: usize,
 }
@@ -120,11 +120,12 @@ impl FibTable {
         self.lists.range(from..).map(|(id, (birth, paths))| ListUpdate { id: *id, birth: *birth, paths: paths.clone() })
     }
 
-    /// Sets (`Some`) or withdraws (`None`) a route; returns what stood there.
-    pub fn set(&mut self, prefix: Prefix, id: Option<PathListId>) -> Option<PathListId> {
-        let hash = hash(prefix);
-        let bucket = bucket_of(prefix);
-        let old = self.routes.set_in(bucket, prefix, id);
+    /// Sets (`Some`) or withdraws (`None`) an entry; returns what stood there.
+    pub fn set(&mut self, key: impl Into<FibKey>, id: Option<PathListId>) -> Option<PathListId> {
+        let key = key.into();
+        let hash = hash(key);
+        let bucket = bucket_of(key);
+        let old = self.routes.set_in(bucket, key, id);
         if old == id {
             return old;
         }
@@ -147,23 +148,28 @@ impl FibTable {
         old
     }
 
-    /// The path list of exactly this prefix.
-    pub fn get(&self, prefix: Prefix) -> Option<PathListId> {
-        self.routes.get(prefix)
+    /// The path list of exactly this key.
+    pub fn get(&self, key: impl Into<FibKey>) -> Option<PathListId> {
+        self.routes.get(key)
     }
 
-    /// The longest prefix that covers `address`: one search a length, for show commands, tests and
-    /// withdrawals; packets use the line card's trie.
+    /// The longest prefix of the default table that covers `address`.
     pub fn lookup(&self, address: std::net::IpAddr) -> Option<(Prefix, PathListId)> {
-        let family = Family::of(address);
-        self.covering(Prefix::from_bits(family, super::left_aligned(address), family.width()))
+        self.lookup_in(TableId::DEFAULT, address)
     }
 
-    /// The longest route that covers `prefix` (itself included).
-    pub fn covering(&self, prefix: Prefix) -> Option<(Prefix, PathListId)> {
+    /// The longest prefix of a table that covers `address`: one search a length, for show commands, tests and
+    /// withdrawals; packets use the line card's trie.
+    pub fn lookup_in(&self, table: TableId, address: std::net::IpAddr) -> Option<(Prefix, PathListId)> {
+        let family = Family::of(address);
+        self.covering(table, Prefix::from_bits(family, super::left_aligned(address), family.width()))
+    }
+
+    /// The longest route of a table that covers `prefix` (itself included).
+    pub fn covering(&self, table: TableId, prefix: Prefix) -> Option<(Prefix, PathListId)> {
         (0..=prefix.len()).rev().find_map(|len| {
             let shorter = Prefix::from_bits(prefix.family(), prefix.bits(), len);
-            self.get(shorter).map(|id| (shorter, id))
+            self.get(FibKey::Ip(table, shorter)).map(|id| (shorter, id))
         })
     }
 
@@ -190,27 +196,38 @@ impl FibTable {
     }
 
     fn sum(&self, bucket: &Bucket) -> u64 {
-        let digest = |(prefix, id)| hash(prefix).wrapping_mul(self.uses.get(id).factor);
+        let digest = |(key, id)| hash(key).wrapping_mul(self.uses.get(id).factor);
         bucket.routes().map(digest).fold(0, u64::wrapping_add)
     }
 
-    /// One digest of the whole table. A route's digest holds its prefix, so that the sum needs no order.
+    /// One digest of the whole table. A route's digest holds its key, so that the sum needs no order.
     pub fn root_digest(&self) -> u64 {
         mix(self.root)
     }
 
-    /// Number of routes of a family.
+    /// Number of routes of a family, in all tables.
     pub fn len(&self, family: Family) -> usize {
         self.routes.len(family)
     }
 
-    /// Whether it has no route of either family.
+    /// Number of all entries: routes of both families in all tables, labels and circuits.
+    pub fn count(&self) -> usize {
+        self.routes.count()
+    }
+
+    /// Whether it has no entry at all.
     pub fn is_empty(&self) -> bool {
         self.routes.is_empty()
     }
 
-    /// All routes, bucket by bucket.
-    pub fn routes(&self) -> impl Iterator<Item = (Prefix, PathListId)> + '_ {
+    /// Whether release 1.0 could have it: routes of the default table only, by paths that it knows.
+    pub fn is_in_release_1(&self) -> bool {
+        let known = |(_, paths): &(Birth, PathList)| paths.paths().iter().all(super::Path::is_in_release_1);
+        self.routes.others() == 0 && self.lists.values().all(known)
+    }
+
+    /// All entries, bucket by bucket.
+    pub fn routes(&self) -> impl Iterator<Item = (FibKey, PathListId)> + '_ {
         self.routes.iter()
     }
 }

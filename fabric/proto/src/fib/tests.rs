@@ -1,4 +1,5 @@
 use super::*;
+use crate::id::{CircuitId, Label, TableId};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -9,8 +10,22 @@ pub(super) fn prefix() -> impl Strategy<Value = Prefix> {
     ]
 }
 
+/// Keys of every kind, from few tables, so that they meet.
+pub(super) fn key() -> impl Strategy<Value = FibKey> {
+    prop_oneof![
+        3 => prefix().prop_map(FibKey::from),
+        2 => (0..4u32, prefix()).prop_map(|(table, prefix)| FibKey::Ip(TableId(table), prefix)),
+        1 => any::<u32>().prop_map(|value| FibKey::Label((value & Label::MAX).try_into().unwrap())),
+        1 => any::<u32>().prop_map(|number| FibKey::Circuit(CircuitId(number))),
+    ]
+}
+
 fn discard_or_receive(n: u32) -> PathList {
     PathList::new(vec![Path::Unresolved { next_hop: IpAddr::from(n.to_be_bytes()) }])
+}
+
+fn ten() -> Prefix {
+    "10.0.0.0/8".parse().unwrap()
 }
 
 fn list(id: PathListId, index: u32, paths: PathList) -> ListUpdate {
@@ -25,7 +40,7 @@ proptest! {
     }
 
     #[test]
-    fn batches_survive_packing(ops in proptest::collection::vec((prefix(), proptest::option::of(0u32..1 << 23)), 0..200)) {
+    fn batches_survive_packing(ops in proptest::collection::vec((key(), proptest::option::of(0u32..1 << 23)), 0..200)) {
         let mut builder = BatchBuilder::default();
         for op in &ops {
             builder.route(*op);
@@ -45,7 +60,7 @@ proptest! {
     /// Digests depend on content only: not on the order of changes, and not on path-list numbers.
     #[test]
     fn digests_say_what_a_table_means(
-        ops in proptest::collection::vec((prefix(), proptest::option::of(0u32..5)), 1..60),
+        ops in proptest::collection::vec((key(), proptest::option::of(0u32..5)), 1..60),
         renumber in 0u32..1000,
     ) {
         let mut content = BTreeMap::new();
@@ -54,16 +69,18 @@ proptest! {
             one.set_paths(list(n, n, discard_or_receive(n)));
             other.set_paths(list(n + renumber, n, discard_or_receive(n)));
         }
-        for (prefix, id) in &ops {
-            one.set(*prefix, *id);
+        for (key, id) in &ops {
+            one.set(*key, *id);
             match id {
-                Some(id) => content.insert(*prefix, *id),
-                None => content.remove(prefix),
+                Some(id) => content.insert(*key, *id),
+                None => content.remove(key),
             };
         }
-        for (prefix, id) in content.iter().rev() {
-            other.set(*prefix, Some(id + renumber));
+        for (key, id) in content.iter().rev() {
+            other.set(*key, Some(id + renumber));
         }
+        prop_assert_eq!(&one.routes().collect::<BTreeMap<_, _>>(), &content);
+        prop_assert!(content.iter().all(|(key, id)| one.get(*key) == Some(*id)));
         prop_assert_eq!(one.root_digest(), other.root_digest());
         prop_assert_eq!(one.digests(), other.digests());
         // Changed in place on the one, there from the beginning in a table made anew.
@@ -74,8 +91,8 @@ proptest! {
             anew.set_paths(list(n, n, discard_or_receive(n)));
         }
         anew.set_paths(list(2, 2, discard_or_receive(7)));
-        for (prefix, id) in &content {
-            anew.set(*prefix, Some(*id));
+        for (key, id) in &content {
+            anew.set(*key, Some(*id));
         }
         prop_assert_eq!(one.root_digest(), anew.root_digest());
         prop_assert_eq!(one.digests(), anew.digests());
@@ -87,9 +104,13 @@ proptest! {
         one.set_paths(list(3, 3, discard_or_receive(3)));
         prop_assert_eq!(one.root_digest(), other.root_digest());
         prop_assert_eq!(one.digests(), other.digests());
-        prop_assert_eq!(one.len(Family::V4) + one.len(Family::V6), content.len());
-        if let Some((prefix, _)) = content.first_key_value() {
-            one.set(*prefix, None);
+        prop_assert_eq!(one.count(), content.len());
+        for family in Family::ALL {
+            prop_assert_eq!(one.len(family), content.keys().filter(|key| key.family() == Some(family)).count());
+        }
+        prop_assert_eq!(one.is_in_release_1(), content.keys().all(|key| key.plain().is_some()));
+        if let Some((key, _)) = content.first_key_value() {
+            one.set(*key, None);
             prop_assert_ne!(one.root_digest(), other.root_digest());
         }
     }
@@ -99,7 +120,7 @@ proptest! {
 fn a_changed_path_list_changes_the_digests_of_its_routes() {
     let mut table = FibTable::default();
     table.set_paths(list(1, 1, discard_or_receive(1)));
-    table.set("10.0.0.0/8".parse().unwrap(), Some(1));
+    table.set(ten(), Some(1));
     let before = table.root_digest();
     table.set_paths(list(1, 1, discard_or_receive(2)));
     assert_ne!(table.root_digest(), before);
@@ -113,7 +134,7 @@ fn lists_that_hold_the_same_are_told_apart() {
     let tables = [1, 2].map(|used| {
         let mut table = FibTable::default();
         [1, 2].into_iter().for_each(|n| table.set_paths(list(n, n, discard_or_receive(7))));
-        table.set("10.0.0.0/8".parse().unwrap(), Some(used));
+        table.set(ten(), Some(used));
         table
     });
     assert_ne!(tables[0].root_digest(), tables[1].root_digest());
@@ -125,7 +146,7 @@ fn routes_of_a_path_list_that_is_not_there_mean_nothing() {
     let (mut one, mut other) = (FibTable::default(), FibTable::default());
     for table in [&mut one, &mut other] {
         table.set_paths(list(1, 1, discard_or_receive(1)));
-        table.set("10.0.0.0/8".parse().unwrap(), Some(1));
+        table.set(ten(), Some(1));
     }
     let before = one.root_digest();
     one.remove_paths(1);
@@ -134,8 +155,69 @@ fn routes_of_a_path_list_that_is_not_there_mean_nothing() {
     one.set_paths(list(1, 1, discard_or_receive(2)));
     other.set_paths(list(1, 1, discard_or_receive(2)));
     assert_eq!(one.root_digest(), other.root_digest());
-    one.set("10.0.0.0/8".parse().unwrap(), None);
+    one.set(ten(), None);
     assert_eq!(one.root_digest(), FibTable::default().root_digest());
+}
+
+/// A route in the wrong VRF, or a label for another one, is a difference.
+#[test]
+fn entries_of_other_kinds_and_tables_are_told_apart() {
+    let label = |value: u32| FibKey::Label(value.try_into().unwrap());
+    let mut keys: Vec<FibKey> = (0..1000).map(|table| FibKey::Ip(TableId(table), ten())).collect();
+    keys.extend((0..1000).map(label));
+    keys.extend((0..1000).map(|number| FibKey::Circuit(CircuitId(number))));
+    let mut roots = std::collections::BTreeSet::new();
+    for key in keys {
+        let mut table = FibTable::default();
+        table.set_paths(list(1, 1, discard_or_receive(1)));
+        assert_eq!(table.set(key, Some(1)), None);
+        let digests = table.digests();
+        assert!(digests.iter().enumerate().all(|(bucket, digest)| (*digest != 0) == (bucket == bucket_of(key))));
+        assert!(roots.insert(table.root_digest()), "{key}");
+        assert_eq!(table.set(key, None), Some(1));
+        assert_eq!(table.root_digest(), FibTable::default().root_digest());
+    }
+}
+
+/// Tables of the two releases are compared by digests and bucket by bucket, so these are release 1.0's own.
+#[test]
+fn routes_of_the_default_table_have_the_digests_of_release_1() {
+    let mut table = FibTable::default();
+    table.set_paths(list(1, 1, discard_or_receive(1)));
+    for (prefix, bucket) in
+        [("10.0.0.0/8", 2308), ("0.0.0.0/0", 2308), ("192.0.2.7/32", 3203), ("2001:db8:7::/48", 6895)]
+    {
+        let prefix: Prefix = prefix.parse().unwrap();
+        assert_eq!(bucket_of(prefix), bucket, "{prefix}");
+        table.set(prefix, Some(1));
+    }
+    assert_eq!(table.root_digest(), 0xb850_47a6_d104_f069);
+}
+
+/// What a route of the default table is in a batch has not changed since release 1.0; what it did not know, it refuses.
+#[test]
+fn batches_say_what_release_1_knows_in_its_words() {
+    let mut builder = BatchBuilder::default();
+    builder.route((ten(), Some(300)));
+    builder.route(("2001:db8::/32".parse::<Prefix>().unwrap(), None));
+    assert_eq!(*builder.take().packed, [0, 8, 10, 0xac, 0x02, 0xc0, 32, 0x20, 0x01, 0x0d, 0xb8]);
+    builder.route((FibKey::Ip(TableId(0x0102_0304), ten()), Some(1)));
+    builder.route((FibKey::Label(0xabcde.try_into().unwrap()), Some(2)));
+    builder.route((FibKey::Circuit(CircuitId(5)), None));
+    assert_eq!(*builder.take().packed, [0x20, 1, 2, 3, 4, 8, 10, 1, 0x10, 0x0a, 0xbc, 0xde, 2, 0x88, 0, 0, 0, 5]);
+}
+
+#[test]
+fn one_entry_has_one_form() {
+    let read =
+        |bytes: &'static [u8]| Batch { packed: bytes.into(), count: 1, ..Batch::default() }.routes().next().unwrap();
+    assert_eq!(read(&[0x20, 0, 0, 0, 0, 8, 10, 1]).unwrap_err().what, "the default table by its number");
+    assert_eq!(read(&[0x10, 0x10, 0, 0, 1]).unwrap_err().what, "label too large");
+    for flags in [0x01, 0x02, 0x04, 0x18, 0x28, 0x30, 0x48, 0x50, 0x70] {
+        let bytes: Vec<u8> = [&[flags][..], &[0; 9]].concat();
+        let batch = Batch { packed: bytes.into(), count: 1, ..Batch::default() };
+        assert_eq!(batch.routes().next().unwrap().unwrap_err().what, "unknown flags", "{flags:#x}");
+    }
 }
 
 #[test]

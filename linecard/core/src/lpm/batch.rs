@@ -42,10 +42,10 @@ fn find<S: Shape>(store: View<'_>, addresses: &[u128], entries: &mut [u32; LANES
     let mut lanes = [0u8; LANES];
     let mut count = 0;
     for (address, group) in addresses.iter().zip(&mut groups) {
-        *group = store.group(first_node(*address), slot(address, 0));
+        *group = store.group(first_node::<S>(*address), slot::<S>(address, 0));
     }
     for ((address, group), entry) in addresses.iter().zip(&groups).zip(entries.iter_mut()) {
-        *entry = store.below(*group, slot(address, 0));
+        *entry = store.below(*group, slot::<S>(address, 0));
     }
     for (lane, entry) in entries[..addresses.len()].iter().enumerate() {
         lanes[count % LANES] = lane as u8;
@@ -57,12 +57,12 @@ fn find<S: Shape>(store: View<'_>, addresses: &[u128], entries: &mut [u32; LANES
         }
         for (lane, group) in lanes[..count].iter().zip(&mut groups) {
             let lane = usize::from(*lane);
-            *group = store.group(entries[lane], slot(&addresses[lane], level));
+            *group = store.group(entries[lane], slot::<S>(&addresses[lane], level));
         }
         let mut on = 0;
         for at in 0..count {
             let lane = usize::from(lanes[at]);
-            let entry = store.below(groups[at], slot(&addresses[lane], level));
+            let entry = store.below(groups[at], slot::<S>(&addresses[lane], level));
             entries[lane] = entry;
             lanes[on] = lane as u8;
             on += (entry >> 31) as usize;

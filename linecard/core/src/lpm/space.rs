@@ -1,7 +1,7 @@
 //! The storage of a trie, and who uses what of it.
 
 use super::{
-    CHILD, FIRST_BITS,
+    CHILD, Shape,
     store::{GROUP, GROUPS, Group, Store},
 };
 use std::sync::{Arc, atomic::Ordering};
@@ -16,17 +16,6 @@ enum Retired {
     Entries { place: u32, class: u8 },
 }
 
-/// Storage that is retired at once is used again together: a generation lasts milliseconds, a batch of look-ups
-/// microseconds. At most half a MiB waits.
-const RETIRED_MAX: usize = 8192;
-
-/// Nodes that are always there: one for each value of an address's first bits.
-const FIRST_NODES: usize = 1 << FIRST_BITS;
-/// Storage at first. 32 MiB of nodes are more than an allocator keeps for itself: they come from the system, zeroed, page
-/// by page as they are used, and an empty table costs nothing.
-const NODES_MIN: usize = 1 << 19;
-const ENTRIES_MIN: usize = 1 << 14;
-
 /// Who uses what of a [`Store`].
 pub(super) struct Space {
     pub(super) store: Arc<Store>,
@@ -37,27 +26,12 @@ pub(super) struct Space {
     free_nodes: Vec<u32>,
     free_entries: [Vec<u32>; SIZES.len()],
     retired: Vec<Retired>,
+    retired_max: usize,
 }
 
 impl std::fmt::Debug for Space {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Space({} nodes, {} entries, {} retired)", self.nodes, self.entries, self.retired.len())
-    }
-}
-
-impl Default for Space {
-    fn default() -> Self {
-        // Without memory for an empty table there is no card: ending here is right.
-        let store = Store::new(NODES_MIN, ENTRIES_MIN).expect("there is memory for an empty forwarding table");
-        Self {
-            store: Arc::new(store),
-            before: None,
-            nodes: FIRST_NODES,
-            entries: 0,
-            free_nodes: Vec::new(),
-            free_entries: Default::default(),
-            retired: Vec::new(),
-        }
     }
 }
 
@@ -79,6 +53,22 @@ fn class_of(count: usize) -> usize {
 }
 
 impl Space {
+    pub(super) fn new<S: Shape>() -> Self {
+        let [nodes, entries] = S::ROOM;
+        // Without memory for an empty table there is no card: ending here is right.
+        let store = Store::new(nodes, entries).expect("there is memory for an empty forwarding table");
+        Self {
+            store: Arc::new(store),
+            before: None,
+            nodes: 1 << S::FIRST_BITS,
+            entries: 0,
+            free_nodes: Vec::new(),
+            free_entries: Default::default(),
+            retired: Vec::new(),
+            retired_max: S::RETIRED_MAX,
+        }
+    }
+
     pub(super) fn bytes(&self) -> usize {
         8 * GROUPS * self.nodes + 4 * self.entries
     }
@@ -87,17 +77,16 @@ impl Space {
     /// is another one now; `None` when there is no memory, and nothing has happened.
     pub(super) fn reserve(&mut self, levels: usize) -> Option<bool> {
         let (nodes, entries) = (levels, (levels + 1) * GROUP);
-        if self.retired.len() >= RETIRED_MAX {
+        if self.retired.len() >= self.retired_max {
             self.reuse();
         }
-        let nodes_short = self.nodes + nodes > self.store.groups.len() / GROUPS;
-        let entries_short = self.entries + entries > self.store.entries.len();
-        if !nodes_short && !entries_short {
+        let (nodes, entries) = (self.nodes + nodes, self.entries + entries);
+        let (room, entries_room) = (self.store.groups.len() / GROUPS, self.store.entries.len());
+        if nodes <= room && entries <= entries_room {
             return Some(false);
         }
-        let double = |now: usize, short| if short { now * 2 } else { now };
-        let nodes = double(self.store.groups.len() / GROUPS, nodes_short);
-        let entries = double(self.store.entries.len(), entries_short);
+        let grown = |needed: usize, room: usize| if needed > room { needed.max(room * 2) } else { room };
+        let (nodes, entries) = (grown(nodes, room), grown(entries, entries_room));
         if nodes > CHILD as usize || entries > u32::MAX as usize {
             return None;
         }

@@ -1,5 +1,8 @@
 use super::*;
-use fabric_proto::fib::{FibTable, Prefix};
+use fabric_proto::{
+    fib::{FibTable, Prefix},
+    id::TableId,
+};
 use proptest::prelude::*;
 use std::{
     collections::BTreeMap,
@@ -42,7 +45,7 @@ fn agrees<S: Shape>(ops: &[(Prefix, Option<PathListId>)], probes: &[u128]) -> Re
             }
             None => {
                 routes.remove(prefix);
-                let cover = fib.covering(*prefix).map(|(cover, id)| (cover.len(), id));
+                let cover = fib.covering(TableId::DEFAULT, *prefix).map(|(cover, id)| (cover.len(), id));
                 writer.clear(prefix.bits(), prefix.len(), cover).unwrap();
             }
         }
@@ -81,11 +84,13 @@ proptest! {
     #[test]
     fn ipv4_agrees_with_brute_force(ops in ops(Family::V4), probes in proptest::collection::vec(any::<u128>(), 8)) {
         agrees::<V4>(&ops, &probes)?;
+        agrees::<SmallV4>(&ops, &probes)?;
     }
 
     #[test]
     fn ipv6_agrees_with_brute_force(ops in ops(Family::V6), probes in proptest::collection::vec(any::<u128>(), 8)) {
         agrees::<V6>(&ops, &probes)?;
+        agrees::<SmallV6>(&ops, &probes)?;
     }
 }
 
@@ -147,6 +152,18 @@ fn a_flapping_route_uses_no_new_memory() {
     };
     let once = flap(&mut writer);
     assert_eq!(flap(&mut writer), once);
+}
+
+/// What changes in a small table does not make it a large one.
+#[test]
+fn a_small_table_stays_small() {
+    let mut writer = TrieWriter::<SmallV4>::default();
+    let address = |n: u128| (n % 50).wrapping_mul(0x9e37_79b1) << 96 & u128::MAX << 96;
+    for n in 0..20_000 {
+        writer.set(address(n), 32, 1).unwrap();
+        writer.clear(address(n + 45), 32, None).unwrap();
+    }
+    assert!(writer.trie().bytes() < 40_000, "{} bytes", writer.trie().bytes());
 }
 
 #[test]
@@ -241,9 +258,11 @@ fn readers_find_what_may_be_there<S: Shape>(deep: u8) {
 #[test]
 fn ipv4_readers_never_see_half_an_update() {
     readers_find_what_may_be_there::<V4>(32);
+    readers_find_what_may_be_there::<SmallV4>(32);
 }
 
 #[test]
 fn ipv6_readers_never_see_half_an_update() {
     readers_find_what_may_be_there::<V6>(64);
+    readers_find_what_may_be_there::<SmallV6>(64);
 }

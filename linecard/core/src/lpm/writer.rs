@@ -1,7 +1,7 @@
 //! The one writer of a trie.
 
 use super::{
-    CHILD, EMPTY, FIRST_BITS, Shape, Trie, TrieFull, leaf, rank,
+    CHILD, EMPTY, Shape, Trie, TrieFull, leaf, rank,
     space::Space,
     store::{GROUP, GROUPS, Group},
 };
@@ -61,7 +61,7 @@ impl Change {
         if self.len <= start {
             return 0..1 << bits;
         }
-        let first = (self.bits >> (128 - start - bits)) as usize & ((1 << bits) - 1);
+        let first = self.bits.checked_shr(128 - start - bits).unwrap_or(0) as usize & ((1 << bits) - 1);
         first..first + (1 << (start + bits).saturating_sub(self.len))
     }
 
@@ -74,7 +74,7 @@ impl Change {
 
 impl<S: Shape> Default for TrieWriter<S> {
     fn default() -> Self {
-        let space = Space::default();
+        let space = Space::new::<S>();
         let trie = Trie {
             store: ArcSwap::new(Arc::clone(&space.store)),
             bytes: AtomicUsize::new(space.bytes()),
@@ -119,8 +119,8 @@ impl<S: Shape> TrieWriter<S> {
         if grown {
             self.trie.store.store(Arc::clone(&self.space.store));
         }
-        for node in first.slots(0, FIRST_BITS) {
-            self.node(node as u32, FIRST_BITS, changes);
+        for node in first.slots(0, S::FIRST_BITS) {
+            self.node(node as u32, S::FIRST_BITS, changes);
         }
         // Only when it changes: readers use the same cache line.
         if self.trie.bytes() != self.space.bytes() {

@@ -1,25 +1,22 @@
 use super::*;
-use crate::{fib_sync::FibCopy, tables::TablesWriter};
+use crate::{encap::HEADROOM, fib_sync::FibCopy, paths::Hop, tables::TablesWriter};
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket};
 use fabric_proto::{
-    fib::{BatchBuilder, Birth, ListUpdate, Path, PathList},
+    cell::FRAME_MAX,
+    fib::{BatchBuilder, Birth, FibKey, HEADER_MAX, ListUpdate, Path, PathList, Prefix, ProtocolField, Rewrite},
     flow,
-    id::{CardId, LcSlot, PortId, Slot},
-    linecard::{FibPart, FibUpdate, PortConfig},
+    id::{CardId, LcSlot, PortId, Slot, TableId},
+    linecard::{FibPart, FibUpdate, InterfaceConfig, PortConfig},
 };
 use proptest::prelude::*;
+use std::sync::Arc;
 
 const PORT_MAC: [u8; 6] = [2, 0, 0, 0, 1, 1];
 const NEIGHBOUR: [u8; 6] = [2, 0, 0, 0, 9, 9];
 const EGRESS_MAC: [u8; 6] = [2, 0, 0, 0, 2, 1];
 
 fn way(slot: u8, port: u8) -> Path {
-    Path::Port {
-        port: PortId { slot: LcSlot(slot), port },
-        next_hop: [192, 0, 2, port].into(),
-        dst_mac: NEIGHBOUR,
-        src_mac: EGRESS_MAC,
-    }
+    Path::ethernet(PortId { slot: LcSlot(slot), port }, [192, 0, 2, port].into(), NEIGHBOUR, EGRESS_MAC)
 }
 
 fn path(slot: u8, port: u8) -> PathList {
@@ -30,6 +27,10 @@ fn seed(node: &str) -> FlowSeed {
     FlowSeed::of(&CardId::card("lab", node, Slot::Lc(LcSlot(1))))
 }
 
+fn net(text: &str) -> Prefix {
+    text.parse().unwrap()
+}
+
 fn list(id: u32, paths: PathList) -> ListUpdate {
     ListUpdate { id, birth: Birth { index: id.into(), ..Birth::default() }, paths }
 }
@@ -38,7 +39,7 @@ fn list(id: u32, paths: PathList) -> ListUpdate {
 fn writer() -> TablesWriter {
     let mut writer = TablesWriter::new(LcSlot(1));
     let port = |port, enabled, mtu| PortConfig { port, enabled, mac: PORT_MAC, mtu };
-    writer.set_ports(&[port(1, true, 1500), port(2, true, 100), port(3, false, 1500)]);
+    writer.set_ports(&[port(1, true, 1500), port(2, true, 100), port(3, false, 1500)], &[]);
     let lists = [
         (1, path(2, 1)),
         (2, path(1, 2)),
@@ -61,7 +62,7 @@ fn writer() -> TablesWriter {
         ("2001:db8::/32", 1),
         ("2001:db8:2::/48", 2),
     ] {
-        writer.set(prefix.parse().unwrap(), list).unwrap();
+        writer.set(net(prefix), list).unwrap();
     }
     writer
 }
@@ -89,23 +90,28 @@ fn v6_from(source: &str, destination: &str, hop_limit: u8, payload: usize) -> Ve
     frame
 }
 
-/// Forwards alone and in a batch, which must agree; returns what the first did to the frame.
+/// Forwards alone and in a batch, among others, which must agree; returns what the first made of the frame.
 fn both(frame: &[u8], ingress: u8, tables: &Tables) -> (Verdict, Vec<u8>) {
-    let mut alone = frame.to_vec();
-    let verdict = forward(&mut alone, ingress, tables, seed("pe1"));
-    let (mut buffer, mut verdicts) = (frame.to_vec(), Vec::new());
-    forward_batch(
-        &mut buffer,
-        std::slice::from_ref(&(0..frame.len())),
-        ingress,
-        tables,
-        seed("pe1"),
-        &mut Scratch::default(),
-        &mut verdicts,
-    );
-    assert_eq!(verdicts, [verdict]);
-    assert_eq!(buffer, alone);
-    (verdict, alone)
+    let mut alone = [&[0; HEADROOM], frame].concat();
+    let (verdict, left) = forward(&mut alone, HEADROOM..HEADROOM + frame.len(), ingress, tables, seed("pe1"));
+    let left = alone[left].to_vec();
+    let mut seen = Vec::new();
+    batch(&[frame, frame, frame], ingress, tables, |verdict, frame| seen.push((verdict, frame.to_vec())));
+    assert_eq!(seen.iter().map(|(verdict, _)| *verdict).collect::<Vec<_>>(), [verdict; 3]);
+    let is_dropped = matches!(verdict, Verdict::Drop(_));
+    assert!(is_dropped || seen.iter().all(|(_, other)| *other == left), "{left:?} and {seen:?}");
+    (verdict, left)
+}
+
+/// Forwards frames that lie as they come from a wire, two bytes between them.
+fn batch(frames: &[&[u8]], ingress: u8, tables: &Tables, sink: impl FnMut(Verdict, &[u8])) {
+    let (mut buffer, mut ranges) = (vec![0; HEADROOM], Vec::new());
+    for frame in frames {
+        buffer.extend_from_slice(&[0xee; 2]);
+        ranges.push(buffer.len()..buffer.len() + frame.len());
+        buffer.extend_from_slice(frame);
+    }
+    forward_batch(&mut buffer, &ranges, ingress, tables, seed("pe1"), &mut Scratch::default(), sink);
 }
 
 fn verdict(frame: &[u8]) -> Verdict {
@@ -149,8 +155,8 @@ fn without_df(mut frame: Vec<u8>) -> Vec<u8> {
 /// Every route there can be: what is dropped is dropped for its addresses.
 fn writer_with_default_routes() -> TablesWriter {
     let mut writer = writer();
-    writer.set("0.0.0.0/0".parse().unwrap(), 1).unwrap();
-    writer.set("::/0".parse().unwrap(), 1).unwrap();
+    writer.set(net("0.0.0.0/0"), 1).unwrap();
+    writer.set(net("::/0"), 1).unwrap();
     writer
 }
 
@@ -197,9 +203,9 @@ fn nothing_is_forwarded_from_or_to_addresses_that_are_set_apart() {
 #[test]
 fn what_is_for_the_router_is_received_whatever_its_ttl() {
     let mut writer = writer();
-    writer.set("169.254.7.1/32".parse().unwrap(), 5).unwrap();
-    writer.set("2001:db8::1/128".parse().unwrap(), 5).unwrap();
-    writer.set("fe80::7/128".parse().unwrap(), 5).unwrap();
+    writer.set(net("169.254.7.1/32"), 5).unwrap();
+    writer.set(net("2001:db8::1/128"), 5).unwrap();
+    writer.set(net("fe80::7/128"), 5).unwrap();
     let verdict = |frame: &[u8]| both(frame, 1, writer.tables()).0;
     for ttl in [0, 1, 64] {
         assert_eq!(verdict(&v4([10, 5, 0, 1], ttl, 20)), Verdict::Punt, "TTL {ttl}");
@@ -217,7 +223,7 @@ fn what_is_for_the_router_is_received_whatever_its_ttl() {
 fn ecmp(ports: u8) -> TablesWriter {
     let mut writer = writer();
     writer.set_paths(&[list(9, PathList::new((1..=ports).map(|port| way(2, port)).collect()))], 0);
-    writer.set("20.0.0.0/8".parse().unwrap(), 9).unwrap();
+    writer.set(net("20.0.0.0/8"), 9).unwrap();
     writer
 }
 
@@ -232,7 +238,7 @@ fn flow_frame(n: u32) -> Vec<u8> {
 }
 
 fn egress_port(frame: &[u8], tables: &Tables, seed: FlowSeed) -> u8 {
-    match forward(&mut frame.to_vec(), 1, tables, seed) {
+    match forward(&mut frame.to_vec(), 0..frame.len(), 1, tables, seed).0 {
         Verdict::Fabric { port, .. } => port,
         other => panic!("{other:?}"),
     }
@@ -268,6 +274,156 @@ fn a_packet_takes_the_path_that_its_flow_is_given() {
     }
 }
 
+/// Port 2/1 by a rewrite of its own for 30/8, port 1/2 by the same for 31/8.
+fn rewriting(rewrite: Rewrite) -> TablesWriter {
+    let mut writer = writer();
+    let rewrite = Arc::new(rewrite);
+    for (id, slot, port) in [(20, 2, 1), (21, 1, 2)] {
+        let port = PortId { slot: LcSlot(slot), port };
+        let path = Path::Port { port, next_hop: [192, 0, 2, 1].into(), rewrite: Arc::clone(&rewrite) };
+        writer.set_paths(&[list(id, PathList::new(vec![path]))], 0);
+    }
+    writer.set(net("30.0.0.0/8"), 20).unwrap();
+    writer.set(net("31.0.0.0/8"), 21).unwrap();
+    writer
+}
+
+/// Frames grow into the place of those before them, which have left by then.
+#[test]
+fn a_longer_rewrite_is_put_before_the_packet() {
+    let labels = [16, 17].map(|label| label.try_into().unwrap());
+    let tagged = Rewrite::tagged(NEIGHBOUR, EGRESS_MAC, 100);
+    let tunnel = Rewrite::new(&[0x77; HEADER_MAX], ProtocolField::EtherType).unwrap();
+    for (rewrite, grown) in [
+        (tagged.clone(), 4),
+        (Rewrite::ethernet(NEIGHBOUR, EGRESS_MAC).with_labels(&labels).unwrap(), 8),
+        (tagged.with_labels(&labels).unwrap(), 12),
+        (tunnel.with_labels(&labels).unwrap(), HEADER_MAX + 10 - 14),
+    ] {
+        let writer = rewriting(rewrite);
+        let frame = v4([30, 0, 0, 1], 64, 20);
+        let (verdict, left) = both(&frame, 1, writer.tables());
+        assert_eq!(verdict, Verdict::Fabric { slot: 2, port: 1 });
+        assert_eq!(left.len(), frame.len() + grown);
+        let packet = &left[left.len() - (frame.len() - 14)..];
+        assert_eq!((packet[8], &packet[12..]), (63, &frame[26..]), "one hop less, and the rest untouched");
+    }
+}
+
+/// Of a short frame of Ethernet, what pads it is left where it came from.
+#[test]
+fn a_label_is_put_before_the_packet_and_not_before_its_padding() {
+    let writer = rewriting(Rewrite::ethernet(NEIGHBOUR, EGRESS_MAC).with_labels(&[5.try_into().unwrap()]).unwrap());
+    let mut frame = v4([30, 0, 0, 1], 64, 1);
+    let length = frame.len();
+    frame.resize(60, 0);
+    assert_eq!(both(&frame, 1, writer.tables()).1.len(), length + 4);
+}
+
+#[test]
+fn what_a_rewrite_makes_too_long_is_dropped() {
+    let labels = [16, 17].map(|label| label.try_into().unwrap());
+    let tables = rewriting(Rewrite::ethernet(NEIGHBOUR, EGRESS_MAC).with_labels(&labels).unwrap());
+    let verdict = |payload| both(&v4([31, 0, 0, 1], 64, payload), 1, tables.tables()).0;
+    assert_eq!(verdict(64), Verdict::Local { port: 2 }, "100 bytes with its labels");
+    assert_eq!(verdict(65), Verdict::Drop(DropCause::TooBig));
+    let tables = rewriting(Rewrite::tagged(NEIGHBOUR, EGRESS_MAC, 5));
+    let verdict = |frame: Vec<u8>| both(&frame, 1, tables.tables()).0;
+    assert_eq!(verdict(v4([31, 0, 0, 1], 64, 72)), Verdict::Local { port: 2 }, "a tag is no part of the packet");
+    assert_eq!(verdict(v4([31, 0, 0, 1], 64, 73)), Verdict::Drop(DropCause::TooBig));
+    assert_eq!(verdict(without_df(v4([31, 0, 0, 1], 64, 73))), Verdict::Drop(DropCause::NotFragmented));
+    let longest = |grown: usize| v4([30, 0, 0, 1], 64, FRAME_MAX - grown - 42);
+    assert_eq!(verdict(longest(4)), Verdict::Fabric { slot: 2, port: 1 });
+    assert_eq!(verdict(longest(3)), Verdict::Drop(DropCause::TooBig), "longer than the chassis carries");
+}
+
+const RED: TableId = TableId(7);
+const BLUE: TableId = TableId(8);
+
+/// Port 1 with a subinterface in each VRF and one in the default table, port 2 in one of the VRFs.
+fn with_vrfs() -> TablesWriter {
+    let mut writer = writer();
+    let port = |port| PortConfig { port, enabled: true, mac: PORT_MAC, mtu: 1500 };
+    let interface = |port, vlan, table| InterfaceConfig { port, vlan, table };
+    let interfaces =
+        [interface(1, 100, RED), interface(1, 200, BLUE), interface(1, 300, TableId::DEFAULT), interface(2, 0, RED)];
+    writer.set_ports(&[port(1), port(2)], &interfaces);
+    for (id, slot, table) in [(30, 7, RED), (31, 8, BLUE)] {
+        writer.set_paths(&[list(id, path(slot, 1))], 0);
+        writer.set(FibKey::Ip(table, net("10.0.0.0/8")), id).unwrap();
+        writer.set(FibKey::Ip(table, net("2001:db8::/32")), id).unwrap();
+    }
+    writer
+}
+
+/// The same frame with a tag.
+fn tagged(frame: &[u8], tag: u16) -> Vec<u8> {
+    [&frame[..12], &[0x81, 0x00], &tag.to_be_bytes(), &frame[12..]].concat()
+}
+
+/// One destination, in as many tables as there are: each packet goes by the one that it came in to.
+#[test]
+fn the_interface_that_a_packet_comes_in_on_chooses_the_table() {
+    let writer = with_vrfs();
+    for frame in [v4([10, 0, 0, 1], 64, 20), v6("2001:db8::5", 64, 20)] {
+        let verdict = |frame: &[u8], port| both(frame, port, writer.tables()).0;
+        let to = |slot| Verdict::Fabric { slot, port: 1 };
+        assert_eq!(verdict(&frame, 1), to(2), "without a tag, the port's own: the default table");
+        assert_eq!(verdict(&frame, 2), to(7), "a port in a VRF");
+        assert_eq!(verdict(&tagged(&frame, 100), 1), to(7));
+        assert_eq!(verdict(&tagged(&frame, 200), 1), to(8));
+        assert_eq!(verdict(&tagged(&frame, 300), 1), to(2));
+        assert_eq!(verdict(&tagged(&frame, 0xe000 | 200), 1), to(8), "whatever its priority");
+        assert_eq!(verdict(&tagged(&frame, 0xe000), 1), to(2), "a priority tag has no VLAN");
+        assert_eq!(verdict(&tagged(&frame, 0), 2), to(7));
+        let unknown = Verdict::Drop(DropCause::UnknownVlan);
+        assert_eq!(verdict(&tagged(&frame, 101), 1), unknown);
+        assert_eq!(verdict(&tagged(&frame, 100), 2), unknown, "another port's VLAN");
+        assert_eq!(
+            verdict(&tagged(&tagged(&frame, 5), 100), 1),
+            Verdict::Drop(DropCause::UnknownEthertype),
+            "two tags"
+        );
+        assert_eq!(verdict(&tagged(&frame, 100)[..17], 1), Verdict::Drop(DropCause::Malformed));
+        // The tag it came with stays behind.
+        let left = both(&tagged(&frame, 100), 1, writer.tables()).1;
+        assert_eq!(left, both(&frame, 1, writer.tables()).1);
+    }
+    let elsewhere = tagged(&v4([11, 0, 0, 1], 64, 20), 100);
+    assert_eq!(both(&elsewhere, 1, writer.tables()).0, Verdict::Drop(DropCause::NoRoute));
+}
+
+#[test]
+fn a_batch_of_many_tables_keeps_its_order() {
+    let writer = with_vrfs();
+    let (one, other) = (v4([10, 0, 0, 1], 64, 20), v6("2001:db8::5", 64, 30));
+    let frames: Vec<Vec<u8>> = [0, 100, 200, 0, 7, 300, 200, 100]
+        .iter()
+        .flat_map(|vlan| [tagged(&one, *vlan), tagged(&other, *vlan)])
+        .collect();
+    let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+    let expected: Vec<_> = frames.iter().map(|frame| both(frame, 1, writer.tables()).0).collect();
+    let mut seen = Vec::new();
+    batch(&frames, 1, writer.tables(), |verdict, _| seen.push(verdict));
+    assert_eq!(seen, expected);
+}
+
+/// `Lookup` leads from one table to another, once.
+#[test]
+fn a_path_can_lead_to_another_table() {
+    let mut writer = with_vrfs();
+    let paths = |table| PathList::new(vec![Path::Lookup { table }]);
+    writer.set_paths(&[list(40, paths(TableId::DEFAULT)), list(41, paths(RED))], 0);
+    writer.set(FibKey::Ip(RED, net("0.0.0.0/0")), 40).unwrap();
+    writer.set(FibKey::Ip(BLUE, net("10.5.0.0/16")), 40).unwrap();
+    writer.set(net("50.0.0.0/8"), 41).unwrap();
+    let verdict = |to, vlan| both(&tagged(&v4(to, 64, 20), vlan), 1, writer.tables()).0;
+    assert_eq!(verdict([10, 0, 0, 1], 100), Verdict::Fabric { slot: 7, port: 1 }, "the VRF's own route is longer");
+    assert_eq!(verdict([11, 0, 0, 1], 100), Verdict::Drop(DropCause::NoRoute), "and neither has this one");
+    assert_eq!(verdict([10, 5, 0, 1], 200), Verdict::Punt, "an own address of the other table");
+    assert_eq!(verdict([50, 0, 0, 1], 100), Verdict::Drop(DropCause::NoRoute), "tables that lead to each other");
+}
+
 #[test]
 fn bad_frames_are_found() {
     let tables = writer();
@@ -299,7 +455,8 @@ fn a_batch_keeps_its_order() {
         buffer.extend_from_slice(frame);
     }
     ranges.push(7..usize::MAX);
-    forward_batch(&mut buffer, &ranges, 1, tables.tables(), seed("pe1"), &mut Scratch::default(), &mut verdicts);
+    let sink = |verdict, _: &[u8]| verdicts.push(verdict);
+    forward_batch(&mut buffer, &ranges, 1, tables.tables(), seed("pe1"), &mut Scratch::default(), sink);
     let no_route = Verdict::Drop(DropCause::NoRoute);
     let malformed = Verdict::Drop(DropCause::Malformed);
     let (fabric, local) = (Verdict::Fabric { slot: 2, port: 1 }, Verdict::Local { port: 2 });
@@ -323,13 +480,13 @@ fn a_packet_does_not_follow_an_index_that_is_given_out_again() {
     let mut number = 0;
     let mut turn = |copy: &mut FibCopy, route: &str, slot| {
         let mut goes = BatchBuilder::default();
-        let held: Vec<_> = copy.table().routes().map(|(prefix, _)| (prefix, None)).collect();
+        let held: Vec<_> = copy.table().routes().map(|(key, _)| (key, None)).collect();
         held.into_iter().for_each(|route| goes.route(route));
         goes.forget(1);
         let mut comes = BatchBuilder::default();
         number += 1;
         comes.paths(ListUpdate { id: 1, birth: Birth { index: number, ..Birth::default() }, paths: path(slot, 1) });
-        comes.route((route.parse().unwrap(), Some(1)));
+        comes.route((net(route), Some(1)));
         for batch in [goes.take(), comes.take()] {
             copy.apply(&FibUpdate { number, kind: FibPart::Part, batch }).unwrap();
         }
@@ -362,6 +519,15 @@ fn the_egress_card_checks_what_the_ingress_card_cannot_know() {
     assert_eq!(egress(&v4([10, 0, 0, 1], 64, 20), 3, &ports), Err(DropCause::PortDown));
     assert_eq!(egress(&v4([10, 0, 0, 1], 64, 20), 200, &ports), Err(DropCause::NoSuchPort));
     assert_eq!(egress(&[0; 14], 2, &ports), Err(DropCause::Malformed));
+    let tagged = |payload| {
+        [&v4([10, 0, 0, 1], 64, payload)[..12], &[0x81, 0, 0, 7], &v4([10, 0, 0, 1], 64, payload)[12..]].concat()
+    };
+    assert_eq!(egress(&tagged(72), 2, &ports), Ok(()));
+    assert_eq!(egress(&tagged(73), 2, &ports), Err(DropCause::TooBig));
+    let labelled = |length| [&[0; 12], &[0x88, 0x47][..], &vec![0; length]].concat();
+    assert_eq!(egress(&labelled(100), 2, &ports), Ok(()));
+    assert_eq!(egress(&labelled(101), 2, &ports), Err(DropCause::TooBig));
+    assert_eq!(egress(&[0x81, 0].repeat(9), 2, &ports), Err(DropCause::Malformed), "tags without an end");
 }
 
 proptest! {

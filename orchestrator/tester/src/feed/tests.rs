@@ -30,7 +30,8 @@ fn learn(frames: &Frames) -> Learned {
                 assert_eq!(said, *count);
                 let batch = Batch { packed, count: said, ..Batch::default() };
                 let before = routes.len();
-                routes.extend(batch.routes().map(|op| op.unwrap()).map(|(prefix, id)| (prefix, id.unwrap())));
+                routes
+                    .extend(batch.routes().map(|op| op.unwrap()).map(|(key, id)| (key.plain().unwrap(), id.unwrap())));
                 assert!(routes[before..].iter().all(|(prefix, _)| !ends.contains(&prefix.family())));
             }
             FromFeed::EndOfRib(family) => {

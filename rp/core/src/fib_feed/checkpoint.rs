@@ -191,13 +191,13 @@ impl FibMaster {
             self.table.set_paths(list.clone());
         }
         for op in batch.routes() {
-            let (prefix, id) = op?;
+            let (key, id) = op?;
             if let Some(id) = id
                 && self.lists.state(id) == ListState::Free
             {
                 return Err(CheckpointError::PathList(id));
             }
-            self.table.set(prefix, id);
+            self.table.set(key, id);
         }
         for id in &batch.forget {
             if self.table.users(*id) > 0 {

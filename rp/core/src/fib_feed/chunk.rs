@@ -29,8 +29,8 @@ pub(super) fn buckets(table: &FibTable, from: usize) -> (Batch, Option<usize>) {
         if full && builder.count() > 0 {
             return (builder.take(), Some(index));
         }
-        for (prefix, id) in bucket.routes() {
-            builder.route((prefix, Some(id)));
+        for (key, id) in bucket.routes() {
+            builder.route((key, Some(id)));
         }
     }
     (builder.take(), None)
@@ -39,8 +39,8 @@ pub(super) fn buckets(table: &FibTable, from: usize) -> (Batch, Option<usize>) {
 /// One bucket.
 pub(super) fn bucket(table: &FibTable, index: u16) -> Batch {
     let mut builder = BatchBuilder::default();
-    for (prefix, id) in table.bucket(usize::from(index)).routes() {
-        builder.route((prefix, Some(id)));
+    for (key, id) in table.bucket(usize::from(index)).routes() {
+        builder.route((key, Some(id)));
     }
     builder.take()
 }

@@ -6,7 +6,7 @@ use super::{
     log::Log,
 };
 use fabric_proto::{
-    fib::{Batch, BatchBuilder, FibTable, ListUpdate, PathList, PathListId, Position, Prefix},
+    fib::{Batch, BatchBuilder, FibKey, FibTable, ListUpdate, PathList, PathListId, Position},
     id::Epoch,
 };
 use std::{
@@ -39,6 +39,8 @@ pub struct FibMaster {
     pub(super) log: Log,
     /// Path lists without an owner, by what they hold.
     orphans: BTreeMap<PathList, BTreeSet<PathListId>>,
+    /// Path lists with several owners, and how many those are.
+    shared: BTreeMap<PathList, (PathListId, usize)>,
     pending: BatchBuilder,
     pending_lists: usize,
     /// Path lists changed in place since the last flush.
@@ -71,6 +73,7 @@ impl FibMaster {
     /// Costs time by the number of path lists, not of routes.
     pub fn mark_stale(&mut self) {
         self.stale = true;
+        self.shared.clear();
         self.orphans.clear();
         for id in self.lists.orphan_all() {
             if let Some(paths) = self.table.paths(id) {
@@ -99,6 +102,18 @@ impl FibMaster {
         Ok(id)
     }
 
+    /// A path list of this content that any number of owners have together, and none of them changes: each of them gives it
+    /// up with [`FibMaster::release`]. What leads to the chassis itself is the same list in every table.
+    pub fn share(&mut self, paths: PathList) -> Result<PathListId, ListsFull> {
+        if let Some((id, owners)) = self.shared.get_mut(&paths) {
+            *owners += 1;
+            return Ok(*id);
+        }
+        let id = self.acquire(paths.clone())?;
+        self.shared.insert(paths, (id, 1));
+        Ok(id)
+    }
+
     /// Changes an owned path list in place: one object for all the routes that use it.
     pub fn change(&mut self, id: PathListId, paths: PathList) {
         if self.table.paths(id) == Some(&paths) {
@@ -110,6 +125,9 @@ impl FibMaster {
 
     /// Gives up a path list: it goes when no route uses it any more.
     pub fn release(&mut self, id: PathListId) {
+        if self.is_still_shared(id) {
+            return;
+        }
         if self.table.users(id) == 0 {
             self.forget(id);
             return;
@@ -123,29 +141,43 @@ impl FibMaster {
         }
     }
 
-    /// Sets a route; costs line cards nothing when the table has it so already.
-    pub fn set(&mut self, prefix: Prefix, id: PathListId) {
+    /// One owner of a shared list fewer; whether there are others.
+    fn is_still_shared(&mut self, id: PathListId) -> bool {
+        let Some(paths) = self.table.paths(id) else { return false };
+        let Some((_, owners)) = self.shared.get_mut(paths).filter(|(shared, _)| *shared == id) else { return false };
+        *owners -= 1;
+        if *owners == 0 {
+            self.shared.remove(paths);
+            return false;
+        }
+        true
+    }
+
+    /// Sets an entry; costs line cards nothing when the table has it so already.
+    pub fn set(&mut self, key: impl Into<FibKey>, id: PathListId) {
         debug_assert!(matches!(self.lists.state(id), ListState::Owned), "path list {id} is not owned");
-        let old = self.table.set(prefix, Some(id));
+        let key = key.into();
+        let old = self.table.set(key, Some(id));
         if old == Some(id) {
             return;
         }
-        self.record(prefix, Some(id), old);
+        self.record(key, Some(id), old);
     }
 
-    /// Withdraws a route, if it is there.
-    pub fn withdraw(&mut self, prefix: Prefix) {
-        let old = self.table.set(prefix, None);
+    /// Withdraws an entry, if it is there.
+    pub fn withdraw(&mut self, key: impl Into<FibKey>) {
+        let key = key.into();
+        let old = self.table.set(key, None);
         if old.is_some() {
-            self.record(prefix, None, old);
+            self.record(key, None, old);
         }
     }
 
-    /// Withdraws every route for which `owned` says no; returns how many. Nothing is stale afterwards.
-    pub fn sweep(&mut self, owned: impl Fn(Prefix) -> bool) -> usize {
-        let unowned: Vec<Prefix> = self.table.routes().map(|(prefix, _)| prefix).filter(|p| !owned(*p)).collect();
-        for prefix in &unowned {
-            self.withdraw(*prefix);
+    /// Withdraws every entry for which `owned` says no; returns how many. Nothing is stale afterwards.
+    pub fn sweep(&mut self, owned: impl Fn(FibKey) -> bool) -> usize {
+        let unowned: Vec<FibKey> = self.table.routes().map(|(key, _)| key).filter(|key| !owned(*key)).collect();
+        for key in &unowned {
+            self.withdraw(*key);
         }
         self.all_fresh();
         unowned.len()
@@ -198,8 +230,8 @@ impl FibMaster {
         self.log.bytes()
     }
 
-    fn record(&mut self, prefix: Prefix, new: Option<PathListId>, old: Option<PathListId>) {
-        self.pending.route((prefix, new));
+    fn record(&mut self, key: FibKey, new: Option<PathListId>, old: Option<PathListId>) {
+        self.pending.route((key, new));
         if let Some(old) = old
             && self.lists.state(old) == ListState::Orphan
             && self.table.users(old) == 0

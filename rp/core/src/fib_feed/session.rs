@@ -6,7 +6,7 @@ use super::{FibMaster, chunk::Chunks};
 use card::Card;
 use fabric_proto::{
     id::{Epoch, LcSlot, RpSlot},
-    linecard::{Adoption, FromLc, PortConfig, ToLc},
+    linecard::{Adoption, FromLc, InterfaceConfig, PortConfig, ToLc},
     operator::EventKind,
     time::Instant,
 };
@@ -40,6 +40,8 @@ pub enum Input {
         slot: LcSlot,
         /// Its ports.
         ports: Vec<PortConfig>,
+        /// Their subinterfaces, and what is in a VRF.
+        interfaces: Vec<InterfaceConfig>,
     },
     /// A card said something.
     Message {
@@ -187,7 +189,8 @@ pub struct SessionStatus {
 #[derive(Debug)]
 pub struct FibFeed {
     rp: RpSlot,
-    ports: BTreeMap<LcSlot, Vec<PortConfig>>,
+    /// What each card is told of its ports.
+    ports: BTreeMap<LcSlot, ToLc>,
     cards: BTreeMap<LcSlot, Card>,
     /// Cards that obeyed this term before: their tables are this term's, more or less.
     known: BTreeSet<LcSlot>,
@@ -224,11 +227,12 @@ impl FibFeed {
                     out.push(Output::Lost { slot });
                 }
             }
-            Some(Input::Ports { slot, ports }) => {
+            Some(Input::Ports { slot, ports, interfaces }) => {
+                let message = ports_message(ports, interfaces);
                 if self.cards.contains_key(&slot) {
-                    out.push(Output::Send { slot, message: ToLc::Ports(ports.clone()) });
+                    out.push(Output::Send { slot, message: message.clone() });
                 }
-                self.ports.insert(slot, ports);
+                self.ports.insert(slot, message);
             }
             Some(Input::Message { slot, message }) => {
                 if let Some(card) = self.cards.get_mut(&slot) {
@@ -274,8 +278,13 @@ impl FibFeed {
         // A term empties a card once; a lost connection is no reason to stop forwarding.
         let how = if self.known.contains(&slot) { Adoption::Keep } else { how };
         self.cards.insert(slot, Card::adopt(slot, self.rp, how, epoch, out));
-        if let Some(ports) = self.ports.get(&slot) {
-            out.push(Output::Send { slot, message: ToLc::Ports(ports.clone()) });
+        if let Some(message) = self.ports.get(&slot) {
+            out.push(Output::Send { slot, message: message.clone() });
         }
     }
+}
+
+/// A card's ports in the words of release 1.0, as long as it has words for them.
+fn ports_message(ports: Vec<PortConfig>, interfaces: Vec<InterfaceConfig>) -> ToLc {
+    if interfaces.is_empty() { ToLc::Ports(ports) } else { ToLc::Interfaces { ports, interfaces } }
 }

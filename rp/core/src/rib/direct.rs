@@ -63,7 +63,7 @@ impl Direct {
             return None;
         }
         Some(match self.neighbors.get(&(port, next_hop)) {
-            Some(dst_mac) => Path::Port { port, next_hop, dst_mac: *dst_mac, src_mac },
+            Some(dst_mac) => Path::ethernet(port, next_hop, *dst_mac, src_mac),
             None => Path::Unresolved { next_hop },
         })
     }

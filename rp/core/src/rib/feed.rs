@@ -2,7 +2,7 @@
 
 use super::hops::SetId;
 use fabric_proto::{
-    fib::{BadBatch, Family, PathListId, Prefix, RouteMap},
+    fib::{BadBatch, Family, FibKey, PathListId, Prefix, RouteMap},
     time::Instant,
 };
 use std::collections::BTreeMap;
@@ -23,6 +23,9 @@ pub enum FeedError {
     /// Routes that do not decode.
     #[error("the feed sent routes that do not decode: {0}")]
     Damaged(#[from] BadBatch),
+    /// Something else than a route of the default table.
+    #[error("the feed sent {0}, which is no route of the default table")]
+    NotARoute(FibKey),
     /// A route with a next-hop set that the feed did not send.
     #[error("the feed sent a route with next-hop set {0}, which it did not name before")]
     UnknownNextHops(u32),
@@ -54,12 +57,12 @@ impl Learned {
     }
 
     pub(super) fn len(&self) -> usize {
-        Family::ALL.iter().map(|family| self.routes.len(*family)).sum()
+        self.routes.count()
     }
 
     /// Its routes whose next-hop set's number is wanted.
     pub(super) fn prefixes(&self, wanted: impl Fn(u32) -> bool) -> Vec<Prefix> {
-        self.routes.iter().filter(|(_, number)| wanted(*number)).map(|(prefix, _)| prefix).collect()
+        self.routes.plain().filter(|(_, number)| wanted(*number)).map(|(prefix, _)| prefix).collect()
     }
 }
 

@@ -102,7 +102,8 @@ impl Rib {
             return Err(FeedError::NotOpen);
         }
         for op in batch.routes() {
-            let (prefix, number) = op?;
+            let (key, number) = op?;
+            let prefix = key.plain().ok_or(FeedError::NotARoute(key))?;
             let set = match number {
                 Some(number) => Some(*state.fresh.sets.get(&number).ok_or(FeedError::UnknownNextHops(number))?),
                 None => None,
@@ -158,7 +159,7 @@ impl Rib {
         let Some(state) = self.feeds.get_mut(&feed) else { return };
         state.stale_until = None;
         let Learned { sets, routes } = std::mem::take(&mut state.stale);
-        for (prefix, _) in routes.iter() {
+        for (prefix, _) in routes.plain() {
             self.select(prefix, fib);
         }
         // While the sets are still there: a static route may have been reached by one of them.

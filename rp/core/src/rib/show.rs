@@ -64,7 +64,7 @@ impl Rib {
     /// Every prefix that has a candidate; some more than once.
     pub(super) fn prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
         let learned = self.feeds.values().flat_map(|feed| [&feed.fresh, &feed.stale]);
-        self.candidates.keys().copied().chain(learned.flat_map(|learned| learned.routes.iter().map(|(p, _)| p)))
+        self.candidates.keys().copied().chain(learned.flat_map(|learned| learned.routes.plain().map(|(p, _)| p)))
     }
 }
 

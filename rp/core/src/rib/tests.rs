@@ -45,12 +45,7 @@ fn local() -> Local {
 }
 
 fn via(n: u8, host: u8) -> Path {
-    Path::Port {
-        port: port(n),
-        next_hop: ip(&format!("10.0.{n}.{host}")),
-        dst_mac: mac(n * 16 + host),
-        src_mac: mac(n),
-    }
+    Path::ethernet(port(n), ip(&format!("10.0.{n}.{host}")), mac(n * 16 + host), mac(n))
 }
 
 fn packed(ops: impl IntoIterator<Item = RouteOp>) -> (u32, Bytes) {
@@ -114,7 +109,7 @@ impl Router {
     }
 
     fn learn(&mut self, ops: impl IntoIterator<Item = (Prefix, Option<u32>)>) {
-        let (count, bytes) = packed(ops);
+        let (count, bytes) = packed(ops.into_iter().map(|(prefix, set)| (prefix.into(), set)));
         self.rib.feed_routes(FEED, count, bytes, &mut self.fib).unwrap();
     }
 
@@ -216,7 +211,9 @@ fn a_new_neighbour_address_costs_no_route() {
     router.rib.set_neighbor(port(2), ip("10.0.2.2"), mac(99), &mut router.fib);
     assert_eq!(router.sent(), before);
     let list = router.paths("0.0.1.0/24").unwrap();
-    assert!(list.iter().any(|path| matches!(path, Path::Port { dst_mac, .. } if *dst_mac == mac(99))), "{list:?}");
+    let leads_to_99 =
+        |path: &Path| matches!(path, Path::Port { rewrite, .. } if rewrite.macs() == Some((mac(99), mac(2))));
+    assert!(list.iter().any(leads_to_99), "{list:?}");
 }
 
 #[test]
@@ -280,7 +277,7 @@ fn stale_routes_do_not_outlive_their_time_nor_a_second_failure() {
 #[test]
 fn what_a_feed_may_not_send_is_refused() {
     let mut router = Router::new();
-    let (count, bytes) = packed([(net("198.51.100.0/24"), Some(9))]);
+    let (count, bytes) = packed([(net("198.51.100.0/24").into(), Some(9))]);
     assert_eq!(router.rib.feed_routes(FEED, count, bytes.clone(), &mut router.fib), Err(FeedError::NotOpen));
     router.open();
     assert_eq!(router.rib.feed_routes(FEED, count, bytes.clone(), &mut router.fib), Err(FeedError::UnknownNextHops(9)));

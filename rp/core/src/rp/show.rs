@@ -221,9 +221,8 @@ impl Tables for Rp {
     }
 
     fn visit_fib(&self, family: Family, visit: &mut dyn FnMut(Prefix)) {
-        for (prefix, _) in self.fib.table().routes().filter(|(prefix, _)| prefix.family() == family) {
-            visit(prefix);
-        }
+        let plain = self.fib.table().routes().filter_map(|(key, _)| key.plain());
+        plain.filter(|prefix| prefix.family() == family).for_each(visit);
     }
 
     fn fib(&self, prefix: Prefix) -> Option<PathList> {

@@ -70,6 +70,7 @@ fn columns(path: &Path) -> (String, String) {
         Path::Unresolved { next_hop } => (address(*next_hop), "unresolved".to_owned()),
         Path::Receive => ("receive".to_owned(), String::new()),
         Path::Discard => ("attached".to_owned(), "Null0".to_owned()),
+        Path::Lookup { table } => (format!("lookup in table {table}"), String::new()),
     }
 }
 
@@ -87,6 +88,7 @@ fn entry(prefix: Prefix, paths: &PathList) -> Shown {
             }
             Path::Receive => "  receive for this chassis\n".to_owned(),
             Path::Discard => "  discard, Null0\n".to_owned(),
+            Path::Lookup { table } => format!("  lookup in table {table}\n"),
         };
     }
     Shown { text, json: entry_json(prefix, paths) }
@@ -107,6 +109,7 @@ pub(super) fn exact_route(view: &View<'_>, select: Select) -> Result<Shown, Stri
             let adjacency = if next_hop.is_ipv4() { "IP" } else { "IPV6" };
             format!("{adjacency} adj out of {}, addr {}", interface_name(*port), address(*next_hop))
         }
+        (None, Some(Path::Lookup { table })) => format!("lookup in table {table}"),
         (None, _) => "receive".to_owned(),
     };
     Ok(Shown {
@@ -142,7 +145,7 @@ fn verdict(source: IpAddr, destination: IpAddr, found: bool, path: Option<&Path>
     match (path, Special::of(destination)) {
         (Some(Path::Receive), _) => Ok(()),
         (_, Some(special)) => Err(special.as_destination()),
-        (Some(Path::Port { .. }), None) => Ok(()),
+        (Some(Path::Port { .. } | Path::Lookup { .. }), None) => Ok(()),
         (Some(Path::Discard), None) => Err(DropCause::Discard),
         (Some(Path::Unresolved { .. }), None) => Err(DropCause::NoAdjacency),
         (None, None) if found => Err(DropCause::NoAdjacency),
@@ -179,15 +182,16 @@ fn entry_json(prefix: Prefix, paths: &PathList) -> Value {
 
 fn path_json(path: &Path) -> Value {
     match path {
-        Path::Port { port, next_hop, dst_mac, src_mac } => json!({
+        Path::Port { port, next_hop, rewrite } => json!({
             "type": "port",
             "next_hop": next_hop,
             "interface": interface_name(*port),
-            "destination_mac": dotted(*dst_mac),
-            "source_mac": dotted(*src_mac),
+            "destination_mac": rewrite.macs().map(|(to, _)| dotted(to)),
+            "source_mac": rewrite.macs().map(|(_, from)| dotted(from)),
         }),
         Path::Unresolved { next_hop } => json!({"type": "unresolved", "next_hop": next_hop}),
         Path::Receive => json!({"type": "receive"}),
         Path::Discard => json!({"type": "discard"}),
+        Path::Lookup { table } => json!({"type": "lookup", "table": table.0}),
     }
 }

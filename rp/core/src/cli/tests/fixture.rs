@@ -181,12 +181,7 @@ pub(super) struct Small(BTreeMap<Prefix, (RouteView, PathList)>);
 impl Small {
     fn new() -> Self {
         let one: PortId = "1/1".parse().unwrap();
-        let path = |next_hop: &str| Path::Port {
-            port: one,
-            next_hop: next_hop.parse().unwrap(),
-            dst_mac: [2, 0, 0, 0, 0, 2],
-            src_mac: port_mac(one),
-        };
+        let path = |next_hop: &str| Path::ethernet(one, next_hop.parse().unwrap(), [2, 0, 0, 0, 0, 2], port_mac(one));
         let lost = Path::Unresolved { next_hop: "10.9.9.9".parse().unwrap() };
         let bgp = |next_hops: &[&str], port| Self::via(RouteSource::Bgp, 20, next_hops, port);
         let entries = [

@@ -2,8 +2,8 @@
 
 use crate::fib_feed::FibMaster;
 use fabric_proto::{
-    fib::{Birth, Family, FibTable, ListUpdate, Path, PathList, PathListId, Prefix, bucket_of},
-    id::Epoch,
+    fib::{Birth, Family, FibKey, FibTable, ListUpdate, Path, PathList, PathListId, Prefix, bucket_of},
+    id::{CircuitId, Epoch, TableId},
     linecard::{Adoption, FibPart, FromLc, ToLc},
 };
 use proptest::prelude::*;
@@ -12,8 +12,16 @@ use std::{
     net::IpAddr,
 };
 
-pub(super) fn prefix(n: u32) -> Prefix {
-    Prefix::from_bits(Family::V4, u128::from(n << 8) << 96, 24)
+/// Keys of every kind; the same prefixes in several tables.
+pub(super) fn key(n: u32) -> FibKey {
+    let prefix = Prefix::from_bits(Family::V4, u128::from(n / 5 << 8) << 96, 24);
+    match n % 5 {
+        0 => prefix.into(),
+        1 => FibKey::Ip(TableId(1), prefix),
+        2 => FibKey::Ip(TableId(2), prefix),
+        3 => FibKey::Label(n.try_into().expect("a small number")),
+        _ => FibKey::Circuit(CircuitId(n)),
+    }
 }
 
 pub(super) fn content(n: u32) -> PathList {
@@ -21,8 +29,8 @@ pub(super) fn content(n: u32) -> PathList {
 }
 
 /// What a table means: the only thing that counts.
-pub(super) fn meaning(table: &FibTable) -> BTreeMap<Prefix, PathList> {
-    table.routes().map(|(prefix, id)| (prefix, table.paths(id).expect("a list for every route").clone())).collect()
+pub(super) fn meaning(table: &FibTable) -> BTreeMap<FibKey, PathList> {
+    table.routes().map(|(key, id)| (key, table.paths(id).expect("a list for every route").clone())).collect()
 }
 
 /// Equal in meaning, and both digests are what a table made from nothing has.
@@ -30,8 +38,8 @@ pub(super) fn assert_equal(ours: &FibTable, theirs: &FibTable) {
     assert_eq!(meaning(ours), meaning(theirs));
     let mut anew = FibTable::default();
     ours.lists_from(0).for_each(|list| anew.set_paths(list));
-    ours.routes().for_each(|(prefix, id)| {
-        anew.set(prefix, Some(id));
+    ours.routes().for_each(|(key, id)| {
+        anew.set(key, Some(id));
     });
     assert_eq!(ours.root_digest(), anew.root_digest());
     assert_eq!(theirs.root_digest(), anew.root_digest());
@@ -69,9 +77,9 @@ impl Owner {
             Change::Set(n, list) => {
                 let id =
                     *self.lists[*list].get_or_insert_with(|| fib.acquire(content(*list as u32)).expect("few lists"));
-                fib.set(prefix(*n), id);
+                fib.set(key(*n), id);
             }
-            Change::Withdraw(n) => fib.withdraw(prefix(*n)),
+            Change::Withdraw(n) => fib.withdraw(key(*n)),
             Change::Content(list, n) => {
                 if let Some(id) = self.lists[*list] {
                     fib.change(id, content(*n));
@@ -100,24 +108,23 @@ pub(super) struct ModelCard {
 /// Everything that actives' tables ever held: which list a route went by, and what a list held.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    routes: BTreeSet<(Prefix, Birth)>,
+    routes: BTreeSet<(FibKey, Birth)>,
     lists: BTreeSet<(Birth, PathList)>,
 }
 
 impl Held {
     pub(super) fn note(&mut self, fib: &FibMaster) {
         let table = fib.table();
-        self.routes
-            .extend(table.routes().map(|(prefix, id)| (prefix, table.birth(id).expect("a list for every route"))));
+        self.routes.extend(table.routes().map(|(key, id)| (key, table.birth(id).expect("a list for every route"))));
         self.lists.extend(table.lists_from(0).map(|list| (list.birth, list.paths)));
     }
 
     /// No route of the card mixes two tables: an active had it by this list, and an active's list held this.
     pub(super) fn check(&self, card: &ModelCard) {
-        for (prefix, id) in card.table.routes() {
+        for (key, id) in card.table.routes() {
             let birth = card.table.birth(id).expect("a list for every route");
             let paths = card.table.paths(id).expect("a list for every route").clone();
-            assert!(self.routes.contains(&(prefix, birth)), "{prefix} by {birth:?}");
+            assert!(self.routes.contains(&(key, birth)), "{key} by {birth:?}");
             assert!(self.lists.contains(&(birth, paths)), "{birth:?}");
         }
     }
@@ -148,21 +155,19 @@ impl ModelCard {
                     self.table.set_paths(ListUpdate { id: own, ..list });
                 }
                 if let FibPart::Bucket(index) = update.kind {
-                    let stay: Vec<Prefix> = routes.iter().map(|(prefix, _)| *prefix).collect();
-                    assert!(stay.iter().all(|prefix| bucket_of(*prefix) == usize::from(index)));
+                    let stay: Vec<FibKey> = routes.iter().map(|(key, _)| *key).collect();
+                    assert!(stay.iter().all(|key| bucket_of(*key) == usize::from(index)));
                     let held = self.table.bucket(usize::from(index)).routes();
                     routes.extend(
-                        held.filter(|(prefix, _)| !stay.contains(prefix))
-                            .map(|(prefix, _)| (prefix, None))
-                            .collect::<Vec<_>>(),
+                        held.filter(|(key, _)| !stay.contains(key)).map(|(key, _)| (key, None)).collect::<Vec<_>>(),
                     );
                 }
-                for (prefix, id) in routes {
+                for (key, id) in routes {
                     let own = id.map(|id| self.named.get(&id).copied());
                     if own != Some(None) {
-                        self.table.set(prefix, own.flatten());
+                        self.table.set(key, own.flatten());
                     } else {
-                        assert!(matches!(update.kind, FibPart::Log(_)), "{prefix} before its list {id:?}");
+                        assert!(matches!(update.kind, FibPart::Log(_)), "{key} before its list {id:?}");
                     }
                 }
                 for id in update.batch.forget {
@@ -174,7 +179,7 @@ impl ModelCard {
             ToLc::Converged { position, root } if root == self.table.root_digest() => vec![FromLc::InSync { position }],
             ToLc::Converged { .. } => vec![FromLc::Digests(self.table.digests())],
             ToLc::Reset { reason } => panic!("reset: {reason}"),
-            ToLc::Ports(_) | ToLc::EndOfTable(_) => vec![],
+            ToLc::Ports(_) | ToLc::Interfaces { .. } | ToLc::EndOfTable(_) => vec![],
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The standby's copy.
 
-use super::model::{Change, Owner, assert_equal, change, content, meaning, prefix};
+use super::model::{Change, Owner, assert_equal, change, content, key, meaning};
 use crate::fib_feed::{BulkCursor, CheckpointError, FibMaster};
 use fabric_proto::id::Epoch;
 use proptest::prelude::*;
@@ -116,7 +116,7 @@ proptest! {
         standby.flush();
         prop_assert_eq!(standby.position().seq, 0, "learning again makes no batch");
         let sent = |fib: &FibMaster| (1..=fib.position().seq).map(|seq| fib.batch(seq).unwrap().count).sum::<u32>();
-        let swept = standby.sweep(|p| routes.keys().any(|n| prefix(*n) == p && !gone.contains(n)));
+        let swept = standby.sweep(|k| routes.keys().any(|n| key(*n) == k && !gone.contains(n)));
         standby.flush();
         prop_assert_eq!(sent(&standby) as usize, swept);
         prop_assert_eq!(swept, routes.keys().filter(|n| gone.contains(n)).count());
@@ -131,7 +131,7 @@ fn a_change_before_the_bulk_transfer_is_refused() {
     let mut active = master();
     active.bulk_chunk(None);
     let id = active.acquire(content(1)).unwrap();
-    active.set(prefix(1), id);
+    active.set(key(1), id);
     let bytes = active.take_checkpoint().unwrap();
     assert!(matches!(FibMaster::default().apply_checkpoint(&bytes), Err(CheckpointError::NotBegun)));
 }
@@ -142,7 +142,7 @@ fn a_missing_change_is_noticed() {
     finish(&mut active, &mut standby, None);
     let id = active.acquire(content(1)).unwrap();
     active.take_checkpoint().unwrap();
-    active.set(prefix(1), id);
+    active.set(key(1), id);
     let bytes = active.take_checkpoint().unwrap();
     assert!(matches!(standby.apply_checkpoint(&bytes), Err(CheckpointError::Gap { .. })));
     assert!(!standby.is_whole());
@@ -153,7 +153,7 @@ fn a_next_hop_change_is_one_path_list() {
     let mut fib = master();
     let id = fib.acquire(content(1)).unwrap();
     for n in 0..1000 {
-        fib.set(prefix(n), id);
+        fib.set(key(n), id);
     }
     fib.flush();
     let before = fib.position().seq;

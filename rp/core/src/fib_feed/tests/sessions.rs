@@ -1,6 +1,6 @@
 //! Sessions with line cards.
 
-use super::model::{Change, Held, ModelCard, Owner, assert_equal, change, content, prefix};
+use super::model::{Change, Held, ModelCard, Owner, assert_equal, change, content, key};
 use crate::fib_feed::{FibFeed, FibMaster, Input, Output, WINDOW, log::Log};
 use fabric_proto::{
     id::{Epoch, LcSlot, RpSlot},
@@ -146,7 +146,7 @@ fn converged(cards: u8, routes: u32) -> (Chassis, Vec<u32>) {
     let mut chassis = Chassis::new(cards);
     let lists: Vec<u32> = (0..16).map(|n| chassis.fib.acquire(content(n)).unwrap()).collect();
     for n in 0..routes {
-        chassis.fib.set(prefix(n), lists[n as usize % 16]);
+        chassis.fib.set(key(n), lists[n as usize % 16]);
     }
     for slot in chassis.slots() {
         chassis.connect(slot, Adoption::Flush);
@@ -256,7 +256,7 @@ fn a_reconciliation_costs_what_differs() {
         let (mut chassis, lists) = converged(1, 100_000);
         let standby = copy(&mut chassis.fib);
         for n in 0..differing {
-            chassis.fib.set(prefix(n * 7), lists[(n as usize * 7 + 1) % 16]);
+            chassis.fib.set(key(n * 7), lists[(n as usize * 7 + 1) % 16]);
         }
         chassis.settle();
         chassis.switch_over(standby);
@@ -275,9 +275,9 @@ fn an_update_that_one_side_has_not_seen_is_found() {
         let (mut chassis, lists) = converged(1, 1000);
         let mut standby = copy(&mut chassis.fib);
         let new = chassis.fib.acquire(content(99)).unwrap();
-        chassis.fib.set(prefix(5), new);
-        chassis.fib.set(prefix(5000), new);
-        chassis.fib.withdraw(prefix(6));
+        chassis.fib.set(key(5), new);
+        chassis.fib.set(key(5000), new);
+        chassis.fib.withdraw(key(6));
         chassis.fib.change(lists[3], content(88));
         if seen_by_card {
             chassis.settle();
@@ -289,7 +289,7 @@ fn an_update_that_one_side_has_not_seen_is_found() {
         chassis.switch_over(standby);
         // The new active has changes of its own before it has heard from the card.
         let other = chassis.fib.acquire(content(77)).unwrap();
-        chassis.fib.set(prefix(7), other);
+        chassis.fib.set(key(7), other);
         chassis.finish();
         let [(buckets, _)] = chassis.in_sync()[..] else { panic!("{:?}", chassis.said) };
         assert!(buckets <= 4, "seen by the card: {seen_by_card}; {buckets} buckets");
@@ -301,7 +301,7 @@ fn a_download_waits_for_answers_and_marks_its_end() {
     let mut chassis = Chassis::new(1);
     let id = chassis.fib.acquire(content(1)).unwrap();
     for n in 0..200_000 {
-        chassis.fib.set(prefix(n), id);
+        chassis.fib.set(key(n), id);
     }
     let slot = LcSlot(1);
     chassis.connect(slot, Adoption::Flush);
@@ -328,11 +328,11 @@ fn lists_that_hold_the_same_do_not_change_places() {
     let neighbor = chassis.fib.acquire(content(1)).unwrap();
     for n in 0..16 {
         match n {
-            1 => chassis.fib.set(prefix(n), neighbor),
-            2 => chassis.fib.set(prefix(n), set),
+            1 => chassis.fib.set(key(n), neighbor),
+            2 => chassis.fib.set(key(n), set),
             n => {
                 let list = chassis.fib.acquire(content(n)).unwrap();
-                chassis.fib.set(prefix(n), list);
+                chassis.fib.set(key(n), list);
             }
         }
     }
@@ -353,7 +353,7 @@ fn a_card_that_fell_behind_is_adopted_once_more() {
     chassis.said.clear();
     for n in 0..2 * WINDOW as u32 {
         let id = chassis.fib.acquire(content(100 + n)).unwrap();
-        chassis.fib.set(prefix(n), id);
+        chassis.fib.set(key(n), id);
         chassis.fib.release(std::mem::replace(&mut lists[n as usize % 16], id));
         chassis.step(Some(Input::TableChanged));
     }
@@ -384,7 +384,7 @@ fn a_fenced_active_is_told_so() {
 fn a_card_that_comes_back_keeps_its_table() {
     let (mut chassis, lists) = converged(1, 10_000);
     chassis.disconnect(LcSlot(1));
-    chassis.fib.set(prefix(3), lists[0]);
+    chassis.fib.set(key(3), lists[0]);
     chassis.said.clear();
     chassis.connect(LcSlot(1), Adoption::Flush);
     chassis.finish();

@@ -1,7 +1,7 @@
 //! The FIB against an independent reading of the RIB.
 
 use super::*;
-use fabric_proto::fib::PathList;
+use fabric_proto::fib::{FibKey, PathList};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ proptest! {
             };
             match step {
                 Step::Learn(n, set) => {
-                    let (count, bytes) = packed([(nth(n), set)]);
+                    let (count, bytes) = packed([(nth(n).into(), set)]);
                     let _ = rib.feed_routes(FEED, count, bytes, fib);
                 }
                 Step::Open => router.open(),
@@ -67,7 +67,8 @@ proptest! {
         }
         // After a switchover nobody but the RIB owns a route; it accounts for all, or the sweep finds those left over.
         let counted = router.rib.accounts_for(&router.fib);
-        prop_assert!(!counted || router.fib.table().routes().all(|(prefix, _)| router.rib.best(prefix).is_some()));
+        let owned = |key: FibKey| key.plain().is_some_and(|prefix| router.rib.best(prefix).is_some());
+        prop_assert!(!counted || router.fib.table().routes().all(|(key, _)| owned(key)));
         router.fib.flush();
         let (rib, table) = (&router.rib, router.fib.table());
         let mut demanded = 0;
@@ -82,7 +83,7 @@ proptest! {
             let held = table.get(route.prefix).and_then(|id| table.paths(id));
             prop_assert_eq!(held, Some(&PathList::new(paths)), "{}", route.prefix);
         }
-        prop_assert_eq!(table.len(Family::V4) + table.len(Family::V6), demanded);
+        prop_assert_eq!(table.count(), demanded);
         // And nothing is left behind by what came and went.
         let used: BTreeSet<_> = table.routes().map(|(_, id)| id).collect();
         prop_assert!(table.all_paths().count() <= used.len() + 6);
@@ -96,7 +97,7 @@ fn by_hand(local: &Local, hop: Hop) -> Option<Path> {
             && interface.addresses.iter().any(|(address, len)| Prefix::covering(*address, *len).unwrap().contains(hop))
     })?;
     Some(match local.neighbors.get(&(*port, hop)) {
-        Some(dst_mac) => Path::Port { port: *port, next_hop: hop, dst_mac: *dst_mac, src_mac: interface.mac },
+        Some(dst_mac) => Path::ethernet(*port, hop, *dst_mac, interface.mac),
         None => Path::Unresolved { next_hop: hop },
     })
 }

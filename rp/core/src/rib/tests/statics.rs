@@ -249,7 +249,7 @@ fn a_next_hop_with_its_interface_needs_no_other_route() {
         route("10.0.1.2/32", 1, "10.0.2.3"),
     ]);
     router.rib.set_neighbor(port(1), ip("fe80::2"), mac(7), &mut router.fib);
-    let here = Path::Port { port: port(1), next_hop: ip("fe80::2"), dst_mac: mac(7), src_mac: mac(1) };
+    let here = Path::ethernet(port(1), ip("fe80::2"), mac(7), mac(1));
     assert_eq!(router.paths("2001:db8:f::/48"), Some(vec![here]));
     // The same address on another port is another neighbour, whom nobody knows.
     assert_eq!(router.paths("20.0.0.0/8"), Some(vec![via(1, 2), unresolved("10.0.1.2")]));
