@@ -4,6 +4,7 @@
 //! set of next hops; the set is resolved, once for all its routes, into a path list of the FIB.
 //! A change of an interface or of a neighbour therefore changes path lists, not routes.
 //!
+//! The default table and each VRF are a `Table` of their own: no route, network or next hop of one is seen in another.
 //! Next hops of static routes are looked up in the table itself (`recursion.rs`); docs/routing.md has the rules.
 
 mod direct;
@@ -14,25 +15,24 @@ mod local;
 mod recursion;
 mod sets;
 mod show;
+mod table;
 
-pub use feed::{FEED_ROUTES_MAX, FEED_SETS_MAX, FeedError};
+pub use feed::{FEED_ROUTES_MAX, FEED_SETS_MAX, FeedError, Source};
 pub use hops::Hop;
 pub use sets::Via;
 
 use crate::fib_feed::FibMaster;
 use fabric_proto::{
-    fib::{Family, Mac, PathListId, Prefix},
-    id::PortId,
+    fib::{Family, FibKey, Mac, PathListId, Prefix},
+    id::{PortId, TableId},
     time::Instant,
 };
-use feed::Feed;
-use hops::SetId;
-use sets::{Resolver, Sets};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     time::Duration,
 };
+use table::Table;
 
 /// An interface as configured, and whether it is up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub struct StaticRoute {
     pub target: StaticTarget,
 }
 
-/// Everything that the running configuration says about routing.
+/// Everything that the running configuration says about routing in one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Local {
     /// Interfaces by port.
@@ -106,6 +106,8 @@ pub struct Route {
     pub protocol: Protocol,
     /// The source's administrative distance.
     pub distance: u8,
+    /// The source's metric: of routes of equal distance, the lowest counts.
+    pub metric: u32,
     /// Where it leads: next hops that cannot be used, or are too many, are not in it.
     pub via: Via,
     /// Its path list in the FIB.
@@ -139,17 +141,21 @@ pub const STALE_TIME: Duration = Duration::from_secs(120);
 /// The routing table of one term.
 #[derive(Debug, Default)]
 pub struct Rib {
-    local: Local,
-    resolver: Resolver,
-    sets: Sets,
-    /// Candidates out of the local configuration, by prefix.
-    candidates: BTreeMap<Prefix, Candidates>,
-    feeds: BTreeMap<FeedId, Feed>,
+    /// The default one, always; and one a VRF.
+    tables: Tables,
+    sources: BTreeMap<FeedId, Source>,
     completion: Completion,
 }
 
-/// Local candidates of one prefix, best first.
-type Candidates = BTreeMap<(u8, Protocol), SetId>;
+/// Tables by number.
+#[derive(Debug)]
+struct Tables(BTreeMap<TableId, Table>);
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self(BTreeMap::from([(TableId::DEFAULT, Table::new(TableId::DEFAULT))]))
+    }
+}
 
 /// Whether the table is complete.
 #[derive(Debug, Default)]
@@ -159,22 +165,13 @@ enum Completion {
     Idle,
     /// Waits for feeds.
     Learning {
-        /// Those that have not said end-of-RIB for both families.
-        waiting: BTreeSet<FeedId>,
+        /// Families of which feeds have not said end-of-RIB.
+        waiting: BTreeSet<(FeedId, Family)>,
         /// When to go on without them.
         until: Instant,
     },
     /// Complete.
     Complete,
-}
-
-/// The best source of a prefix.
-struct Best {
-    protocol: Protocol,
-    distance: u8,
-    set: SetId,
-    paths: PathListId,
-    stale: bool,
 }
 
 impl Protocol {
@@ -191,13 +188,43 @@ impl Protocol {
 }
 
 impl Rib {
+    /// Replaces the local configuration of the default table; only differences reach the FIB.
+    pub fn configure(&mut self, local: Local, fib: &mut FibMaster) {
+        self.table_mut(TableId::DEFAULT).configure(local, fib);
+    }
+
+    /// Replaces the local configuration of all VRFs. One that is not there any more goes with its routes.
+    pub fn configure_vrfs(&mut self, locals: BTreeMap<TableId, Local>, fib: &mut FibMaster) {
+        let gone = |(id, _): (&TableId, &Table)| (*id != TableId::DEFAULT && !locals.contains_key(id)).then_some(*id);
+        let gone: Vec<TableId> = self.tables.0.iter().filter_map(gone).collect();
+        for id in gone {
+            if let Some(mut table) = self.tables.0.remove(&id) {
+                table.clear(fib);
+            }
+        }
+        for (id, local) in locals {
+            self.table_mut(id).configure(local, fib);
+        }
+    }
+
+    /// The local configuration of the default table.
+    pub fn local(&self) -> &Local {
+        &self.default_table().local
+    }
+
     /// Begins to wait for `feeds`, after [`Rib::configure`]: once all of them said end-of-RIB for both
     /// families, or after [`STALE_TIME`], the table is complete. Without feeds it is complete at once.
     pub fn start(&mut self, now: Instant, feeds: &[FeedId], fib: &mut FibMaster) -> Option<Converged> {
-        let complete = |id: &FeedId| self.feeds.get(id).is_some_and(Feed::is_complete);
-        let waiting = feeds.iter().copied().filter(|id| !complete(id)).collect();
+        let families = feeds.iter().flat_map(|feed| Family::ALL.map(|family| (*feed, family)));
+        let waiting = families.filter(|(feed, family)| !self.is_complete(*feed, *family)).collect();
         self.completion = Completion::Learning { waiting, until: now + STALE_TIME };
+        self.settle(false);
         self.complete_if_nothing_is_awaited(fib)
+    }
+
+    /// Whether a feed has sent all that it has of a family in its present session.
+    pub fn is_complete(&self, feed: FeedId, family: Family) -> bool {
+        self.feed(feed).is_some_and(|feed| feed.is_complete(family))
     }
 
     /// When [`Rib::expire`] wants to be called.
@@ -206,16 +233,12 @@ impl Rib {
             Completion::Learning { until, .. } => Some(*until),
             Completion::Idle | Completion::Complete => None,
         };
-        self.feeds.values().filter_map(|feed| feed.stale_until).chain(learning).min()
+        self.tables.0.values().filter_map(Table::deadline).chain(learning).min()
     }
 
     /// Does what is due at `now`: gives up waiting for feeds, withdraws stale routes of feeds that did not return.
     pub fn expire(&mut self, now: Instant, fib: &mut FibMaster) -> Option<Converged> {
-        let due = |(id, feed): (&FeedId, &Feed)| feed.stale_until.is_some_and(|at| at <= now).then_some(*id);
-        let due: Vec<FeedId> = self.feeds.iter().filter_map(due).collect();
-        for id in due {
-            self.drop_stale(id, fib);
-        }
+        self.tables.0.values_mut().for_each(|table| table.expire(now, fib));
         if let Completion::Learning { waiting, until } = &mut self.completion
             && *until <= now
         {
@@ -235,72 +258,42 @@ impl Rib {
             Completion::Learning { .. } | Completion::Idle | Completion::Complete => return None,
         }
         self.completion = Completion::Complete;
-        for prefix in self.candidates.keys() {
-            self.select(*prefix, fib);
-        }
+        self.settle(true);
+        self.tables.0.values().for_each(|table| table.select_local(fib));
         let mut swept = 0;
         if self.accounts_for(fib) {
             fib.all_fresh();
         } else if fib.is_stale() {
-            swept = fib.sweep(|key| key.plain().is_some_and(|prefix| self.best(prefix).is_some()));
+            swept = fib.sweep(|key| self.owns(key));
         }
         Some(Converged { routes: fib.table().count() as u64, swept: swept as u64 })
+    }
+
+    fn settle(&mut self, settled: bool) {
+        self.tables.0.values_mut().for_each(|table| table.settled = settled);
     }
 
     /// Whether every route in the FIB is some best route's. The FIB holds all best routes, so counting them
     /// answers it, without the look at each route that would hold up everything else on this RP for a tenth of
     /// a second. A no may be wrong.
     fn accounts_for(&self, fib: &FibMaster) -> bool {
-        let mut feeds = self.feeds.values();
-        let learned = match (feeds.next(), feeds.next()) {
-            (None, _) => None,
-            (Some(feed), None) if feed.stale.routes.is_empty() => Some(&feed.fresh),
-            (Some(_), _) => return false,
-        };
-        if learned.is_some_and(|learned| learned.sets.values().any(|set| self.sets.list(*set).is_none())) {
-            return false;
-        }
-        let is_local = |prefix: &Prefix| {
-            learned.is_none_or(|learned| learned.get(*prefix).is_none()) && self.best(*prefix).is_some()
-        };
-        let local = self.candidates.keys().filter(|prefix| is_local(prefix)).count();
-        learned.map_or(0, |learned| learned.len()) + local == fib.table().count()
+        let routes: Option<usize> = self.tables.0.values().map(Table::count).sum();
+        routes == Some(fib.table().count())
     }
 
-    /// Puts the best route of a prefix into the FIB.
-    fn select(&self, prefix: Prefix, fib: &mut FibMaster) {
-        match self.best(prefix) {
-            // After a switchover, a feed that has yet to be heard may own what the FIB holds: a route that it
-            // would beat, such as a floating one, must wait, and so must one whose next hops it may lead to.
-            Some(best)
-                if (best.distance > Protocol::Feed.distance() || self.resolver.statics.is_recursive(prefix))
-                    && !self.converged()
-                    && fib.is_stale()
-                    && fib.table().get(prefix).is_some() => {}
-            Some(best) => fib.set(prefix, best.paths),
-            None => fib.withdraw(prefix),
-        }
+    /// Whether an entry of the FIB is a best route.
+    fn owns(&self, key: FibKey) -> bool {
+        let best = |(table, prefix)| self.tables.0.get(&table)?.best(prefix);
+        key.ip().is_some_and(|route| best(route).is_some())
     }
 
-    fn best(&self, prefix: Prefix) -> Option<Best> {
-        let local = self.candidates.get(&prefix).and_then(|candidates| {
-            candidates.iter().find_map(|((distance, protocol), set)| {
-                let paths = self.sets.list(*set)?;
-                Some(Best { protocol: *protocol, distance: *distance, set: *set, paths, stale: false })
-            })
-        });
-        let distance = Protocol::Feed.distance();
-        if let Some(best) = &local
-            && best.distance < distance
-        {
-            return local;
-        }
-        let learned = self.feeds.values().find_map(|feed| {
-            let (set, stale) = feed.get(prefix)?;
-            let paths = self.sets.list(set)?;
-            Some(Best { protocol: Protocol::Feed, distance, set, paths, stale })
-        });
-        learned.or(local)
+    fn default_table(&self) -> &Table {
+        self.tables.0.get(&TableId::DEFAULT).expect("the default table is always there")
+    }
+
+    fn table_mut(&mut self, id: TableId) -> &mut Table {
+        let settled = self.converged();
+        self.tables.0.entry(id).or_insert_with(|| Table { settled, ..Table::new(id) })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Local;
 use crate::config::not_a_hosts;
 use fabric_proto::{
-    fib::{Family, Mac, Path, Prefix},
+    fib::{Family, Mac, Path, Prefix, left_aligned},
     id::PortId,
 };
 use std::{
@@ -15,8 +15,10 @@ use std::{
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Direct {
     ports: BTreeMap<PortId, Mac>,
-    /// The longest network first; of equals, the lowest port.
-    networks: Vec<(Prefix, PortId)>,
+    /// The lowest port that has a network.
+    networks: BTreeMap<Prefix, PortId>,
+    /// Lengths of networks, by family.
+    lengths: [BTreeSet<u8>; 2],
     own: BTreeSet<IpAddr>,
     neighbors: BTreeMap<(PortId, IpAddr), Mac>,
 }
@@ -29,17 +31,21 @@ impl Direct {
             for (address, len) in &interface.addresses {
                 direct.own.insert(*address);
                 if let Ok(network) = Prefix::covering(*address, *len) {
-                    direct.networks.push((network, *port));
+                    direct.networks.entry(network).or_insert(*port);
+                    direct.lengths[network.family() as usize].insert(*len);
                 }
             }
         }
-        direct.networks.sort_by_key(|(network, port)| (u8::MAX - network.len(), *port));
         direct
     }
 
-    /// The network that holds an address, and its port.
+    /// The longest network that holds an address, and its port. However many networks there are, it is one search for each
+    /// length that they have.
     pub(super) fn network(&self, address: IpAddr) -> Option<(Prefix, PortId)> {
-        self.networks.iter().find(|(network, _)| network.contains(address)).copied()
+        let family = Family::of(address);
+        let lengths = self.lengths[family as usize].iter().rev();
+        let mut holding = lengths.map(|len| Prefix::from_bits(family, left_aligned(address), *len));
+        holding.find_map(|network| Some((network, *self.networks.get(&network)?)))
     }
 
     /// Whether an address can be another router's: not this chassis' own, and no network's or broadcast address.

@@ -1,8 +1,9 @@
 //! One feed's routes: those of the present session, and those kept from the one before.
 
-use super::hops::SetId;
+use super::{Protocol, hops::SetId};
 use fabric_proto::{
     fib::{BadBatch, Family, FibKey, PathListId, Prefix, RouteMap},
+    id::TableId,
     time::Instant,
 };
 use std::collections::BTreeMap;
@@ -66,9 +67,28 @@ impl Learned {
     }
 }
 
+/// What a feed's routes are, and where they belong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The table.
+    pub table: TableId,
+    /// Administrative distance: against routes of other sources.
+    pub distance: u8,
+    /// Metric: against routes of other feeds of the same distance.
+    pub metric: u32,
+}
+
+/// External BGP, in the default table.
+impl Default for Source {
+    fn default() -> Self {
+        Self { table: TableId::DEFAULT, distance: Protocol::Feed.distance(), metric: 0 }
+    }
+}
+
 /// One feed.
 #[derive(Debug, Default)]
 pub(super) struct Feed {
+    pub(super) source: Source,
     pub(super) session: Session,
     /// Learned in the present session.
     pub(super) fresh: Learned,
@@ -99,8 +119,8 @@ impl Feed {
             .or_else(|| if self.stale.routes.is_empty() { None } else { self.stale.get(prefix).map(|set| (set, true)) })
     }
 
-    /// Whether its table is complete.
-    pub(super) fn is_complete(&self) -> bool {
-        matches!(self.session, Session::Open { ended: [true, true] })
+    /// Whether it has sent all that it has of a family.
+    pub(super) fn is_complete(&self, family: Family) -> bool {
+        matches!(self.session, Session::Open { ended } if ended[family as usize])
     }
 }

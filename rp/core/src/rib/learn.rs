@@ -1,29 +1,92 @@
 //! Routes out of feeds, and what becomes of them when a feed's session ends (RFC 4724 §4.2).
 
 use super::{
-    Converged, FeedId, Rib, STALE_TIME,
-    feed::{FEED_ROUTES_MAX, FEED_SETS_MAX, FeedError, Learned, Session},
+    Completion, Converged, FeedId, Rib, STALE_TIME,
+    feed::{FEED_ROUTES_MAX, FEED_SETS_MAX, Feed, FeedError, Learned, Session, Source},
     hops::Hop,
     sets::Via,
+    table::Table,
 };
 use crate::fib_feed::FibMaster;
 use bytes::Bytes;
 use fabric_proto::{
-    fib::{Batch, Family, Prefix},
+    fib::{Batch, Family, FibKey, Prefix},
     time::Instant,
 };
 use std::net::IpAddr;
 
 impl Rib {
+    /// Says what a feed's routes are, from its next session on. Without it they are those of external BGP.
+    pub fn declare(&mut self, feed: FeedId, source: Source) {
+        self.sources.insert(feed, source);
+    }
+
     /// A feed's session is up: it will send its whole table. What it sent before is stale from here on.
     pub fn feed_open(&mut self, now: Instant, feed: FeedId, fib: &mut FibMaster) {
-        self.feed_closed(now, feed, fib);
-        self.feeds.entry(feed).or_default().session = Session::Open { ended: [false; 2] };
+        let source = self.source(feed);
+        self.table_mut(source.table).feed_open(now, feed, source, fib);
     }
 
     /// A feed's session ended: its routes stay, stale, until it sends them again or [`STALE_TIME`] is over. What
     /// was stale already is withdrawn, so that consecutive failures cannot keep a route alive for ever.
     pub fn feed_closed(&mut self, now: Instant, feed: FeedId, fib: &mut FibMaster) {
+        let table = self.source(feed).table;
+        self.table_mut(table).feed_closed(now, feed, fib);
+    }
+
+    /// A feed names next-hop sets. One that is named again takes its routes along.
+    pub fn feed_next_hops(
+        &mut self,
+        feed: FeedId,
+        sets: Vec<(u32, Vec<IpAddr>)>,
+        fib: &mut FibMaster,
+    ) -> Result<(), FeedError> {
+        let table = self.source(feed).table;
+        self.table_mut(table).feed_next_hops(feed, sets, fib)
+    }
+
+    /// A feed announces and withdraws routes. On an error, close its session.
+    pub fn feed_routes(
+        &mut self,
+        feed: FeedId,
+        count: u32,
+        packed: Bytes,
+        fib: &mut FibMaster,
+    ) -> Result<(), FeedError> {
+        let table = self.source(feed).table;
+        self.table_mut(table).feed_routes(feed, count, packed, fib)
+    }
+
+    /// A feed's table of one family is complete: what it has not sent again is withdrawn (RFC 4724 §4.2).
+    pub fn feed_end_of_rib(&mut self, feed: FeedId, family: Family, fib: &mut FibMaster) -> Option<Converged> {
+        let table = self.source(feed).table;
+        if !self.table_mut(table).feed_end_of_rib(feed, family, fib) {
+            return None;
+        }
+        if let Completion::Learning { waiting, .. } = &mut self.completion {
+            waiting.remove(&(feed, family));
+        }
+        self.complete_if_nothing_is_awaited(fib)
+    }
+
+    fn source(&self, feed: FeedId) -> Source {
+        self.sources.get(&feed).copied().unwrap_or_default()
+    }
+
+    pub(super) fn feed(&self, feed: FeedId) -> Option<&Feed> {
+        self.tables.0.get(&self.source(feed).table)?.feeds.get(&feed)
+    }
+}
+
+impl Table {
+    fn feed_open(&mut self, now: Instant, feed: FeedId, source: Source, fib: &mut FibMaster) {
+        self.feed_closed(now, feed, fib);
+        let state = self.feeds.entry(feed).or_default();
+        state.session = Session::Open { ended: [false; 2] };
+        state.source = source;
+    }
+
+    fn feed_closed(&mut self, now: Instant, feed: FeedId, fib: &mut FibMaster) {
         let Some(state) = self.feeds.get_mut(&feed) else { return };
         match state.session {
             Session::Closed => return,
@@ -36,8 +99,7 @@ impl Rib {
         }
     }
 
-    /// A feed names next-hop sets. One that is named again takes its routes along.
-    pub fn feed_next_hops(
+    fn feed_next_hops(
         &mut self,
         feed: FeedId,
         sets: Vec<(u32, Vec<IpAddr>)>,
@@ -65,14 +127,7 @@ impl Rib {
         Ok(())
     }
 
-    /// A feed announces and withdraws routes. On an error, close its session.
-    pub fn feed_routes(
-        &mut self,
-        feed: FeedId,
-        count: u32,
-        packed: Bytes,
-        fib: &mut FibMaster,
-    ) -> Result<(), FeedError> {
+    fn feed_routes(&mut self, feed: FeedId, count: u32, packed: Bytes, fib: &mut FibMaster) -> Result<(), FeedError> {
         let batch = Batch { packed, count, ..Batch::default() };
         let mut contested = Vec::new();
         let mut tracked = false;
@@ -96,7 +151,7 @@ impl Rib {
         contested: &mut Vec<Prefix>,
         tracked: &mut bool,
     ) -> Result<(), FeedError> {
-        let alone = self.feeds.len() == 1;
+        let (table, alone) = (self.id, self.feeds.len() == 1);
         let state = self.feeds.get_mut(&feed).ok_or(FeedError::NotOpen)?;
         if matches!(state.session, Session::Closed) {
             return Err(FeedError::NotOpen);
@@ -121,22 +176,23 @@ impl Rib {
                 contested.push(prefix);
                 continue;
             }
+            let key = FibKey::Ip(table, prefix);
             match set.and_then(|set| self.sets.list(set)) {
-                Some(paths) => fib.set(prefix, paths),
-                None => fib.withdraw(prefix),
+                Some(paths) => fib.set(key, paths),
+                None => fib.withdraw(key),
             }
         }
         Ok(())
     }
 
-    /// A feed's table of one family is complete: what it has not sent again is withdrawn (RFC 4724 §4.2).
-    pub fn feed_end_of_rib(&mut self, feed: FeedId, family: Family, fib: &mut FibMaster) -> Option<Converged> {
-        let state = self.feeds.get_mut(&feed)?;
+    /// Says whether there is such a session.
+    fn feed_end_of_rib(&mut self, feed: FeedId, family: Family, fib: &mut FibMaster) -> bool {
+        let Some(state) = self.feeds.get_mut(&feed) else { return false };
         match &mut state.session {
-            Session::Closed => return None,
+            Session::Closed => return false,
             Session::Open { ended } => ended[family as usize] = true,
         }
-        let complete = state.is_complete();
+        let complete = Family::ALL.iter().all(|family| state.is_complete(*family));
         let gone: Vec<Prefix> = state.stale.prefixes(|_| true).into_iter().filter(|p| p.family() == family).collect();
         for prefix in &gone {
             state.stale.routes.set(*prefix, None);
@@ -147,11 +203,8 @@ impl Rib {
         self.resolve_again(fib);
         if complete {
             self.drop_stale(feed, fib);
-            if let super::Completion::Learning { waiting, .. } = &mut self.completion {
-                waiting.remove(&feed);
-            }
         }
-        self.complete_if_nothing_is_awaited(fib)
+        true
     }
 
     /// Withdraws what a feed's earlier session left.

@@ -1,10 +1,11 @@
 //! Routes out of the configuration: interfaces, neighbours, static routes.
 
 use super::{
-    Candidates, Local, Protocol, Rib,
-    feed::Feed,
+    Local, Protocol,
+    feed::{Feed, Learned},
     hops::{Hop, SetId},
     sets::{Resolver, Via},
+    table::{Candidates, Table},
 };
 use crate::fib_feed::FibMaster;
 use fabric_proto::fib::{Family, Prefix};
@@ -13,9 +14,9 @@ use std::{
     net::IpAddr,
 };
 
-impl Rib {
+impl Table {
     /// Replaces the whole local configuration; only differences reach the FIB.
-    pub fn configure(&mut self, local: Local, fib: &mut FibMaster) {
+    pub(super) fn configure(&mut self, local: Local, fib: &mut FibMaster) {
         if local == self.local {
             return;
         }
@@ -23,9 +24,17 @@ impl Rib {
         self.refresh(fib);
     }
 
-    /// The local configuration in force.
-    pub fn local(&self) -> &Local {
-        &self.local
+    /// Withdraws everything: the table goes.
+    pub(super) fn clear(&mut self, fib: &mut FibMaster) {
+        let learned: Vec<Learned> =
+            std::mem::take(&mut self.feeds).into_values().flat_map(|feed| [feed.fresh, feed.stale]).collect();
+        self.configure(Local::default(), fib);
+        for prefix in learned.iter().flat_map(|learned| learned.prefixes(|_| true)) {
+            self.select(prefix, fib);
+        }
+        for set in learned.into_iter().flat_map(|learned| learned.sets.into_values()) {
+            self.sets.let_go(set, fib);
+        }
     }
 
     /// Brings path lists, local candidates and the FIB in line with the configuration. The work grows with the
@@ -54,11 +63,12 @@ impl Rib {
             let of = |feed: &Feed| {
                 let (set, _) = feed.get(prefix)?;
                 match self.sets.via(set)? {
-                    Via::NextHops(hops) => Some((set, hops.as_slice())),
+                    Via::NextHops(hops) => Some((feed.source, set, hops.as_slice())),
                     Via::Receive | Via::Network(_) => None,
                 }
             };
-            self.feeds.values().find_map(of)
+            let best = self.feeds.values().filter_map(of).min_by_key(|(source, ..)| (source.distance, source.metric));
+            best.map(|(source, set, hops)| (source.distance, set, hops))
         };
         Resolver::new(&self.local, &learned)
     }

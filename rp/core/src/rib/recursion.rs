@@ -8,7 +8,7 @@
 //! and it never comes back, so that this ends, and ends the same in whatever order routes came.
 
 use super::{
-    Protocol, StaticRoute,
+    StaticRoute,
     direct::Direct,
     hops::{Hop, SetId, union},
 };
@@ -28,8 +28,8 @@ use std::{
 /// Administrative distance of a route that is never believed (as the field has it).
 const UNBELIEVED: u8 = 255;
 
-/// The learned route of a prefix: its set, and the set's next hops.
-pub(super) type LearnedRoute<'a> = dyn Fn(Prefix) -> Option<(SetId, &'a [Hop])> + 'a;
+/// The learned route of a prefix: its distance, its set, and the set's next hops.
+pub(super) type LearnedRoute<'a> = dyn Fn(Prefix) -> Option<(u8, SetId, &'a [Hop])> + 'a;
 
 /// Static routes as far as they can be used.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -277,10 +277,7 @@ impl Search<'_, '_> {
                 None => None,
             };
             let fixed = distance.map(|_| Node::Static(prefix));
-            if distance.is_some_and(|distance| distance < Protocol::Feed.distance()) {
-                return fixed.map(Cover::Route);
-            }
-            let learned = if through_learned { self.learned_node(prefix) } else { None };
+            let learned = if through_learned { self.learned_node(prefix, distance) } else { None };
             if let Some(node) = learned.or(fixed) {
                 return Some(Cover::Route(node));
             }
@@ -288,9 +285,12 @@ impl Search<'_, '_> {
         None
     }
 
-    /// The learned route of a prefix, unless its next hops are all ruled out.
-    fn learned_node(&mut self, prefix: Prefix) -> Option<Node> {
-        let (set, hops) = (self.learned)(prefix)?;
+    /// The learned route of a prefix, unless a static one of this distance is better, or its next hops are all ruled out.
+    fn learned_node(&mut self, prefix: Prefix, fixed: Option<u8>) -> Option<Node> {
+        let (distance, set, hops) = (self.learned)(prefix)?;
+        if fixed.is_some_and(|fixed| fixed < distance) {
+            return None;
+        }
         let node = Node::Learned(set);
         if let Entry::Vacant(vacant) = self.sets.entry(set) {
             vacant.insert(hops.iter().copied().collect());

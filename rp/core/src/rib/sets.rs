@@ -120,7 +120,7 @@ impl Sets {
             }
             return *id;
         }
-        let list = resolver.resolve(&via).and_then(|paths| self.acquire(paths, fib));
+        let list = resolver.resolve(&via).and_then(|paths| self.acquire(&via, paths, fib));
         let id = self.free.pop().unwrap_or(self.sets.len() as SetId);
         if id as usize == self.sets.len() {
             self.sets.push(None);
@@ -167,7 +167,10 @@ impl Sets {
                     continue;
                 }
                 (None, None) => continue,
-                (None, Some(paths)) => self.acquire(paths, fib),
+                (None, Some(paths)) => {
+                    let via = set.via.clone();
+                    self.acquire(&via, paths, fib)
+                }
                 (Some(list), None) => {
                     flips.release.push(list);
                     None
@@ -181,10 +184,19 @@ impl Sets {
         flips
     }
 
-    fn acquire(&mut self, paths: PathList, fib: &mut FibMaster) -> Option<PathListId> {
-        let list = fib.acquire(paths).ok();
+    fn acquire(&mut self, via: &Via, paths: PathList, fib: &mut FibMaster) -> Option<PathListId> {
+        let list = acquire(via, paths, fib);
         self.refused += u64::from(list.is_none());
         list
+    }
+}
+
+/// A path list for a set; `None` where no number is free. What does not depend on next hops never changes, and is the same
+/// in all tables.
+fn acquire(via: &Via, paths: PathList, fib: &mut FibMaster) -> Option<PathListId> {
+    match via {
+        Via::NextHops(_) => fib.acquire(paths).ok(),
+        Via::Receive | Via::Network(_) => fib.share(paths).ok(),
     }
 }
 

@@ -1,5 +1,6 @@
 mod demands;
 mod statics;
+mod vrfs;
 
 use super::*;
 use bytes::Bytes;
@@ -58,33 +59,33 @@ fn packed(ops: impl IntoIterator<Item = RouteOp>) -> (u32, Bytes) {
 /// One change of the configuration.
 impl Rib {
     fn set_interface(&mut self, port: PortId, interface: Interface, fib: &mut FibMaster) {
-        self.local.interfaces.insert(port, interface);
-        self.refresh(fib);
+        self.table_mut(TableId::DEFAULT).local.interfaces.insert(port, interface);
+        self.table_mut(TableId::DEFAULT).refresh(fib);
     }
 
     fn remove_interface(&mut self, port: PortId, fib: &mut FibMaster) {
-        self.local.interfaces.remove(&port);
-        self.refresh(fib);
+        self.table_mut(TableId::DEFAULT).local.interfaces.remove(&port);
+        self.table_mut(TableId::DEFAULT).refresh(fib);
     }
 
     fn set_neighbor(&mut self, port: PortId, address: IpAddr, mac: Mac, fib: &mut FibMaster) {
-        self.local.neighbors.insert((port, address), mac);
-        self.refresh(fib);
+        self.table_mut(TableId::DEFAULT).local.neighbors.insert((port, address), mac);
+        self.table_mut(TableId::DEFAULT).refresh(fib);
     }
 
     fn remove_neighbor(&mut self, port: PortId, address: IpAddr, fib: &mut FibMaster) {
-        self.local.neighbors.remove(&(port, address));
-        self.refresh(fib);
+        self.table_mut(TableId::DEFAULT).local.neighbors.remove(&(port, address));
+        self.table_mut(TableId::DEFAULT).refresh(fib);
     }
 
     fn add_static(&mut self, route: StaticRoute, fib: &mut FibMaster) {
-        self.local.statics.insert(route);
-        self.refresh(fib);
+        self.table_mut(TableId::DEFAULT).local.statics.insert(route);
+        self.table_mut(TableId::DEFAULT).refresh(fib);
     }
 
     fn remove_static(&mut self, route: StaticRoute, fib: &mut FibMaster) {
-        self.local.statics.remove(&route);
-        self.refresh(fib);
+        self.table_mut(TableId::DEFAULT).local.statics.remove(&route);
+        self.table_mut(TableId::DEFAULT).refresh(fib);
     }
 }
 
@@ -164,7 +165,7 @@ fn the_best_source_wins_and_the_others_are_kept() {
     assert_eq!(router.paths("198.51.100.0/24"), Some(vec![via(1, 2)]), "a feed is better than distance 200");
     let better = route("198.51.100.0/24", 1, "10.0.2.2");
     router.rib.add_static(better, &mut router.fib);
-    assert_eq!(router.rib.get(net("198.51.100.0/24")).unwrap().protocol, Protocol::Static);
+    assert_eq!(router.rib.get(TableId::DEFAULT, net("198.51.100.0/24")).unwrap().protocol, Protocol::Static);
     assert_eq!(router.paths("198.51.100.0/24"), Some(vec![via(2, 2)]));
     router.rib.remove_static(better, &mut router.fib);
     router.learn([(net("198.51.100.0/24"), None)]);
@@ -241,10 +242,10 @@ fn a_feed_that_restarts_keeps_its_routes_until_end_of_rib() {
     assert_eq!(router.rib.deadline(), None);
     let before = router.sent();
     router.rib.feed_closed(NOW, FEED, &mut router.fib);
-    assert!(router.rib.get(net("198.51.100.0/24")).unwrap().stale);
+    assert!(router.rib.get(TableId::DEFAULT, net("198.51.100.0/24")).unwrap().stale);
     router.open();
     router.learn([(net("198.51.100.0/24"), Some(1))]);
-    assert!(!router.rib.get(net("198.51.100.0/24")).unwrap().stale);
+    assert!(!router.rib.get(TableId::DEFAULT, net("198.51.100.0/24")).unwrap().stale);
     assert_eq!(router.sent(), before, "nothing changed for line cards");
     router.rib.feed_end_of_rib(FEED, Family::V4, &mut router.fib);
     assert_eq!(router.paths("203.0.113.0/24"), None);
@@ -388,13 +389,13 @@ fn the_table_can_be_read() {
     let mut router = Router::new();
     router.open();
     router.learn([(net("198.51.100.0/24"), Some(1)), (net("0.0.0.0/0"), Some(2)), (net("2001:db8:f::/48"), Some(1))]);
-    assert_eq!(router.rib.lookup(ip("198.51.100.7")).unwrap().prefix, net("198.51.100.0/24"));
-    assert_eq!(router.rib.lookup(ip("8.8.8.8")).unwrap().prefix, net("0.0.0.0/0"));
-    assert_eq!(router.rib.lookup(ip("2001:db9::1")), None);
-    let routes: Vec<Prefix> = router.rib.routes(Family::V4).map(|route| route.prefix).collect();
+    assert_eq!(router.rib.lookup(TableId::DEFAULT, ip("198.51.100.7")).unwrap().prefix, net("198.51.100.0/24"));
+    assert_eq!(router.rib.lookup(TableId::DEFAULT, ip("8.8.8.8")).unwrap().prefix, net("0.0.0.0/0"));
+    assert_eq!(router.rib.lookup(TableId::DEFAULT, ip("2001:db9::1")), None);
+    let routes: Vec<Prefix> = router.rib.routes(TableId::DEFAULT, Family::V4).map(|route| route.prefix).collect();
     assert!(routes.is_sorted());
     assert_eq!(routes.len(), 2 + 2 * 2 + 4);
-    let summary = router.rib.summary();
+    let summary = router.rib.summary(TableId::DEFAULT);
     assert_eq!((summary.of(Protocol::Feed), summary.of(Protocol::Connected)), ([2, 1], [2, 2]));
     assert_eq!((summary.of(Protocol::Adjacency), summary.feed), ([4, 0], [2, 1]));
 }

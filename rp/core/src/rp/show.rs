@@ -12,7 +12,7 @@ use crate::{
 };
 use fabric_proto::{
     fib::{Family, PathList, Prefix, port_mac},
-    id::{PortId, RpSlot},
+    id::{PortId, RpSlot, TableId},
     redundancy::RfState,
     time::Instant,
 };
@@ -165,7 +165,7 @@ impl Rp {
             Hop::Any(address) | Hop::Learned(address) | Hop::Port(_, address) => Some(address),
             Hop::Null => None,
         };
-        RoutePath { next_hop, port: self.rib.port_of(hop) }
+        RoutePath { next_hop, port: self.rib.port_of(TableId::DEFAULT, hop) }
     }
 
     fn route_view(&self, route: &Route) -> RouteView {
@@ -184,7 +184,7 @@ impl Rp {
                 Protocol::Feed => RouteSource::Bgp,
             },
             distance: route.distance,
-            metric: 0,
+            metric: route.metric,
             age: None,
             paths: views,
         }
@@ -193,21 +193,21 @@ impl Rp {
 
 impl Tables for Rp {
     fn visit_routes(&self, family: Family, visit: &mut dyn FnMut(Prefix)) {
-        for route in self.rib.routes(family) {
+        for route in self.rib.routes(TableId::DEFAULT, family) {
             visit(route.prefix);
         }
     }
 
     fn route(&self, prefix: Prefix) -> Option<RouteView> {
-        self.rib.get(prefix).map(|route| self.route_view(&route))
+        self.rib.get(TableId::DEFAULT, prefix).map(|route| self.route_view(&route))
     }
 
     fn route_to(&self, address: IpAddr) -> Option<RouteView> {
-        self.rib.lookup(address).map(|route| self.route_view(&route))
+        self.rib.lookup(TableId::DEFAULT, address).map(|route| self.route_view(&route))
     }
 
     fn route_counts(&self, family: Family) -> Vec<(RouteSource, u64)> {
-        let best = self.rib.summary().best;
+        let best = self.rib.summary(TableId::DEFAULT).best;
         [
             (RouteSource::Connected, Protocol::Connected),
             (RouteSource::Local, Protocol::Local),

@@ -67,13 +67,13 @@ proptest! {
         }
         // After a switchover nobody but the RIB owns a route; it accounts for all, or the sweep finds those left over.
         let counted = router.rib.accounts_for(&router.fib);
-        let owned = |key: FibKey| key.plain().is_some_and(|prefix| router.rib.best(prefix).is_some());
+        let owned = |key: FibKey| key.plain().is_some_and(|prefix| router.rib.default_table().best(prefix).is_some());
         prop_assert!(!counted || router.fib.table().routes().all(|(key, _)| owned(key)));
         router.fib.flush();
         let (rib, table) = (&router.rib, router.fib.table());
         let mut demanded = 0;
-        for prefix in rib.prefixes().collect::<BTreeSet<_>>() {
-            let Some(route) = rib.get(prefix) else { continue };
+        for prefix in rib.default_table().prefixes().collect::<BTreeSet<_>>() {
+            let Some(route) = rib.get(TableId::DEFAULT, prefix) else { continue };
             demanded += 1;
             let paths: Vec<Path> = match &route.via {
                 Via::NextHops(hops) => hops.iter().map(|hop| by_hand(rib.local(), *hop).expect("in use")).collect(),

@@ -29,7 +29,7 @@ impl Router {
 
     /// What `show ip route` has of a prefix.
     fn shown(&self, prefix: &str) -> Option<Vec<Hop>> {
-        match self.rib.get(net(prefix))?.via {
+        match self.rib.get(TableId::DEFAULT, net(prefix))?.via {
             Via::NextHops(hops) => Some(hops),
             other => panic!("{other:?}"),
         }
@@ -102,7 +102,8 @@ fn a_learned_route_that_leads_to_no_next_hop_changes_nothing_else() {
     );
     assert_eq!(router.sent() - before, 1000);
     assert!(
-        !router.rib.resolver.statics.tracks(net("40.0.0.0/8")) && router.rib.resolver.statics.tracks(net("20.0.0.0/8"))
+        !router.rib.default_table().resolver.statics.tracks(net("40.0.0.0/8"))
+            && router.rib.default_table().resolver.statics.tracks(net("20.0.0.0/8"))
     );
 }
 
@@ -186,7 +187,7 @@ fn the_lowest_distance_that_works_is_used_and_255_never() {
     assert_eq!(router.paths("30.0.0.0/8"), None);
     router.port_up(1, false);
     assert_eq!(router.paths("20.0.0.0/8"), Some(vec![via(2, 2)]), "5 leads nowhere");
-    assert_eq!(router.rib.get(net("20.0.0.0/8")).unwrap().distance, 254);
+    assert_eq!(router.rib.get(TableId::DEFAULT, net("20.0.0.0/8")).unwrap().distance, 254);
     router.port_up(2, false);
     assert_eq!(router.paths("20.0.0.0/8"), None);
 }
@@ -345,9 +346,9 @@ proptest! {
         statics.iter().rev().for_each(|route| other.rib.add_static(*route, &mut other.fib));
         router.fib.flush();
         other.fib.flush();
-        for prefix in router.rib.prefixes().collect::<BTreeSet<_>>() {
-            prop_assert_eq!(router.rib.get(prefix).map(|route| route.via), other.rib.get(prefix).map(|route| route.via));
-            let Some(Route { via: Via::NextHops(hops), .. }) = router.rib.get(prefix) else { continue };
+        for prefix in router.rib.default_table().prefixes().collect::<BTreeSet<_>>() {
+            prop_assert_eq!(router.rib.get(TableId::DEFAULT, prefix).map(|route| route.via), other.rib.get(TableId::DEFAULT, prefix).map(|route| route.via));
+            let Some(Route { via: Via::NextHops(hops), .. }) = router.rib.get(TableId::DEFAULT, prefix) else { continue };
             let mut paths = Vec::new();
             for hop in hops {
                 prop_assert!(walk(&router.rib, prefix, hop, &mut vec![prefix], &mut paths), "{} by {:?}", prefix, hop);
@@ -370,14 +371,19 @@ fn walk(rib: &Rib, of: Prefix, hop: Hop, on_the_way: &mut Vec<Prefix>, paths: &m
         Hop::Port(..) => return false,
     };
     let longest = (0..=32u8).rev().find_map(|len| {
-        let route = rib.get(Prefix::covering(address, len).unwrap())?;
+        let route = rib.get(TableId::DEFAULT, Prefix::covering(address, len).unwrap())?;
         let hidden = route.protocol == Protocol::Adjacency
             || (matches!(hop, Hop::Learned(_)) && route.protocol == Protocol::Feed);
         (!hidden).then_some(route)
     });
     match longest {
         Some(Route { via: Via::Network(_), .. }) => {
-            paths.extend(rib.resolver.direct.path(rib.resolver.direct.network(address).unwrap().1, address));
+            paths.extend(
+                rib.default_table()
+                    .resolver
+                    .direct
+                    .path(rib.default_table().resolver.direct.network(address).unwrap().1, address),
+            );
             true
         }
         Some(Route { prefix, via: Via::NextHops(hops), .. }) => {
