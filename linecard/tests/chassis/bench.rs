@@ -8,9 +8,9 @@ use fabric::{
 use fabric_proto::{
     codec::Class,
     deploy::{CardAddress, CardConfig, RedundancyTimers, TlsFiles, WireEnd},
-    fib::{BatchBuilder, Birth, ListUpdate, Path as FibPath, PathList, Prefix},
-    id::{CardId, Epoch, LcSlot, PortId, RpSlot, Slot},
-    linecard::{Adoption, FibPart, FibUpdate, FromLc, PortConfig, ToLc},
+    fib::{Batch, BatchBuilder, Birth, FibKey, ListUpdate, Path as FibPath, PathList, Prefix, Rewrite},
+    id::{CardId, Epoch, LcSlot, PortId, RpSlot, Slot, TableId},
+    linecard::{Adoption, FibPart, FibUpdate, FromLc, InterfaceConfig, PortConfig, ToLc},
     operator::{CardStats, Event, EventKind, LcStats, Reply, Request},
     wire,
 };
@@ -43,11 +43,26 @@ pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
 
 /// A UDP packet to a destination, with a number in it.
 pub(crate) fn frame(destination: [u8; 4], ttl: u8, number: u32) -> Vec<u8> {
+    record(&packet(destination, ttl, number))
+}
+
+/// The same with the tag of a VLAN.
+pub(crate) fn tagged_frame(vlan: u16, destination: [u8; 4], ttl: u8, number: u32) -> Vec<u8> {
+    let mut packet = packet(destination, ttl, number);
+    packet.splice(12..12, [[0x81, 0x00], vlan.to_be_bytes()].concat());
+    record(&packet)
+}
+
+fn packet(destination: [u8; 4], ttl: u8, number: u32) -> Vec<u8> {
     let mut packet = Vec::new();
     let builder = PacketBuilder::ethernet2(NEIGHBOUR, PORT_MAC).ipv4([192, 0, 2, 1], destination, ttl).udp(1, 2);
     builder.write(&mut packet, &[&number.to_be_bytes()[..], &[0xa5; 60]].concat()).unwrap();
+    packet
+}
+
+fn record(packet: &[u8]) -> Vec<u8> {
     let mut record = Vec::new();
-    wire::push(&mut record, &packet);
+    wire::push(&mut record, packet);
     record
 }
 
@@ -373,9 +388,31 @@ impl Session {
         for (prefix, list) in [("10.2.0.0/16", 1), ("10.3.0.0/16", 2), ("10.4.0.0/16", 4), ("10.9.0.0/16", 3)] {
             batch.route((prefix.parse::<Prefix>().unwrap(), Some(list)));
         }
+        self.update(batch.take()).await;
+    }
+
+    /// In the VRFs of VLANs 100 and 200, 10.2.0.0/16 leaves by 2/1 as well: with the tag that is one more.
+    pub(crate) async fn forward_vrfs(&mut self) {
+        let interfaces = [100, 200].map(|vlan| InterfaceConfig { port: 1, vlan, table: TableId(vlan.into()) });
+        let ports = vec![PortConfig { port: 1, enabled: true, mac: PORT_MAC, mtu: 1500 }];
+        self.say(&ToLc::Interfaces { ports, interfaces: interfaces.to_vec() }).await;
+        let mut batch = BatchBuilder::default();
+        for (id, vlan) in [(11, 100), (12, 200)] {
+            let port = PortId { slot: LcSlot(2), port: 1 };
+            let rewrite = Rewrite::tagged(NEIGHBOUR, EGRESS_MAC, vlan + 1);
+            let path = FibPath::Port { port, next_hop: [192, 0, 2, 9].into(), rewrite: rewrite.into() };
+            let birth = Birth { epoch: Epoch(4), index: id.into() };
+            batch.paths(ListUpdate { id, birth, paths: PathList::new(vec![path]) });
+            let key = FibKey::Ip(TableId(vlan.into()), "10.2.0.0/16".parse().unwrap());
+            batch.route((key, Some(id)));
+        }
+        self.update(batch.take()).await;
+    }
+
+    async fn update(&mut self, batch: Batch) {
         self.number += 1;
-        let update = FibUpdate { number: self.number, kind: FibPart::Part, batch: batch.take() };
         let number = self.number;
+        let update = FibUpdate { number, kind: FibPart::Part, batch };
         assert_eq!(self.ask(&ToLc::Fib(update)).await, Some(FromLc::Ack { number }));
     }
 }
@@ -392,6 +429,8 @@ pub(crate) struct Arrival {
     pub(crate) ttl: u8,
     pub(crate) dst_mac: [u8; 6],
     pub(crate) src_mac: [u8; 6],
+    /// Its VLAN, if it had a tag.
+    pub(crate) vlan: Option<u16>,
     pub(crate) number: u32,
 }
 
@@ -453,6 +492,7 @@ impl Wire {
 
 fn read(packet: &[u8]) -> Arrival {
     let sliced = SlicedPacket::from_ethernet(packet).unwrap();
+    let vlan = sliced.vlan_ids().first().map(|id| id.value());
     let (Some(NetSlice::Ipv4(ip)), Some(TransportSlice::Udp(udp))) = (sliced.net, sliced.transport) else {
         panic!("not a UDP packet")
     };
@@ -462,6 +502,7 @@ fn read(packet: &[u8]) -> Arrival {
         ttl: header.time_to_live,
         dst_mac: packet[..6].try_into().unwrap(),
         src_mac: packet[6..12].try_into().unwrap(),
+        vlan,
         number: u32::from_be_bytes(udp.payload()[..4].try_into().unwrap()),
     }
 }

@@ -4,7 +4,7 @@
 
 mod bench;
 
-use bench::{Chassis, Wire, frame, soon};
+use bench::{Chassis, Wire, frame, soon, tagged_frame};
 use fabric_proto::{
     drops::DropCause,
     id::Epoch,
@@ -53,6 +53,44 @@ async fn packets_cross_the_fabric_and_every_one_is_accounted_for() {
     assert_eq!(second.from_fabric, first.to_fabric);
     assert_eq!(second.drops.get(DropCause::NoSuchPort), 1);
     assert_eq!(second.sent, second.from_fabric - second.drops.total());
+}
+
+/// One address in the default table and in two VRFs, over one wire: each packet leaves by the table of the VLAN that it
+/// came in with.
+#[tokio::test]
+async fn overlapping_addresses_are_forwarded_apart() {
+    let chassis = Chassis::start(6);
+    let (mut one, mut two) = chassis.adopt(EPOCH_A).await;
+    one.forward_everything().await;
+    two.forward_everything().await;
+    let mut ingress = Wire::dial(&chassis.wire(1)).await;
+    let mut egress = Wire::accept(&chassis.wire(2)).await;
+    chassis.warm_up(&mut ingress, &mut egress).await;
+    one.forward_vrfs().await;
+
+    let destination = [10, 2, 0, 1];
+    let mut expected = Vec::new();
+    for n in 0..3000u32 {
+        let (record, vlan) = match n % 3 {
+            0 => (frame(destination, 64, n), None),
+            1 => (tagged_frame(100, destination, 64, n), Some(101)),
+            _ => (tagged_frame(200, destination, 64, n), Some(201)),
+        };
+        ingress.send(&record).await;
+        expected.push((n, vlan));
+    }
+    ingress.send(&[tagged_frame(300, destination, 64, 0), tagged_frame(200, [10, 3, 0, 1], 64, 0)].concat()).await;
+    let mut seen = Vec::new();
+    while seen.len() < expected.len() {
+        let got = soon(egress.recv()).await.expect("the wire stays up");
+        assert_eq!((got.ttl, got.dst_mac, got.src_mac), (63, bench::NEIGHBOUR, bench::EGRESS_MAC));
+        seen.push((got.number, got.vlan));
+    }
+    assert_eq!(seen, expected, "complete, in order, each with the tag of its table");
+    let drops = chassis.settled(1).await.drops;
+    assert_eq!(drops.get(DropCause::UnknownVlan), 1, "no subinterface has VLAN 300");
+    assert_eq!(drops.get(DropCause::NoRoute), 1, "10.3/16 is in the default table only");
+    chassis.settled(2).await;
 }
 
 #[tokio::test]
