@@ -15,7 +15,7 @@ mod table;
 use divan::{Bencher, counter::ItemsCount};
 use etherparse::PacketBuilder;
 use fabric_proto::{
-    fib::{Batch, BatchBuilder, Birth, Family, ListUpdate, Path, PathList, Prefix},
+    fib::{Batch, BatchBuilder, Birth, Family, FixUp, ListUpdate, Path, PathList, Prefix, ProtocolField, Rewrite},
     flow::FlowSeed,
     id::{CardId, Epoch, LcSlot, PortId, RpSlot, Slot},
     linecard::{Adoption, FibPart, FibUpdate, PortConfig, ToLc},
@@ -23,15 +23,16 @@ use fabric_proto::{
     time::Instant,
 };
 use linecard_core::{
+    encap::HEADROOM,
     linecard::{Input, LineCard, LineCardConfig, STALE_TIME},
     pipeline::{Scratch, forward_batch},
-    tables::TablesWriter,
+    tables::{Tables, TablesWriter},
 };
 use std::{
     hint::black_box,
     io::{self, Write as _},
     sync::{
-        LazyLock,
+        Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -173,9 +174,38 @@ fn update_while_read(bencher: Bencher<'_, '_>, family: Family) {
 /// 128-byte packets to random routes, a batch at a time; routes share so many next hops.
 #[divan::bench(args = [PATH_LISTS, 300_000])]
 fn pipeline(bencher: Bencher<'_, '_>, lists: u32) {
-    let writer = full(lists);
-    let tables = writer.tables();
-    let (mut buffer, mut frames) = (Vec::new(), Vec::new());
+    forward(bencher, full(lists).tables());
+}
+
+/// The same where all paths end in another rewrite: a tag, two labels, or a tunnel's header.
+#[divan::bench(args = ["tag", "two labels", "tunnel"])]
+fn pipeline_behind(bencher: Bencher<'_, '_>, what: &str) {
+    let labels = [16, 17].map(|label| label.try_into().unwrap());
+    let rewrite = match what {
+        "tag" => Rewrite::tagged([4; 6], [5; 6], 100),
+        "two labels" => Rewrite::ethernet([4; 6], [5; 6]).with_labels(&labels).unwrap(),
+        _ => {
+            let header = [&[4; 12], &[0x08, 0x00][..], &[0x45; 20], &[0; 16]].concat();
+            Rewrite::new(&header, ProtocolField::Ppp).unwrap().with_fix_up(FixUp::Ipv4Udp { at: 14 }).unwrap()
+        }
+    };
+    let rewrite = Arc::new(rewrite);
+    let mut writer = full(PATH_LISTS);
+    let behind = |list: ListUpdate| {
+        let path = |path: &Path| match path {
+            Path::Port { port, next_hop, .. } => {
+                Path::Port { port: *port, next_hop: *next_hop, rewrite: Arc::clone(&rewrite) }
+            }
+            other => other.clone(),
+        };
+        ListUpdate { paths: PathList::new(list.paths.paths().iter().map(path).collect()), ..list }
+    };
+    writer.set_paths(&path_lists(PATH_LISTS).into_iter().map(behind).collect::<Vec<_>>(), 0);
+    forward(bencher, writer.tables());
+}
+
+fn forward(bencher: Bencher<'_, '_>, tables: &Tables) {
+    let (mut buffer, mut frames) = (vec![0; HEADROOM], Vec::new());
     for address in hits(Family::V4).iter().take(1 << 16) {
         let start = buffer.len();
         let destination = ((address >> 96) as u32).to_be_bytes();
