@@ -14,7 +14,7 @@ use std::{
 
 /// Keys of every kind; the same prefixes in several tables.
 pub(super) fn key(n: u32) -> FibKey {
-    let prefix = Prefix::from_bits(Family::V4, u128::from(n / 5 << 8) << 96, 24);
+    let prefix = Prefix::from_bits(Family::V4, u128::from((n / 5) << 8) << 96, 24);
     match n % 5 {
         0 => prefix.into(),
         1 => FibKey::Ip(TableId(1), prefix),
