@@ -4,7 +4,7 @@
 //! out. What is armed lies in NVRAM, so that it survives a restart, and is removed just before it goes off.
 
 use fabric_proto::{
-    checkpoint::{CfClient, CfMessage},
+    checkpoint::{CfClientId, CfMessage},
     linecard::{FibPart, FibUpdate, FromLc, ToLc},
     operator::{CrashPoint, EventKind},
     time::Instant,
@@ -107,7 +107,7 @@ fn is_change(message: &ToLc) -> bool {
 /// The number of the record that carries a change of the table.
 fn checkpointed(message: &CfMessage) -> Option<u64> {
     match message {
-        CfMessage::Record { seq, client, bulk: false, .. } if *client == CfClient::Fib.id() => Some(*seq),
+        CfMessage::Record { seq, client, bulk: false, .. } if *client == CfClientId::FIB => Some(*seq),
         _ => None,
     }
 }
@@ -128,7 +128,7 @@ mod tests {
     }
 
     fn record(seq: u64, bulk: bool) -> CfMessage {
-        CfMessage::Record { seq, client: CfClient::Fib.id(), bulk, data: Bytes::new() }
+        CfMessage::Record { seq, client: CfClientId::FIB, bulk, data: Bytes::new() }
     }
 
     fn sent(crash: &mut Crash, message: CfMessage) -> Course {

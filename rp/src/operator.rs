@@ -87,6 +87,11 @@ async fn session_loop(
                 let _ = asks.send(Ask::Storage { fault, answer }).await;
                 settled(done).await
             }
+            Request::Hang { client, hangs } => {
+                let (answer, done) = oneshot::channel();
+                let _ = asks.send(Ask::Hang { client, hangs, answer }).await;
+                settled(done).await
+            }
             Request::Drop(_) => Reply::Refused("a route processor forwards no packets: ask a line card".to_owned()),
             Request::Oir { slot, inserted } => {
                 let _ = asks.send(Ask::Oir { slot, inserted }).await;

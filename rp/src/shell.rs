@@ -60,6 +60,8 @@ pub(crate) enum Ask {
     CrashAt { point: Option<CrashPoint>, answer: oneshot::Sender<Result<(), String>> },
     /// Damage, fill or repair the storage of the startup configuration.
     Storage { fault: StorageFault, answer: oneshot::Sender<Result<(), String>> },
+    /// A client of the redundancy facility does not answer any more, or answers again.
+    Hang { client: String, hangs: bool, answer: oneshot::Sender<Result<(), String>> },
 }
 
 /// Everything that can wake the owner.

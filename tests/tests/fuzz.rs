@@ -9,7 +9,7 @@ use chassis_tests::{
 };
 use fabric_proto::{
     cell,
-    checkpoint::{CfClient, CfMessage},
+    checkpoint::{CfClientId, CfMessage},
     codec::{Message, decode, encode},
     feed::{FromFeed, ToFeed},
     fib::{
@@ -98,7 +98,7 @@ fn fabric_messages() {
     message("redundancy", &rf);
     let cf = [
         CfMessage::BulkBegin { round: 1, after: 2, mode: Mode::Sso },
-        CfMessage::Record { seq: 3, client: CfClient::Fib.id(), bulk: true, data: Bytes::from_static(b"abc") },
+        CfMessage::Record { seq: 3, client: CfClientId::FIB, bulk: true, data: Bytes::from_static(b"abc") },
         CfMessage::Ack { seq: 4 },
     ];
     message("checkpoint", &cf);

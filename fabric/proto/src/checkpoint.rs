@@ -17,59 +17,33 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A subsystem whose state is checkpointed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u16)]
-pub enum CfClient {
-    /// The startup configuration, as text.
-    StartupConfig = 1,
-    /// The running configuration: whole in bulk, then command by command.
-    RunningConfig = 2,
-    /// Which cards are inserted.
-    Chassis = 3,
-    /// The forwarding table.
-    Fib = 4,
-    /// Link states of the ports.
-    Links = 5,
-}
-
-impl CfClient {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::StartupConfig, Self::RunningConfig, Self::Chassis, Self::Fib, Self::Links];
-
-    /// Its number in messages.
-    pub const fn id(self) -> CfClientId {
-        CfClientId(self as u16)
-    }
-}
-
-impl fmt::Display for CfClient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::StartupConfig => "startup configuration",
-            Self::RunningConfig => "running configuration",
-            Self::Chassis => "chassis state",
-            Self::Fib => "forwarding table",
-            Self::Links => "link states",
-        })
-    }
-}
-
-/// A client's number in messages: another release may have clients that this one does not.
+/// A client's number in messages, the same in every release. Another release may have clients that this one does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CfClientId(pub u16);
 
-/// A number of no client: the releases do not fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this release has no checkpoint client {}", .0.0)]
-pub struct UnknownCfClient(pub CfClientId);
+impl CfClientId {
+    /// The startup configuration, as text.
+    pub const STARTUP_CONFIG: Self = Self(1);
+    /// The running configuration: whole in bulk, then command by command.
+    pub const RUNNING_CONFIG: Self = Self(2);
+    /// Which cards are inserted.
+    pub const CHASSIS: Self = Self(3);
+    /// The forwarding table.
+    pub const FIB: Self = Self(4);
+    /// Link states of the ports.
+    pub const LINKS: Self = Self(5);
+}
 
-impl TryFrom<CfClientId> for CfClient {
-    type Error = UnknownCfClient;
-    fn try_from(id: CfClientId) -> Result<Self, UnknownCfClient> {
-        Self::ALL.into_iter().find(|client| client.id() == id).ok_or(UnknownCfClient(id))
+impl fmt::Display for CfClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
+
+/// A number of no client: the releases do not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this release has no checkpoint client {0}")]
+pub struct UnknownCfClient(pub CfClientId);
 
 /// Most bytes in one record; leaves room for the rest of the message under its cap. What is longer goes in pieces.
 pub const RECORD_MAX: usize = (4 << 20) - 64;

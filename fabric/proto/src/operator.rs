@@ -78,6 +78,14 @@ pub enum Request {
     CrashAt(Option<CrashPoint>),
     /// RP: do this to the storage of the startup configuration.
     Storage(StorageFault),
+    /// RP: a client of the redundancy facility does its work and does not answer any more, or answers again. Ends with the
+    /// program.
+    Hang {
+        /// The client: its number, its name, the first word of that, or swact's own name.
+        client: String,
+        /// Whether it hangs.
+        hangs: bool,
+    },
 }
 
 /// What a card answers.

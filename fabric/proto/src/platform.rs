@@ -99,6 +99,16 @@ pub struct RfClient {
     pub seq: u16,
     /// Its name there.
     pub name: &'static str,
+    /// The clients of swact that answer for it, by name. None for the facility itself, the first and the last of every
+    /// visit. Clients of swact that a family does not list answer for [`RfClient::CHECKPOINTING`], which all of them have.
+    pub clients: &'static [&'static str],
+    /// Whether it carries state without which a standby is none: a bring-up in which it does not answer fails.
+    pub vital: bool,
+}
+
+impl RfClient {
+    /// `clientID` of the checkpointing facility in every family.
+    pub const CHECKPOINTING: u16 = 25;
 }
 
 /// Everything in which a family differs.
@@ -146,8 +156,17 @@ pub struct Profile {
     pub clients: &'static [RfClient],
 }
 
-const fn client(id: u16, seq: u16, name: &'static str) -> RfClient {
-    RfClient { id, seq, name }
+/// The facility itself.
+const fn internal(id: u16, seq: u16, name: &'static str) -> RfClient {
+    RfClient { id, seq, name, clients: &[], vital: false }
+}
+
+const fn client(id: u16, seq: u16, name: &'static str, clients: &'static [&'static str]) -> RfClient {
+    RfClient { id, seq, name, clients, vital: false }
+}
+
+const fn vital(id: u16, seq: u16, name: &'static str, clients: &'static [&'static str]) -> RfClient {
+    RfClient { id, seq, name, clients, vital: true }
 }
 
 const fn seconds(seconds: u64) -> ModelledTimes {
@@ -182,18 +201,18 @@ pub static NATIVE: Profile = Profile {
     // There is no hardware to be modelled.
     modelled: seconds(0),
     clients: &[
-        client(0, 0, "RF_INTERNAL_MSG"),
-        client(29, 60, "Redundancy Mode RF"),
-        client(139, 62, "IfIndex"),
-        client(25, 130, "CHKPT RF"),
-        client(1314, 137, "Native Platform RF"),
-        client(22, 140, "Network RF Client"),
-        client(24, 150, "CEF RRP RF Client"),
-        client(5, 170, "Config Sync RF client"),
-        client(49, 225, "HDLC"),
-        client(20, 310, "IPROUTING NSF RF cli"),
-        client(35, 360, "History RF Client"),
-        client(65000, 65000, "RF_LAST_CLIENT"),
+        internal(0, 0, "RF_INTERNAL_MSG"),
+        client(29, 60, "Redundancy Mode RF", &["mode"]),
+        client(139, 62, "IfIndex", &["ifindex"]),
+        vital(25, 130, "CHKPT RF", &["checkpoint"]),
+        client(1314, 137, "Native Platform RF", &["chassis"]),
+        client(22, 140, "Network RF Client", &["links"]),
+        vital(24, 150, "CEF RRP RF Client", &["cef"]),
+        vital(5, 170, "Config Sync RF client", &["startup", "running"]),
+        client(49, 225, "HDLC", &["hdlc"]),
+        client(20, 310, "IPROUTING NSF RF cli", &["routing"]),
+        client(35, 360, "History RF Client", &["history"]),
+        internal(65000, 65000, "RF_LAST_CLIENT"),
     ],
 };
 
@@ -210,17 +229,17 @@ static C7304: Profile = Profile {
     // "Only a few seconds", taken as three.
     modelled: seconds(3),
     clients: &[
-        client(0, 0, "RF_INTERNAL_MSG"),
-        client(29, 60, "Redundancy Mode RF"),
-        client(25, 130, "CHKPT RF"),
-        client(1314, 137, "7300 Platform RF"),
-        client(22, 140, "Network RF Client"),
-        client(24, 150, "CEF RRP RF Client"),
-        client(5, 170, "RFS client"),
-        client(49, 225, "HDLC"),
-        client(20, 310, "IPROUTING NSF RF cli"),
-        client(35, 360, "History RF Client"),
-        client(65000, 65000, "RF_LAST_CLIENT"),
+        internal(0, 0, "RF_INTERNAL_MSG"),
+        client(29, 60, "Redundancy Mode RF", &["mode"]),
+        vital(25, 130, "CHKPT RF", &["checkpoint"]),
+        client(1314, 137, "7300 Platform RF", &["chassis"]),
+        client(22, 140, "Network RF Client", &["links"]),
+        vital(24, 150, "CEF RRP RF Client", &["cef"]),
+        vital(5, 170, "RFS client", &["startup", "running"]),
+        client(49, 225, "HDLC", &["hdlc"]),
+        client(20, 310, "IPROUTING NSF RF cli", &["routing"]),
+        client(35, 360, "History RF Client", &["history"]),
+        internal(65000, 65000, "RF_LAST_CLIENT"),
     ],
     ..NATIVE
 };
@@ -241,14 +260,14 @@ static C7500: Profile = Profile {
     legacy: Legacy::Resets { all_from: 3 },
     modelled: seconds(30),
     clients: &[
-        client(0, 0, "RF_INTERNAL_MSG"),
-        client(25, 130, "CHKPT RF"),
-        client(22, 140, "Network RF Client"),
-        client(24, 150, "CEF RRP RF Client"),
-        client(49, 225, "HDLC"),
-        client(20, 310, "IPROUTING NSF RF cli"),
-        client(35, 350, "History RF Client"),
-        client(65000, 65000, "RF_LAST_CLIENT"),
+        internal(0, 0, "RF_INTERNAL_MSG"),
+        vital(25, 130, "CHKPT RF", &["checkpoint"]),
+        client(22, 140, "Network RF Client", &["links"]),
+        vital(24, 150, "CEF RRP RF Client", &["cef"]),
+        client(49, 225, "HDLC", &["hdlc"]),
+        client(20, 310, "IPROUTING NSF RF cli", &["routing"]),
+        client(35, 350, "History RF Client", &["history"]),
+        internal(65000, 65000, "RF_LAST_CLIENT"),
     ],
     ..NATIVE
 };
@@ -268,16 +287,16 @@ static C10000: Profile = Profile {
     // "Only a few seconds", taken as three.
     modelled: seconds(3),
     clients: &[
-        client(0, 0, "RF_INTERNAL_MSG"),
-        client(25, 130, "CHKPT RF"),
-        client(22, 140, "Network RF Client"),
-        client(24, 150, "CEF RRP RF Client"),
-        client(26, 160, "C10K RF Client"),
-        client(5, 170, "RFS client"),
-        client(49, 225, "HDLC"),
-        client(20, 310, "IPROUTING NSF RF cli"),
-        client(35, 350, "History RF Client"),
-        client(65000, 65000, "RF_LAST_CLIENT"),
+        internal(0, 0, "RF_INTERNAL_MSG"),
+        vital(25, 130, "CHKPT RF", &["checkpoint"]),
+        client(22, 140, "Network RF Client", &["links"]),
+        vital(24, 150, "CEF RRP RF Client", &["cef"]),
+        client(26, 160, "C10K RF Client", &["chassis"]),
+        vital(5, 170, "RFS client", &["startup", "running"]),
+        client(49, 225, "HDLC", &["hdlc"]),
+        client(20, 310, "IPROUTING NSF RF cli", &["routing"]),
+        client(35, 350, "History RF Client", &["history"]),
+        internal(65000, 65000, "RF_LAST_CLIENT"),
     ],
     ..NATIVE
 };
@@ -296,17 +315,17 @@ static C12000: Profile = Profile {
     // "Only a few seconds", taken as three; the switchover timer comes on top and is real.
     modelled: seconds(3),
     clients: &[
-        client(0, 0, "RF_INTERNAL_MSG"),
-        client(25, 130, "CHKPT RF"),
-        client(27, 132, "C12K RF COMMON Client"),
-        client(30, 135, "Redundancy Mode RF"),
-        client(22, 140, "Network RF Client"),
-        client(24, 150, "CEF RRP RF Client"),
-        client(5, 170, "RFS client"),
-        client(49, 225, "HDLC"),
-        client(20, 310, "IPROUTING NSF RF cli"),
-        client(35, 350, "History RF Client"),
-        client(65000, 65000, "RF_LAST_CLIENT"),
+        internal(0, 0, "RF_INTERNAL_MSG"),
+        vital(25, 130, "CHKPT RF", &["checkpoint"]),
+        client(27, 132, "C12K RF COMMON Client", &["chassis"]),
+        client(30, 135, "Redundancy Mode RF", &["mode"]),
+        client(22, 140, "Network RF Client", &["links"]),
+        vital(24, 150, "CEF RRP RF Client", &["cef"]),
+        vital(5, 170, "RFS client", &["startup", "running"]),
+        client(49, 225, "HDLC", &["hdlc"]),
+        client(20, 310, "IPROUTING NSF RF cli", &["routing"]),
+        client(35, 350, "History RF Client", &["history"]),
+        internal(65000, 65000, "RF_LAST_CLIENT"),
     ],
     ..NATIVE
 };
@@ -323,18 +342,18 @@ static ASR1000: Profile = Profile {
     // "Only a few seconds", taken as three.
     modelled: seconds(3),
     clients: &[
-        client(0, 0, "RF_INTERNAL_MSG"),
-        client(29, 60, "Redundancy Mode RF"),
-        client(139, 62, "IfIndex"),
-        client(25, 69, "CHKPT RF"),
-        client(1340, 90, "ASR1000-RP Platform"),
-        client(22, 98, "Network RF Client"),
-        client(24, 113, "CEF RRP RF Client"),
-        client(5, 135, "Config Sync RF clien"),
-        client(49, 153, "HDLC"),
-        client(20, 171, "IPROUTING NSF RF cli"),
-        client(35, 192, "History RF Client"),
-        client(65000, 336, "RF_LAST_CLIENT"),
+        internal(0, 0, "RF_INTERNAL_MSG"),
+        client(29, 60, "Redundancy Mode RF", &["mode"]),
+        client(139, 62, "IfIndex", &["ifindex"]),
+        vital(25, 69, "CHKPT RF", &["checkpoint"]),
+        client(1340, 90, "ASR1000-RP Platform", &["chassis"]),
+        client(22, 98, "Network RF Client", &["links"]),
+        vital(24, 113, "CEF RRP RF Client", &["cef"]),
+        vital(5, 135, "Config Sync RF clien", &["startup", "running"]),
+        client(49, 153, "HDLC", &["hdlc"]),
+        client(20, 171, "IPROUTING NSF RF cli", &["routing"]),
+        client(35, 192, "History RF Client", &["history"]),
+        internal(65000, 336, "RF_LAST_CLIENT"),
     ],
     ..NATIVE
 };

@@ -34,6 +34,8 @@ pub enum Sabotage {
     ForgetConfig,
     /// Changes of the forwarding table do not reach the standby.
     ForgetUpdate,
+    /// Rows of a client that have changed do not reach the standby.
+    ForgetRows,
     /// Half a startup configuration is taken for a whole one.
     TrustTornFile,
     /// A path-list number that is given out again passes for the list that had it before.

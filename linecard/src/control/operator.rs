@@ -61,7 +61,7 @@ async fn session(
             Request::Exec(_) | Request::Complete(_) => {
                 Reply::Refused("a line card has no command line: ask a route processor".to_owned())
             }
-            Request::CrashAt(_) | Request::Storage(_) => Reply::Refused(
+            Request::CrashAt(_) | Request::Storage(_) | Request::Hang { .. } => Reply::Refused(
                 "a line card has neither crash points nor a configuration: ask a route processor".to_owned(),
             ),
             Request::Oir { .. } => Reply::Refused("a line card is told by its active RP".to_owned()),

@@ -96,7 +96,7 @@ async fn operator(mut sender: Sender, mut receiver: Receiver, shared: &Shared) -
                 Reply::Refused("a tester has no command line; ask a route processor".to_owned())
             }
             Request::Oir { .. } => Reply::Refused("a tester is in no slot of a chassis".to_owned()),
-            Request::Impair { .. } | Request::CrashAt(_) | Request::Storage(_) => {
+            Request::Impair { .. } | Request::CrashAt(_) | Request::Storage(_) | Request::Hang { .. } => {
                 Reply::Refused("a tester is no part of the fabric; impair a card of the chassis".to_owned())
             }
             Request::Drop(_) => Reply::Refused("a tester forwards nothing: ask a line card".to_owned()),

@@ -4,15 +4,19 @@
 //! records, so a change never overtakes the chunk that it changes. What the standby has not confirmed is
 //! bounded ([`WINDOW_MAX`]), what waits behind it too ([`QUEUE_MAX`]).
 //!
+//! Whom they carry state for they are told: the clients that are registered ([`Member`]), in the order of the bulk sync, each with
+//! the lowest operating mode in which it takes part. Counters and statistics are not among them, in any mode.
+//!
 //! [`CfActive`] pulls chunks out of the clients and pushes records; [`CfStandby`] hands them to the clients of
 //! the other RP, in order, and confirms each once its client says that it is applied. What a client cannot apply is
 //! never confirmed: the sync is broken then, on both sides.
 
 use bytes::Bytes;
 use fabric_proto::{
-    checkpoint::{CfClient, CfMessage, RECORD_MAX, UnknownCfClient},
+    checkpoint::{CfClientId, CfMessage, RECORD_MAX, UnknownCfClient},
     redundancy::Mode,
 };
+pub use rp_contract::Member;
 
 mod active;
 mod standby;
@@ -32,16 +36,6 @@ pub const STATE_MAX: usize = 64 << 20;
 /// Times that a bulk sync begins anew before the standby is given up.
 pub const ROUNDS_MAX: u32 = 3;
 
-/// The clients in the order of the bulk sync, each with the lowest operating mode in which it takes part. Counters and
-/// statistics are not among them, in any mode.
-pub const CLIENTS: [(CfClient, Mode); 5] = [
-    (CfClient::StartupConfig, Mode::Hsa),
-    (CfClient::RunningConfig, Mode::RprPlus),
-    (CfClient::Chassis, Mode::RprPlus),
-    (CfClient::Fib, Mode::Sso),
-    (CfClient::Links, Mode::Sso),
-];
-
 /// Everything that can happen to the active's side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CfInput {
@@ -55,7 +49,7 @@ pub enum CfInput {
     /// A client answers [`CfOutput::WantChunk`].
     Chunk {
         /// The client.
-        client: CfClient,
+        client: CfClientId,
         /// Its own encoding; at most [`STATE_MAX`] bytes.
         data: Bytes,
         /// Where to go on; `None`: that was all.
@@ -65,7 +59,7 @@ pub enum CfInput {
     /// come: it will hold the change.
     Change {
         /// The client.
-        client: CfClient,
+        client: CfClientId,
         /// Its own encoding; at most [`STATE_MAX`] bytes.
         data: Bytes,
     },
@@ -81,7 +75,7 @@ pub enum CfOutput {
     /// The client is to give its state from `cursor` on (0: the beginning); answered by [`CfInput::Chunk`].
     WantChunk {
         /// The client.
-        client: CfClient,
+        client: CfClientId,
         /// Where to begin.
         cursor: u64,
     },
@@ -111,7 +105,7 @@ pub enum CfStandbyOutput {
     /// Hand this to the client; answered by [`CfStandbyInput::Applied`].
     Apply {
         /// The client.
-        client: CfClient,
+        client: CfClientId,
         /// Its own encoding, or a piece of it.
         data: Bytes,
         /// Whether more pieces follow.
@@ -145,8 +139,8 @@ pub enum CfBreak {
     /// A client cannot apply its record.
     #[error("{client}: {why}")]
     Apply {
-        /// The client.
-        client: CfClient,
+        /// The client, by its title.
+        client: &'static str,
         /// What it says.
         why: String,
     },
@@ -154,9 +148,9 @@ pub enum CfBreak {
     #[error("a piece of the {began} is followed by the {client}")]
     Mixed {
         /// Whose pieces came.
-        began: CfClient,
+        began: &'static str,
         /// Whose record followed.
-        client: CfClient,
+        client: &'static str,
     },
     /// A record before the one before is applied: the owner is to blame.
     #[error("record {0} came while another one was being applied")]
@@ -184,8 +178,8 @@ pub enum CfFailure {
     /// A client of ours gave more than a standby takes.
     #[error("the {client} takes {bytes} bytes; at most {STATE_MAX} can be given to the standby")]
     TooLong {
-        /// The client.
-        client: CfClient,
+        /// The client, by its title.
+        client: &'static str,
         /// Its size.
         bytes: usize,
     },

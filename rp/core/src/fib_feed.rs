@@ -23,4 +23,4 @@ pub use master::{BATCH_ROUTES_MAX, FibMaster, ListsFull};
 pub use session::{FibFeed, Input, Output, ResetReason, SessionStatus, WINDOW};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod cli;
+pub mod clients;
 pub mod config;
 pub mod fib_feed;
 mod grammar;

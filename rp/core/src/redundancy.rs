@@ -33,9 +33,10 @@ mod view;
 
 pub use clients::{Client, ClientId, field_clients};
 pub use config::{BootCause, Config, LastTerm};
-pub use contract::{Input, Output, Refusal, Request, TakeOver};
+pub use contract::{Input, Output, Refusal, Request};
 pub use history::{HISTORY_MAX, History, HistoryEntry, SWITCHOVERS_MAX, What};
 pub use role::{Step, bring_up, operating_mode, valid_transition};
+pub use rp_contract::TakeOver;
 pub use view::{Beats, Counters, View};
 
 use clients::Visit;
@@ -108,6 +109,8 @@ impl Rf {
     /// Why configuration changes are refused now, if they are.
     pub fn config_refusal(&self) -> Option<Refusal> {
         match &self.role {
+            // Its configuration is still being read.
+            Role::Active(active) if active.stage != RfState::Active => Some(Refusal::SwitchoverInProgress),
             Role::Active(active) if active.syncing() => Some(Refusal::BulkSync),
             Role::Active(active) if active.handover.is_some() => Some(Refusal::SwitchoverInProgress),
             Role::Active(_) | Role::Gone => None,

@@ -1,41 +1,37 @@
 //! One route processor: the only router between its machines.
 //!
-//! [`Rp`] owns the redundancy facility, the checkpointing facility, the configuration, the routing
-//! table, the FIB and the sessions with line cards. Every input goes to one of them, and what they
-//! ask for either goes to another one at once or leaves as an [`Output`].
+//! [`Rp`] owns the redundancy facility, the checkpointing facility, their clients ([`crate::clients`], which own the
+//! configuration, the routing table and the FIB) and the sessions with line cards. Every input goes to one of them, and what
+//! they ask for either goes to another one at once or leaves as an [`Output`].
 //!
-//! * `chassis.rs`: which cards are there
-//! * `takeover.rs`: what a role means, mode by mode: read a switchover there, straight down
-//! * `sync.rs`: which state is checkpointed, and what the standby does with it
-//! * `interfaces.rs`: which ports have carrier, and what routing makes of it
-//! * `unread.rs`: lines of the startup configuration that were not understood
+//! * `takeover.rs`: what a role means; `effects.rs`: what clients ask for when they are led through it
+//! * `sync.rs`: clients' state on its way to the standby, and as it comes there
+//! * `chassis.rs`: cards that come and go; `interfaces.rs`: which ports have carrier
 //! * `operator.rs` and `show.rs`: the command line; `logging.rs`: what `show logging` has
-//! * `local.rs`: from the configuration to routing and ports
 
 mod chassis;
 mod debug;
+mod effects;
 mod inspect;
 mod interfaces;
-mod local;
 mod logging;
 mod operator;
 mod perform;
 mod show;
 mod sync;
 mod takeover;
-mod unread;
 
 use crate::{
     checkpoint::{CfActive, CfStandby},
-    cli::{CliSession, ConfigSyncCounts},
-    config::{Config, Reading},
-    fib_feed::{self, BulkCursor, FibFeed, FibMaster},
+    cli::CliSession,
+    clients::{self, Misregistered, Registry, Unit},
+    config::Config,
+    fib_feed::{self, FibFeed},
     redundancy::{self as rf, BootCause, LastTerm, Rf},
-    rib::{self, FeedId, Rib},
+    rib::{self, FeedId},
 };
-use chassis::Chassis;
 use fabric_proto::{
-    checkpoint::{CfClient, CfMessage},
+    checkpoint::{CfClientId, CfMessage},
     deploy::RedundancyTimers,
     feed::{FromFeed, ToFeed},
     fib::Family,
@@ -50,12 +46,12 @@ use fabric_proto::{
     time::Instant,
 };
 use logging::LogBuffer;
+use rp_contract::Client;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 use takeover::Role;
-use unread::Unread;
 
 pub use perform::{Remote, Said, Shell};
 
@@ -175,25 +171,15 @@ pub struct Rp {
     /// Checkpointing as active, and as standby.
     cf: CfActive,
     replica: CfStandby,
-    arriving: sync::Arriving,
-    /// Where the FIB's bulk transfer stands.
-    bulk_at: Option<BulkCursor>,
     /// The chunk of a bulk sync that is to be given next, and since when.
-    wanted_chunk: Option<(Instant, CfClient, u64)>,
+    wanted_chunk: Option<(Instant, CfClientId, u64)>,
     /// Inputs that other machines have for the redundancy facility, in order.
     for_rf: VecDeque<rf::Input>,
-    startup: Option<String>,
-    unread: Unread,
-    config: Config,
-    chassis: Chassis,
-    rib: Rib,
-    fib: FibMaster,
+    clients: Registry,
     feed: FibFeed,
     sessions: BTreeMap<u64, CliSession>,
     /// The session that is in configuration mode.
     config_lock: Option<u64>,
-    config_sync: ConfigSyncCounts,
-    links: interfaces::Links,
     debugging: debug::Debugging,
     log: LogBuffer,
     config_revision: u64,
@@ -204,45 +190,53 @@ pub struct Rp {
 impl Rp {
     /// A route processor whose image has been loaded.
     pub fn new(now: Instant, boot: Boot) -> Self {
-        let Reading { config, refused } = startup_config(boot.startup.as_deref(), boot.profile);
+        Self::with_clients(now, boot, clients::others())
+            .expect("a test registers the clients of this release on every platform")
+    }
+
+    /// A route processor with these clients beside those that every one has. The platform's profile lists them.
+    pub fn with_clients(now: Instant, boot: Boot, others: Vec<Box<dyn Client>>) -> Result<Self, Misregistered> {
+        let unit = Unit {
+            profile: boot.profile,
+            startup: boot.startup.clone(),
+            line_cards: boot.line_cards.iter().copied().collect(),
+            legacy: boot.legacy.clone(),
+            modelled: boot.modelled,
+        };
+        let clients = Registry::new(unit, others)?;
+        let config = &clients.running.config;
+        let defaults = rf::Config::new(boot.slot, boot.boot, &boot.release);
         let facility = rf::Config {
             configured: config.redundancy.mode,
             last_term: boot.last_term,
             heartbeat: Duration::from_millis(boot.timers.heartbeat_ms),
-            switchover: switchover_timer(&config, &boot.timers),
+            switchover: switchover_timer(config, &boot.timers),
             crashdump: config.redundancy.crashdump_timeout,
+            // The time that the hardware takes is not a client's silence.
+            client_notification: defaults.client_notification + boot.modelled_switchover(),
             cause: boot.life.clone(),
             profile: boot.profile,
             legacy_cards: boot.legacy.len(),
             clients: rf::field_clients(boot.profile),
-            ..rf::Config::new(boot.slot, boot.boot, &boot.release)
+            ..defaults
         };
-        Self {
+        Ok(Self {
             role: Role::Waiting,
             rf: Rf::new(facility, now),
-            cf: CfActive::default(),
-            replica: CfStandby::default(),
-            arriving: sync::Arriving::default(),
-            bulk_at: None,
+            cf: CfActive::new(clients.members().to_vec()),
+            replica: CfStandby::new(clients.members().to_vec()),
             wanted_chunk: None,
             for_rf: VecDeque::new(),
-            startup: boot.startup.clone(),
-            unread: Unread::new(refused),
-            config,
-            chassis: Chassis::default(),
-            rib: Rib::default(),
-            fib: FibMaster::default(),
+            clients,
             feed: FibFeed::new(boot.slot),
             sessions: BTreeMap::new(),
             config_lock: None,
-            config_sync: ConfigSyncCounts::default(),
-            links: interfaces::Links::default(),
             debugging: debug::Debugging::default(),
             log: LogBuffer::default(),
             config_revision: 0,
             unconfirmed: None,
             boot,
-        }
+        })
     }
 
     /// How redundancy and forwarding stand.
@@ -257,9 +251,9 @@ impl Rp {
             operating: view.operating,
             redundant: view.redundant,
             converged: self.role.converged(),
-            routes: Family::ALL.map(|family| self.fib.table().len(family) as u64),
+            routes: Family::ALL.map(|family| self.clients.cef.fib.table().len(family) as u64),
             line_cards: self.feed.confirmed(),
-            fib: (self.fib.position(), self.fib.table().root_digest()),
+            fib: (self.clients.cef.fib.position(), self.clients.cef.fib.table().root_digest()),
             switchovers: view.switchover_count,
             heartbeats_sent: view.beats.sent.clone(),
             heartbeats_heard: view.beats.heard.clone(),
@@ -273,10 +267,11 @@ impl Rp {
     }
 }
 
-/// What the startup configuration says; a damaged or absent one says what the factory does. A file that was accepted
-/// once parses again; of one put there by hand, the lines that are understood count.
-fn startup_config(text: Option<&str>, profile: &Profile) -> Reading {
-    Reading::of_startup(text.unwrap_or_default(), "startup-config", profile)
+impl Boot {
+    /// The hardware's own time to switch over, where it is waited for.
+    fn modelled_switchover(&self) -> Duration {
+        if self.modelled { self.profile.modelled.switchover } else { Duration::ZERO }
+    }
 }
 
 /// Silence after which the peer is dead: as configured, else as the topology says; never less than two heartbeats.
@@ -312,7 +307,7 @@ impl Machine for Rp {
             Some(Input::Lc(slot, message)) => self.lc_message(now, slot, message, out),
             Some(Input::FeedConnected) => self.feed_connected(now, out),
             Some(Input::FeedLost) => {
-                self.rib.feed_closed(now, FEED, &mut self.fib);
+                self.clients.routing.rib.feed_closed(now, FEED, &mut self.clients.cef.fib);
                 out.push(Output::Event(EventKind::FeedDown));
             }
             Some(Input::Feed(message)) => self.feed_message(now, message, out),
@@ -324,8 +319,9 @@ impl Machine for Rp {
 
     fn deadline(&self) -> Option<Instant> {
         let chunk = self.wanted_chunk.map(|(since, ..)| since);
-        let links = self.links.deadline().filter(|_| self.role.owns_chassis());
-        let owned = [self.rib.deadline(), self.feed.deadline(), self.role.deadline(), links, chunk];
+        let links = self.clients.links.lonely().filter(|_| self.role.owns_chassis());
+        let (rib, clients) = (self.clients.routing.rib.deadline(), self.clients.deadline());
+        let owned = [rib, clients, self.feed.deadline(), self.role.deadline(), links, chunk];
         let active = owned.into_iter().flatten().filter(|_| !matches!(self.role, Role::Over));
         active.chain(self.rf.deadline()).chain(self.cf.deadline()).min()
     }
@@ -337,10 +333,11 @@ impl Rp {
         self.step_rf(now, None, out);
         self.step_cf(now, None, out);
         self.give_chunk(now, out);
-        if let Some(converged) = self.rib.expire(now, &mut self.fib) {
+        if let Some(converged) = self.clients.routing.rib.expire(now, &mut self.clients.cef.fib) {
             self.rib_converged(now, converged, out);
         }
         self.links_due(now, out);
+        self.clients_due(now, out);
         self.step_feed(now, None, out);
         self.role_due(now, out);
     }
@@ -371,24 +368,30 @@ impl Rp {
     }
 
     fn feed_connected(&mut self, now: Instant, out: &mut Vec<Output>) {
-        self.rib.feed_open(now, FEED, &mut self.fib);
+        self.clients.routing.rib.feed_open(now, FEED, &mut self.clients.cef.fib);
         out.push(Output::Event(EventKind::FeedUp));
-        out.push(Output::Feed(ToFeed::Open { forwarding_kept: self.fib.is_stale() }));
+        out.push(Output::Feed(ToFeed::Open { forwarding_kept: self.clients.cef.fib.is_stale() }));
     }
 
     fn feed_message(&mut self, now: Instant, message: FromFeed, out: &mut Vec<Output>) {
         let learned = match message {
-            FromFeed::NextHops(sets) => self.rib.feed_next_hops(FEED, sets, &mut self.fib).map(|()| None),
-            FromFeed::Routes { count, packed } => {
-                self.rib.feed_routes(FEED, count, packed, &mut self.fib).map(|()| None)
+            FromFeed::NextHops(sets) => {
+                self.clients.routing.rib.feed_next_hops(FEED, sets, &mut self.clients.cef.fib).map(|()| None)
             }
-            FromFeed::EndOfRib(family) => Ok(self.rib.feed_end_of_rib(FEED, family, &mut self.fib)),
+            FromFeed::Routes { count, packed } => {
+                self.clients.routing.rib.feed_routes(FEED, count, packed, &mut self.clients.cef.fib).map(|()| None)
+            }
+            FromFeed::EndOfRib(family) => {
+                Ok(self.clients.routing.rib.feed_end_of_rib(FEED, family, &mut self.clients.cef.fib))
+            }
         };
         match learned {
             Ok(Some(converged)) => self.rib_converged(now, converged, out),
             Ok(None) if sabotage::is(Sabotage::IgnoreEndMarker) => {
                 for family in Family::ALL {
-                    if let Some(converged) = self.rib.feed_end_of_rib(FEED, family, &mut self.fib) {
+                    if let Some(converged) =
+                        self.clients.routing.rib.feed_end_of_rib(FEED, family, &mut self.clients.cef.fib)
+                    {
                         self.rib_converged(now, converged, out);
                     }
                 }
@@ -411,7 +414,7 @@ impl Rp {
     /// The line cards' sessions, and what they ask for.
     fn step_feed(&mut self, now: Instant, input: Option<fib_feed::Input>, out: &mut Vec<Output>) {
         let mut asked = Vec::new();
-        self.feed.step(now, input, &mut self.fib, &mut asked);
+        self.feed.step(now, input, &mut self.clients.cef.fib, &mut asked);
         for output in asked {
             out.extend(output.event().map(Output::Event));
             match output {
@@ -419,7 +422,7 @@ impl Rp {
                 fib_feed::Output::Fenced { highest } => self.for_rf.push_back(rf::Input::Fenced { highest }),
                 fib_feed::Output::Adopted { slot, .. } => self.card_online(now, slot, true, out),
                 fib_feed::Output::Lost { slot } => {
-                    self.links.lost(now, slot);
+                    self.clients.links.lost(now, slot);
                     self.card_online(now, slot, false, out);
                 }
                 fib_feed::Output::PortState { slot, port, up } => {

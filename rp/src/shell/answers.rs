@@ -123,6 +123,10 @@ impl Shell {
                 self.crash = point.map(Crash::at);
                 let _ = answer.send(armed);
             }
+            Ask::Hang { client, hangs, answer } => {
+                let hung = self.rp.hang(now, &client, hangs, out);
+                let _ = answer.send(hung.map_err(|unknown| unknown.to_string()));
+            }
             Ask::Storage { fault, answer } => {
                 let _ = self.write(now, Write::Fault { fault, answer });
             }

@@ -11,7 +11,10 @@ mod seen;
 mod socket;
 
 use chassis::{Chassis, SLOTS};
-use fabric_proto::id::{Epoch, LcSlot, RpSlot, Slot};
+use fabric_proto::{
+    id::{Epoch, LcSlot, RpSlot, Slot},
+    operator::{Reply, Request},
+};
 use std::{ops::RangeInclusive, time::Duration};
 
 /// Packets' delays differ from one to the next; `SEEDS=100` tries more of them.
@@ -172,4 +175,54 @@ fn a_slow_disk_holds_up_a_save_and_no_heartbeat() {
         assert_eq!((chassis.whole(), chassis.term()), (active, before), "a disk is no reason for a switchover");
         assert_eq!(chassis.seen().restarts, 0);
     }
+}
+
+fn hang(client: &str, hangs: bool) -> Request {
+    Request::Hang { client: client.to_owned(), hangs }
+}
+
+/// What an RP says to a line of its command line.
+fn shown(chassis: &mut Chassis, slot: RpSlot, line: &str) -> String {
+    match chassis.ask(slot, Request::Exec(line.to_owned())) {
+        Reply::Output(output) if !output.failed => output.text,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+/// The notification timer is real: so long nobody calls the line cards, which go on forwarding.
+#[test]
+fn a_takeover_skips_a_client_that_hangs_once_its_timer_ends() {
+    let mut chassis = Chassis::new(1);
+    let active = chassis.whole();
+    let (before, heir) = (chassis.term(), other(active));
+    assert_eq!(chassis.ask(heir, hang("CEF", true)), Reply::Done);
+    chassis.kill(Slot::Rp(active));
+    chassis.pass(Duration::from_secs(29));
+    assert!(!chassis.seen().all_follow(before, None), "it waits for its client");
+    follow(&mut chassis, Duration::from_secs(3), before, heir);
+    let history = shown(&mut chassis, heir, "show redundancy history");
+    assert_eq!(history.matches("client timed out: CEF RRP RF Client(24)").count(), 1, "{history}");
+    assert!(shown(&mut chassis, heir, "show logging").contains("%RF-3-NOTIF_TMO: client CEF RRP RF Client (24)"));
+    assert_eq!(chassis.ask(heir, hang("CEF", false)), Reply::Done);
+    chassis.start(Slot::Rp(active));
+    chassis.whole();
+}
+
+#[test]
+fn a_standby_without_a_vital_client_is_none() {
+    let mut chassis = Chassis::new(1);
+    let active = chassis.whole();
+    let before = chassis.term();
+    assert_eq!(chassis.ask(active, hang("Config", true)), Reply::Done);
+    assert!(matches!(chassis.ask(active, hang("bgp", true)), Reply::Refused(_)));
+    chassis.kill(Slot::Rp(other(active)));
+    chassis.pass(Duration::from_secs(1));
+    chassis.start(Slot::Rp(other(active)));
+    chassis.pass(Duration::from_secs(70));
+    assert!(!chassis.seen().rps[&active].1.redundant);
+    let logged = shown(&mut chassis, active, "show logging");
+    let fails = "did not answer RF_PROG_PLATFORM_SYNC(300) within 30000 ms and the progression fails";
+    assert!(logged.matches(fails).count() >= 2, "{logged}");
+    assert_eq!(chassis.ask(active, hang("Config", false)), Reply::Done);
+    assert_eq!((chassis.whole(), chassis.term()), (active, before), "no reason for a switchover");
 }

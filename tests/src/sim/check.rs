@@ -343,7 +343,7 @@ impl World {
     }
 
     /// Whether the chassis is whole and at rest: [`World::settled`] without the words.
-    pub fn is_settled(&self) -> bool {
+    pub fn is_settled(&mut self) -> bool {
         let Some(active) = self.active() else { return false };
         let node = &self.rps[active.index()];
         let Some(rp) = node.rp.as_ref().filter(|rp| node.redundant && !node.paused && rp.converged()) else {
@@ -357,7 +357,7 @@ impl World {
     /// What must hold once things are quiet: one active, its peer as the operating mode promises, every
     /// line card in its epoch with exactly its table, that table the one that configuration and feed demand, and
     /// the standby holding what the mode has it hold.
-    pub fn settled(&self) -> Result<(), Violation> {
+    pub fn settled(&mut self) -> Result<(), Violation> {
         let wrong = |what: String| Err(Violation(what));
         if self.resets > 0 {
             return wrong("a slot is about to be reset".to_owned());
@@ -391,7 +391,8 @@ impl World {
             return wrong(format!("the third RP is {}", third.redundancy().state));
         }
         self.standby_is_ready(active)?;
-        self.table_is_right(active)
+        self.table_is_right(active)?;
+        self.clients_are_alike()
     }
 
     fn standby_is_ready(&self, active: RpSlot) -> Result<(), Violation> {
@@ -419,6 +420,22 @@ impl World {
         let tables = (rp.fib().table().root_digest(), other.fib().table().root_digest());
         if operating == Mode::Sso && tables.0 != tables.1 {
             return wrong("the standby's table is not the active's".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Every client that takes part holds the same on both units.
+    fn clients_are_alike(&mut self) -> Result<(), Violation> {
+        let held = self.rps[..2].iter_mut().filter_map(|node| {
+            let rp = node.rp.as_mut()?;
+            let mode = rp.redundancy().operating;
+            Some(rp.checkpointed(mode))
+        });
+        let held: Vec<_> = held.collect();
+        if let [ours, theirs] = &held[..]
+            && let Some(((title, _), _)) = ours.iter().zip(theirs).find(|(ours, theirs)| ours != theirs)
+        {
+            return Err(Violation(format!("the standby's {title} are not the active's")));
         }
         Ok(())
     }

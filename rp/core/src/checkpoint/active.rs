@@ -1,9 +1,9 @@
 //! The active's side.
 
-use super::{CLIENTS, CfFailure, CfInput, CfOutput, QUEUE_MAX, ROUNDS_MAX, STATE_MAX, WINDOW_MAX};
+use super::{CfFailure, CfInput, CfOutput, Member, QUEUE_MAX, ROUNDS_MAX, STATE_MAX, WINDOW_MAX};
 use bytes::Bytes;
 use fabric_proto::{
-    checkpoint::{CfClient, CfMessage, PIECE, RECORD_MAX},
+    checkpoint::{CfClientId, CfMessage, PIECE, RECORD_MAX},
     machine::Machine,
     redundancy::Mode,
     time::Instant,
@@ -36,7 +36,7 @@ enum Phase {
     Idle,
     /// Chunks are pulled.
     Bulk {
-        /// Position in [`CLIENTS`].
+        /// Position among the members.
         at: usize,
         /// Where the client is to go on.
         cursor: u64,
@@ -57,7 +57,8 @@ enum Phase {
 /// A record, or a piece of one.
 #[derive(Debug)]
 struct Part {
-    client: CfClient,
+    client: CfClientId,
+    awaited: bool,
     bulk: bool,
     /// Whether more of it follows.
     more: bool,
@@ -67,6 +68,7 @@ struct Part {
 /// The active's side of the checkpointing facility. It has no timers: the redundancy facility has them.
 #[derive(Debug)]
 pub struct CfActive {
+    members: Vec<Member>,
     mode: Mode,
     phase: Phase,
     round: u32,
@@ -88,9 +90,11 @@ pub struct CfActive {
     counters: CfCounters,
 }
 
-impl Default for CfActive {
-    fn default() -> Self {
+impl CfActive {
+    /// Nothing is synced. `members` take part, in this order, each from its mode on.
+    pub fn new(members: Vec<Member>) -> Self {
         Self {
+            members,
             mode: Mode::Hsa,
             phase: Phase::Idle,
             round: 0,
@@ -106,9 +110,7 @@ impl Default for CfActive {
             counters: CfCounters::default(),
         }
     }
-}
 
-impl CfActive {
     /// Whether a bulk sync is running.
     pub fn in_bulk(&self) -> bool {
         matches!(self.phase, Phase::Bulk { .. } | Phase::Ending { .. })
@@ -120,8 +122,9 @@ impl CfActive {
     }
 
     /// Whether a change of this client would be sent on: a caller may save itself the encoding.
-    pub fn wants(&self, client: CfClient) -> bool {
-        let Some(position) = CLIENTS.iter().position(|(known, from)| *known == client && *from <= self.mode) else {
+    pub fn wants(&self, client: CfClientId) -> bool {
+        let takes_part = |member: &Member| member.number == client && member.from <= self.mode;
+        let Some(position) = self.members.iter().position(takes_part) else {
             return false;
         };
         match self.phase {
@@ -176,7 +179,8 @@ impl Machine for CfActive {
 
 impl CfActive {
     fn reset(&mut self) {
-        *self = Self { counters: self.counters, round: self.round, seq: self.seq, ..Self::default() };
+        let members = std::mem::take(&mut self.members);
+        *self = Self { counters: self.counters, round: self.round, seq: self.seq, ..Self::new(members) };
     }
 
     fn begin_round(&mut self, out: &mut Vec<CfOutput>) {
@@ -192,17 +196,18 @@ impl CfActive {
         out.push(CfOutput::Send(CfMessage::BulkBegin { round: self.round, after: self.seq, mode: self.mode }));
     }
 
-    fn chunk(&mut self, client: CfClient, data: Bytes, next: Option<u64>, out: &mut Vec<CfOutput>) {
+    fn chunk(&mut self, client: CfClientId, data: Bytes, next: Option<u64>, out: &mut Vec<CfOutput>) {
         let Phase::Bulk { at, asked: true, records, .. } = self.phase else {
             self.counters.unexpected += 1;
             return;
         };
-        if CLIENTS[at].0 != client {
+        let member = self.members[at];
+        if member.number != client {
             self.counters.unexpected += 1;
             return;
         }
         if data.len() > STATE_MAX {
-            self.fail(CfFailure::TooLong { client, bytes: data.len() }, out);
+            self.fail(CfFailure::TooLong { client: member.title, bytes: data.len() }, out);
             return;
         }
         self.phase = match next {
@@ -210,20 +215,21 @@ impl CfActive {
             None => Phase::Bulk { at: at + 1, cursor: 0, asked: false, records: records + 1 },
         };
         // Changes that were made before the chunk was cut wait before it.
-        self.enqueue(client, true, data);
+        self.enqueue(&member, true, data);
     }
 
-    fn change(&mut self, client: CfClient, data: Bytes, out: &mut Vec<CfOutput>) {
-        if !self.wants(client) {
+    fn change(&mut self, client: CfClientId, data: Bytes, out: &mut Vec<CfOutput>) {
+        let wanted = self.members.iter().find(|member| member.number == client && self.wants(client));
+        let Some(member) = wanted.copied() else {
             self.counters.skipped += 1;
             return;
-        }
-        self.config_queued += usize::from(is_config(client));
+        };
+        self.config_queued += usize::from(member.awaited);
         if data.len() > STATE_MAX {
-            self.fail(CfFailure::TooLong { client, bytes: data.len() }, out);
+            self.fail(CfFailure::TooLong { client: member.title, bytes: data.len() }, out);
             return;
         }
-        self.enqueue(client, false, data);
+        self.enqueue(&member, false, data);
         if self.window_bytes >= WINDOW_MAX && self.queue_bytes > QUEUE_MAX {
             self.overflow(out);
         }
@@ -276,14 +282,15 @@ impl CfActive {
     }
 
     /// Cuts what is longer than a record takes.
-    fn enqueue(&mut self, client: CfClient, bulk: bool, mut data: Bytes) {
+    fn enqueue(&mut self, member: &Member, bulk: bool, mut data: Bytes) {
+        let (client, awaited) = (member.number, member.awaited);
         self.queue_bytes += data.len();
         let in_pieces = data.len() > RECORD_MAX;
         while in_pieces && data.len() > PIECE {
             let piece = data.split_to(PIECE);
-            self.queue.push_back(Part { client, bulk, more: true, data: piece });
+            self.queue.push_back(Part { client, awaited, bulk, more: true, data: piece });
         }
-        self.queue.push_back(Part { client, bulk, more: false, data });
+        self.queue.push_back(Part { client, awaited, bulk, more: false, data });
     }
 
     /// Sends what the window has room for and asks for what is missing.
@@ -307,8 +314,9 @@ impl CfActive {
     }
 
     fn pull(&mut self, at: usize, cursor: u64, records: u64, out: &mut Vec<CfOutput>) {
-        let next = CLIENTS.iter().enumerate().skip(at).find(|(_, (_, from))| *from <= self.mode);
-        if let Some((at, &(client, _))) = next {
+        let next = self.members.iter().enumerate().skip(at).find(|(_, member)| member.from <= self.mode);
+        if let Some((at, member)) = next {
+            let client = member.number;
             self.phase = Phase::Bulk { at, cursor, asked: true, records };
             out.push(CfOutput::WantChunk { client, cursor });
         } else {
@@ -321,10 +329,10 @@ impl CfActive {
     }
 
     fn record(&mut self, part: Part, out: &mut Vec<CfOutput>) {
-        let Part { client, bulk, more, data } = part;
+        let Part { client, awaited, bulk, more, data } = part;
         self.seq += 1;
         let seq = self.seq;
-        if !bulk && !more && is_config(client) {
+        if !bulk && !more && awaited {
             self.config_queued -= 1;
             self.config_seq = self.config_seq.max(Some(seq));
         }
@@ -332,16 +340,10 @@ impl CfActive {
         self.window_bytes += data.len();
         self.counters.records += u64::from(!more);
         self.counters.bytes += data.len() as u64;
-        let client = client.id();
         out.push(CfOutput::Send(if more {
             CfMessage::Piece { seq, client, data }
         } else {
             CfMessage::Record { seq, client, bulk, data }
         }));
     }
-}
-
-/// Whether an operator waits for its changes to be safe.
-fn is_config(client: CfClient) -> bool {
-    matches!(client, CfClient::StartupConfig | CfClient::RunningConfig)
 }

@@ -1,9 +1,9 @@
 //! The standby's side.
 
-use super::{CfBreak, CfStandbyOutput as Output};
+use super::{CfBreak, CfStandbyOutput as Output, Member};
 use bytes::Bytes;
 use fabric_proto::{
-    checkpoint::{CfClient, CfClientId, CfMessage},
+    checkpoint::{CfClientId, CfMessage, UnknownCfClient},
     machine::Machine,
     redundancy::Mode,
     sabotage::{self, Sabotage},
@@ -38,22 +38,33 @@ enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Applying {
     seq: u64,
-    client: CfClient,
+    client: &'static str,
 }
 
 /// The standby's side of the checkpointing facility.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct CfStandby {
+    members: Vec<Member>,
     phase: Phase,
     mode: Option<Mode>,
     /// Number of the last record applied.
     seq: u64,
     applying: Option<Applying>,
     /// Whose pieces have come.
-    pieces: Option<CfClient>,
+    pieces: Option<&'static str>,
 }
 
 impl CfStandby {
+    /// Nothing has come. `members` are those that a record may be for.
+    pub fn new(members: Vec<Member>) -> Self {
+        Self { members, phase: Phase::Idle, mode: None, seq: 0, applying: None, pieces: None }
+    }
+
+    /// The connection is gone: what it carried begins anew on the next one.
+    pub fn reset(&mut self) {
+        *self = Self::new(std::mem::take(&mut self.members));
+    }
+
     /// Whether everything that the active had is applied.
     pub fn in_sync(&self) -> bool {
         self.phase == Phase::InSync
@@ -94,7 +105,8 @@ impl CfStandby {
     fn message(&mut self, message: CfMessage, out: &mut Vec<Output>) -> Result<(), CfBreak> {
         match (message, self.phase) {
             (CfMessage::BulkBegin { mode, after, .. }, _) => {
-                *self = Self { phase: Phase::Bulk { records: 0 }, mode: Some(mode), seq: after, ..Self::default() };
+                self.reset();
+                (self.phase, self.mode, self.seq) = (Phase::Bulk { records: 0 }, Some(mode), after);
                 out.push(Output::Begin { mode });
                 Ok(())
             }
@@ -138,18 +150,19 @@ impl CfStandby {
         more: bool,
         out: &mut Vec<Output>,
     ) -> Result<(), CfBreak> {
-        let client = match CfClient::try_from(client) {
-            Err(_) if sabotage::is(Sabotage::ConfirmUnapplied) => {
+        let title = match self.members.iter().find(|member| member.number == client) {
+            None if sabotage::is(Sabotage::ConfirmUnapplied) => {
                 self.confirm(seq, out);
                 return Ok(());
             }
-            known => known?,
+            None => return Err(UnknownCfClient(client).into()),
+            Some(member) => member.title,
         };
-        if let Some(began) = self.pieces.filter(|began| *began != client) {
-            return Err(CfBreak::Mixed { began, client });
+        if let Some(began) = self.pieces.filter(|began| *began != title) {
+            return Err(CfBreak::Mixed { began, client: title });
         }
-        self.pieces = more.then_some(client);
-        self.applying = Some(Applying { seq, client });
+        self.pieces = more.then_some(title);
+        self.applying = Some(Applying { seq, client: title });
         out.push(Output::Apply { client, data, more });
         Ok(())
     }
@@ -173,7 +186,9 @@ impl CfStandby {
     }
 
     fn broken(&mut self, why: &CfBreak, out: &mut Vec<Output>) {
-        *self = Self { mode: self.mode, seq: self.seq, ..Self::default() };
+        let (mode, seq) = (self.mode, self.seq);
+        self.reset();
+        (self.mode, self.seq) = (mode, seq);
         let why = why.to_string();
         out.push(Output::Send(CfMessage::Broken { why: why.clone() }));
         out.push(Output::Broken { why });

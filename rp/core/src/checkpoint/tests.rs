@@ -5,9 +5,30 @@ use fabric_proto::{
     time::Instant,
 };
 use proptest::prelude::*;
+use rp_contract::Versions;
 use std::collections::{BTreeMap, VecDeque};
 
 const NOW: Instant = Instant(0);
+
+/// Those that were there first; what they hold is of no interest here.
+fn members() -> Vec<Member> {
+    [
+        (CfClientId::STARTUP_CONFIG, "startup configuration", Mode::Hsa, true),
+        (CfClientId::RUNNING_CONFIG, "running configuration", Mode::RprPlus, true),
+        (CfClientId::CHASSIS, "chassis state", Mode::RprPlus, false),
+        (CfClientId::FIB, "forwarding table", Mode::Sso, false),
+        (CfClientId::LINKS, "link states", Mode::Sso, false),
+    ]
+    .map(|(number, title, from, awaited)| Member {
+        number,
+        title,
+        from,
+        versions: Versions::FIRST,
+        awaited,
+        in_pieces: false,
+    })
+    .into()
+}
 
 fn step(active: &mut CfActive, input: CfInput) -> Vec<CfOutput> {
     let mut out = Vec::new();
@@ -15,7 +36,7 @@ fn step(active: &mut CfActive, input: CfInput) -> Vec<CfOutput> {
     out
 }
 
-fn wanted(out: &[CfOutput]) -> Option<(CfClient, u64)> {
+fn wanted(out: &[CfOutput]) -> Option<(CfClientId, u64)> {
     out.iter().find_map(|output| match output {
         CfOutput::WantChunk { client, cursor } => Some((*client, *cursor)),
         _ => None,
@@ -44,11 +65,11 @@ impl Cells {
 struct Pair {
     active: CfActive,
     standby: CfStandby,
-    theirs: BTreeMap<CfClient, Cells>,
-    ours: BTreeMap<CfClient, Cells>,
+    theirs: BTreeMap<CfClientId, Cells>,
+    ours: BTreeMap<CfClientId, Cells>,
     to_standby: VecDeque<CfMessage>,
     to_active: VecDeque<CfMessage>,
-    asked: VecDeque<(CfClient, u64)>,
+    asked: VecDeque<(CfClientId, u64)>,
     completed: u32,
     failed: Vec<CfFailure>,
     drained: u32,
@@ -61,9 +82,9 @@ impl Pair {
     fn new() -> Self {
         let cells = |n: u8| Cells((0..n).map(|key| (key, 0)).collect());
         Self {
-            active: CfActive::default(),
-            standby: CfStandby::default(),
-            theirs: CLIENTS.iter().zip([1, 3, 0, 9, 2]).map(|(client, n)| (client.0, cells(n))).collect(),
+            active: CfActive::new(members()),
+            standby: CfStandby::new(members()),
+            theirs: members().iter().zip([1, 3, 0, 9, 2]).map(|(member, n)| (member.number, cells(n))).collect(),
             ours: BTreeMap::new(),
             to_standby: VecDeque::new(),
             to_active: VecDeque::new(),
@@ -111,7 +132,7 @@ impl Pair {
         }
     }
 
-    fn change(&mut self, client: CfClient, key: u8, value: u8) {
+    fn change(&mut self, client: CfClientId, key: u8, value: u8) {
         self.theirs.entry(client).or_default().apply(&[key, value]);
         self.active(CfInput::Change { client, data: Bytes::from(vec![key, value]) });
     }
@@ -144,8 +165,9 @@ impl Pair {
         }
     }
 
-    fn expected(&self, mode: Mode) -> BTreeMap<CfClient, Cells> {
-        let takes_part = |id: &CfClient| CLIENTS.iter().any(|(client, from)| client == id && *from <= mode);
+    fn expected(&self, mode: Mode) -> BTreeMap<CfClientId, Cells> {
+        let members = members();
+        let takes_part = |id: &CfClientId| members.iter().any(|member| member.number == *id && member.from <= mode);
         self.theirs.iter().filter(|(id, _)| takes_part(id)).map(|(id, cells)| (*id, cells.clone())).collect()
     }
 }
@@ -154,10 +176,10 @@ impl Pair {
 fn a_mode_decides_which_clients_take_part() {
     for (mode, ids) in [
         // An HSA standby is not booted, but its startup configuration is kept as last saved.
-        (Mode::Hsa, vec![CfClient::StartupConfig]),
-        (Mode::Rpr, vec![CfClient::StartupConfig]),
-        (Mode::RprPlus, vec![CfClient::StartupConfig, CfClient::RunningConfig, CfClient::Chassis]),
-        (Mode::Sso, CLIENTS.iter().map(|client| client.0).collect()),
+        (Mode::Hsa, vec![CfClientId::STARTUP_CONFIG]),
+        (Mode::Rpr, vec![CfClientId::STARTUP_CONFIG]),
+        (Mode::RprPlus, vec![CfClientId::STARTUP_CONFIG, CfClientId::RUNNING_CONFIG, CfClientId::CHASSIS]),
+        (Mode::Sso, members().iter().map(|member| member.number).collect()),
     ] {
         let mut pair = Pair::new();
         pair.active(CfInput::Start { mode });
@@ -181,7 +203,7 @@ fn the_end_is_complete_only_when_the_standby_says_so() {
 
 #[test]
 fn chunks_wait_for_the_window() {
-    let mut active = CfActive::default();
+    let mut active = CfActive::new(members());
     let big = Bytes::from(vec![0; RECORD_MAX]);
     let mut out = step(&mut active, CfInput::Start { mode: Mode::Rpr });
     let mut sent = 0;
@@ -191,14 +213,14 @@ fn chunks_wait_for_the_window() {
     }
     assert_eq!(sent * RECORD_MAX, WINDOW_MAX);
     out = step(&mut active, CfInput::Message(CfMessage::Ack { seq: 1 }));
-    assert_eq!(wanted(&out), Some((CfClient::StartupConfig, 3)));
+    assert_eq!(wanted(&out), Some((CfClientId::STARTUP_CONFIG, 3)));
 }
 
 /// A bulk is begun anew a few times; a standby that was in sync is given up at once.
 #[test]
 fn a_queue_that_overflows_ends_the_sync() {
     let big = || Bytes::from(vec![0; RECORD_MAX]);
-    let change = || CfInput::Change { client: CfClient::StartupConfig, data: big() };
+    let change = || CfInput::Change { client: CfClientId::STARTUP_CONFIG, data: big() };
     let mut pair = Pair::new();
     pair.active(CfInput::Start { mode: Mode::Rpr });
     let mut rounds = 1;
@@ -232,10 +254,10 @@ fn a_queue_that_overflows_ends_the_sync() {
 
 #[test]
 fn what_no_standby_can_hold_fails_by_its_name() {
-    let mut active = CfActive::default();
+    let mut active = CfActive::new(members());
     step(&mut active, CfInput::Start { mode: Mode::Rpr });
     let data = Bytes::from(vec![0; STATE_MAX + 1]);
-    let out = step(&mut active, CfInput::Chunk { client: CfClient::StartupConfig, data, next: None });
+    let out = step(&mut active, CfInput::Chunk { client: CfClientId::STARTUP_CONFIG, data, next: None });
     let CfOutput::Failed { why, config: false } = &out[0] else { panic!("{out:?}") };
     let want = "the startup configuration takes 67108865 bytes; at most 67108864 can be given to the standby";
     assert_eq!(why.to_string(), want);
@@ -245,7 +267,7 @@ fn what_no_standby_can_hold_fails_by_its_name() {
 #[test]
 fn what_is_longer_than_a_record_goes_in_pieces() {
     let long = |seed: u8| Bytes::from((0..5 * RECORD_MAX / 2).map(|at| (at % 251) as u8 ^ seed).collect::<Vec<_>>());
-    let (mut active, mut standby) = (CfActive::default(), CfStandby::default());
+    let (mut active, mut standby) = (CfActive::new(members()), CfStandby::new(members()));
     let (mut held, mut joined) = (Vec::new(), Vec::new());
     let mut inputs = VecDeque::from([CfInput::Start { mode: Mode::Rpr }]);
     let (mut most, mut completed) = (0, 0);
@@ -257,12 +279,12 @@ fn what_is_longer_than_a_record_goes_in_pieces() {
                 }
                 CfOutput::Complete => {
                     completed += 1;
-                    inputs.push_back(CfInput::Change { client: CfClient::StartupConfig, data: long(2) });
+                    inputs.push_back(CfInput::Change { client: CfClientId::STARTUP_CONFIG, data: long(2) });
                 }
                 CfOutput::Send(message) => {
                     let mut out = Vec::new();
                     standby.step(NOW, Some(CfStandbyInput::Message(message)), &mut out);
-                    if let [CfStandbyOutput::Apply { client: CfClient::StartupConfig, data, more }] = &out[..] {
+                    if let [CfStandbyOutput::Apply { client: CfClientId::STARTUP_CONFIG, data, more }] = &out[..] {
                         assert!(!more || data.len() == PIECE);
                         joined.extend_from_slice(data);
                         if !more {
@@ -301,25 +323,25 @@ fn record(seq: u64, client: CfClientId) -> CfStandbyInput {
 /// A record is confirmed when its client holds it, and not when it came.
 #[test]
 fn only_what_is_applied_is_confirmed() {
-    let mut standby = CfStandby::default();
+    let mut standby = CfStandby::new(members());
     told(&mut standby, CfStandbyInput::Message(CfMessage::BulkBegin { round: 1, after: 0, mode: Mode::Sso }));
-    let asked = told(&mut standby, record(1, CfClient::Fib.id()));
-    assert!(matches!(asked[..], [CfStandbyOutput::Apply { client: CfClient::Fib, .. }]), "{asked:?}");
+    let asked = told(&mut standby, record(1, CfClientId::FIB));
+    assert!(matches!(asked[..], [CfStandbyOutput::Apply { client: CfClientId::FIB, .. }]), "{asked:?}");
     let confirmed = told(&mut standby, CfStandbyInput::Applied(Ok(())));
     assert_eq!(confirmed, [CfStandbyOutput::Send(CfMessage::Ack { seq: 1 })]);
 
-    told(&mut standby, record(2, CfClient::Fib.id()));
+    told(&mut standby, record(2, CfClientId::FIB));
     let broken = told(&mut standby, CfStandbyInput::Applied(Err("half a batch".to_owned())));
     let why = "forwarding table: half a batch".to_owned();
     let says = [CfStandbyOutput::Send(CfMessage::Broken { why: why.clone() }), CfStandbyOutput::Broken { why }];
     assert_eq!(broken, says);
-    assert_eq!(told(&mut standby, record(3, CfClient::Fib.id())), [], "what is under way counts for nothing");
+    assert_eq!(told(&mut standby, record(3, CfClientId::FIB)), [], "what is under way counts for nothing");
     assert_eq!(standby.applied(), 1);
 }
 
 #[test]
 fn a_record_of_nobody_breaks_the_sync() {
-    let mut standby = CfStandby::default();
+    let mut standby = CfStandby::new(members());
     told(&mut standby, CfStandbyInput::Message(CfMessage::BulkBegin { round: 1, after: 0, mode: Mode::Sso }));
     let broken = told(&mut standby, record(1, CfClientId(9)));
     let [CfStandbyOutput::Send(CfMessage::Broken { .. }), CfStandbyOutput::Broken { why }] = &broken[..] else {
@@ -331,12 +353,12 @@ fn a_record_of_nobody_breaks_the_sync() {
 
 #[test]
 fn pieces_of_one_client_do_not_end_with_another() {
-    let mut standby = CfStandby::default();
+    let mut standby = CfStandby::new(members());
     told(&mut standby, CfStandbyInput::Message(CfMessage::BulkBegin { round: 1, after: 0, mode: Mode::Sso }));
-    let piece = CfMessage::Piece { seq: 1, client: CfClient::Fib.id(), data: Bytes::from_static(b"x") };
+    let piece = CfMessage::Piece { seq: 1, client: CfClientId::FIB, data: Bytes::from_static(b"x") };
     told(&mut standby, CfStandbyInput::Message(piece));
     told(&mut standby, CfStandbyInput::Applied(Ok(())));
-    let broken = told(&mut standby, record(2, CfClient::Links.id()));
+    let broken = told(&mut standby, record(2, CfClientId::LINKS));
     let why = "a piece of the forwarding table is followed by the link states".to_owned();
     assert!(broken.contains(&CfStandbyOutput::Broken { why }), "{broken:?}");
 }
@@ -348,7 +370,7 @@ fn a_client_that_cannot_apply_breaks_the_sync_on_both_sides() {
     pair.active(CfInput::Start { mode: Mode::Sso });
     pair.settle();
     pair.cannot = Some("no such interface".to_owned());
-    pair.change(CfClient::RunningConfig, 1, 1);
+    pair.change(CfClientId::RUNNING_CONFIG, 1, 1);
     assert!(!pair.active.config_confirmed());
     while pair.turn(1) && !pair.to_standby.is_empty() {}
     assert_eq!(pair.broken, ["running configuration: no such interface"]);
@@ -377,7 +399,7 @@ fn draining_ends_when_everything_is_confirmed() {
     let mut pair = Pair::new();
     pair.active(CfInput::Start { mode: Mode::Sso });
     pair.settle();
-    pair.change(CfClient::Fib, 3, 7);
+    pair.change(CfClientId::FIB, 3, 7);
     pair.active(CfInput::Drain);
     assert_eq!(pair.drained, 0);
     pair.settle();
@@ -405,7 +427,7 @@ proptest! {
             if what < 3 {
                 pair.turn(what);
             } else {
-                pair.change(CLIENTS[client].0, key, value);
+                pair.change(members()[client].number, key, value);
             }
         }
         pair.settle();

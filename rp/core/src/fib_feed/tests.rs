@@ -1,3 +1,3 @@
-mod model;
+pub(crate) mod model;
 mod replica;
 mod sessions;

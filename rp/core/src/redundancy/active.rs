@@ -19,6 +19,9 @@ impl Rf {
     /// Own clients have seen an event.
     pub(super) fn active_visited(&mut self, now: Instant, event: Code, out: &mut Vec<Output>) {
         let Role::Active(active) = &mut self.role else { return };
+        if event == Code::Active {
+            active.silent.clear();
+        }
         if let Some((next, stage)) = next_active(event) {
             active.stage = stage;
             let epoch = active.epoch;

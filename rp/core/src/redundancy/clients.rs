@@ -1,6 +1,9 @@
 //! The clients of the redundancy facility, and the visit that shows one event to all of them.
 
-use super::{BootCause, Output, Rf, Role, What, role::bring_up};
+use super::{
+    BootCause, Output, Rf, Role, What,
+    role::{bring_up, next_active},
+};
 use fabric_proto::{
     operator::EventKind,
     platform::{Profile, RfClient},
@@ -17,34 +20,17 @@ pub struct ClientId(pub u16);
 impl ClientId {
     /// The facility itself: the first client of every visit.
     pub const INTERNAL: Self = Self(0);
-    /// Config Sync.
-    pub const CONFIG_SYNC: Self = Self(5);
-    /// Protocols that restart gracefully.
-    pub const IPROUTING: Self = Self(20);
-    /// Interfaces.
-    pub const NETWORK: Self = Self(22);
     /// Forwarding tables.
     pub const CEF: Self = Self(24);
     /// Checkpointing facility.
-    pub const CHKPT: Self = Self(25);
-    /// Redundancy mode.
-    pub const MODE: Self = Self(29);
+    pub const CHKPT: Self = Self(RfClient::CHECKPOINTING);
     /// Switchover history.
     pub const HISTORY: Self = Self(35);
-    /// Interface numbers.
-    pub const IFINDEX: Self = Self(139);
-    /// The platform: cards inserted and removed.
-    pub const PLATFORM: Self = Self(1314);
     /// The facility itself: the last client of every visit.
     pub const LAST: Self = Self(65000);
 
-    /// Whether it carries state without which a standby is none: a bring-up in which it does not answer fails.
-    pub fn is_vital(self) -> bool {
-        matches!(self, Self::CONFIG_SYNC | Self::CEF | Self::CHKPT)
-    }
-
     /// Whether the facility answers for it.
-    fn is_internal(self) -> bool {
+    pub(crate) fn is_internal(self) -> bool {
         self == Self::INTERNAL || self == Self::LAST
     }
 }
@@ -64,11 +50,18 @@ pub struct Client {
     pub seq: u16,
     /// Its name.
     pub name: String,
+    /// Whether it carries state without which a standby is none: a bring-up in which it does not answer fails.
+    pub vital: bool,
 }
 
 /// The clients that a family lists and swact has.
 pub fn field_clients(profile: &Profile) -> Vec<Client> {
-    let of = |client: &RfClient| Client { id: ClientId(client.id), seq: client.seq, name: client.name.to_owned() };
+    let of = |client: &RfClient| Client {
+        id: ClientId(client.id),
+        seq: client.seq,
+        name: client.name.to_owned(),
+        vital: client.vital,
+    };
     profile.clients.iter().map(of).collect()
 }
 
@@ -100,14 +93,14 @@ impl Rf {
 
     /// The client that must answer did not. It is named; then
     ///
-    /// * a takeover goes on without it: the chassis cannot wait,
-    /// * a standby's bring-up fails when the client is vital ([`ClientId::is_vital`]): the standby starts anew,
+    /// * a takeover goes on without it, and does not wait for it again: the chassis cannot wait,
+    /// * a standby's bring-up fails when the client is vital ([`Client::vital`]): the standby starts anew,
     /// * any other progression goes on without it.
     pub(super) fn client_overdue(&mut self, now: Instant, visit: Visit, out: &mut Vec<Output>) {
         self.counters.client_timeouts += 1;
         let client = self.config.clients[visit.at].clone();
         let event = visit.event;
-        let fails = client.id.is_vital() && is_bring_up(event);
+        let fails = client.vital && is_bring_up(event);
         let fate = if fails { "the progression fails" } else { "is skipped" };
         let line = format!(
             "%RF-3-NOTIF_TMO: client {} ({}) did not answer {event} within {} ms and {fate}",
@@ -118,6 +111,11 @@ impl Rf {
         out.push(Output::Event(EventKind::Log { line }));
         self.history.note(now, What::Overdue { name: client.name.clone(), id: client.id, code: event });
         if !fails {
+            if let Role::Active(active) = &mut self.role
+                && (event == Code::Active || next_active(event).is_some())
+            {
+                active.silent.insert(client.id);
+            }
             self.visit_from(now, event, visit.at + 1, out);
             return;
         }
@@ -138,14 +136,23 @@ impl Rf {
         for at in first..self.config.clients.len() {
             let client = self.config.clients[at].id;
             self.history.note(now, What::Code { code: event, client: Some(client), op: 0 });
-            if !client.is_internal() {
+            if client.is_internal() {
+                continue;
+            }
+            out.push(Output::NotifyClient { client, event });
+            if !self.is_silent(client) {
                 self.visit = Some(Visit { event, at, until: now + self.config.client_notification });
-                out.push(Output::NotifyClient { client, event });
                 return;
             }
         }
         self.visited(now, event, out);
     }
+
+    /// Whether a takeover has waited for it once, in vain.
+    fn is_silent(&self, client: ClientId) -> bool {
+        matches!(&self.role, Role::Active(active) if active.silent.contains(&client))
+    }
+
     /// All clients have answered, or were skipped.
     fn visited(&mut self, now: Instant, event: Code, out: &mut Vec<Output>) {
         match &self.role {

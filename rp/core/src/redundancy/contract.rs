@@ -1,6 +1,6 @@
 //! Inputs, outputs, refusals.
 
-use super::{BootCause, ClientId, LastTerm};
+use super::{BootCause, ClientId, LastTerm, TakeOver};
 use fabric_proto::{
     id::Epoch,
     operator::EventKind,
@@ -59,19 +59,6 @@ pub enum Input {
     Removed,
     /// A line card was inserted or removed while this unit was taking over, on a family that cannot bear that.
     FabricChanged,
-}
-
-/// How an RP becomes active.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TakeOver {
-    /// The chassis starts, or is rebooted by an HSA standby: parse startup-config, line cards start empty.
-    Boot,
-    /// RPR: initialise again, parse startup-config, reset the line cards.
-    Cold,
-    /// RPR+: configuration is there, protocols start, line cards stay up with empty tables.
-    Warm,
-    /// SSO: everything is there, line cards keep forwarding.
-    Hot,
 }
 
 /// Everything that the facility can ask for, to be done in order.

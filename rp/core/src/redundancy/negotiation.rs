@@ -10,6 +10,7 @@ use fabric_proto::{
     redundancy::{Code, Heartbeat, Mode, RfMessage, RfState, SwitchoverReason},
     time::Instant,
 };
+use std::collections::BTreeSet;
 
 impl Rf {
     pub(super) fn start(&mut self, now: Instant, out: &mut Vec<Output>) {
@@ -85,6 +86,7 @@ impl Rf {
             handover: None,
             restore,
             resync: Resync::default(),
+            silent: BTreeSet::new(),
         });
         out.push(Output::BecomeActive { epoch, reason, how });
         self.moved(now, out);

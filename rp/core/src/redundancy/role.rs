@@ -1,6 +1,6 @@
 //! Roles and what may follow what.
 
-use super::Config;
+use super::{ClientId, Config};
 use fabric_proto::{
     id::Epoch,
     platform::Legacy,
@@ -8,7 +8,7 @@ use fabric_proto::{
     sabotage::{self, Sabotage},
     time::Instant,
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// What this unit is, with what only matters while it is that.
 #[derive(Clone, Debug)]
@@ -57,6 +57,8 @@ pub(super) struct Active {
     pub(super) handover: Option<Handover>,
     pub(super) restore: Option<Restore>,
     pub(super) resync: Resync,
+    /// Clients that this takeover has waited for in vain, until it is over.
+    pub(super) silent: BTreeSet<ClientId>,
 }
 
 /// How often a standby could not be brought up, one time after the other.

@@ -4,6 +4,7 @@ use super::Rp;
 use crate::{config::Config, fib_feed::FibMaster, redundancy};
 use fabric_proto::{
     id::LcSlot,
+    redundancy::Mode,
     sabotage::{self, Sabotage},
 };
 
@@ -25,17 +26,23 @@ impl Rp {
 
     /// The forwarding table.
     pub fn fib(&self) -> &FibMaster {
-        &self.fib
+        &self.clients.cef.fib
     }
 
     /// The running configuration; on a standby, the one that it would take over with.
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.clients.running.config
     }
 
     /// The startup configuration as this unit knows it.
     pub fn startup(&self) -> Option<&str> {
-        self.startup.as_deref()
+        self.clients.startup.text()
+    }
+
+    /// What the clients that take part in `mode` hold, each by its title and as a digest: two units in sync have the same.
+    pub fn checkpointed(&mut self, mode: Mode) -> Vec<(&'static str, u64)> {
+        let part = self.clients.digests().into_iter().filter(|(member, _)| member.from <= mode);
+        part.map(|(member, digest)| (member.title, digest)).collect()
     }
 
     /// Number of times that the operator has changed or saved the configuration in this run.

@@ -1,8 +1,9 @@
 //! The command line of this RP: sessions, the configuration lock, and what commands do.
 
-use super::{Output, Rp, local, show};
+use super::{Output, Rp, show};
 use crate::{
     cli::{Action, CliSession, Completion, Configure},
+    clients::Change,
     config::{CONFIG_MAX, Config, ConfigChange, digest_of, unsupported},
     redundancy as rf,
 };
@@ -11,7 +12,7 @@ use fabric_proto::{
     machine::Machine as _,
     operator::{CommandOutput, EventKind},
     platform::Profile,
-    redundancy::Mode,
+    redundancy::{Mode, RfState},
     time::Instant,
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -96,13 +97,16 @@ impl Rp {
                 if let Some(refusal @ rf::Refusal::NotActive(_)) = self.rf.config_refusal() {
                     return Err(refusal.to_string());
                 }
-                if let Some(refusal) = self.unread.refusal().filter(|_| !force) {
+                if self.rf.view().state != RfState::Active {
+                    return Err(rf::Refusal::SwitchoverInProgress.to_string());
+                }
+                if let Some(refusal) = self.clients.startup.refusal().filter(|_| !force) {
                     return Err(refusal);
                 }
-                let text = self.config.render();
+                let text = self.config().render();
                 out.push(Output::SaveStartup(text.clone()));
-                self.take_startup(text);
-                self.checkpoint_startup(now, out);
+                self.clients.startup.take(text);
+                self.give_startup();
                 Ok(())
             }
             Action::Debug(kinds, on) => {
@@ -142,12 +146,12 @@ impl Rp {
         if let Some(refusal) = self.rf.config_refusal() {
             return Err(refusal.to_string());
         }
-        if let Some(refusal) = platform_refusal(self.boot.profile, &self.config, &change.config) {
+        if let Some(refusal) = platform_refusal(self.boot.profile, self.config(), &change.config) {
             return Err(refusal);
         }
         let text = change.config.render();
         // What makes one that is too long shorter is welcome.
-        if text.len() > CONFIG_MAX && text.len() > self.config.render().len() {
+        if text.len() > CONFIG_MAX && text.len() > self.config().render().len() {
             let bytes = text.len();
             return Err(format!("the configuration would take {bytes} bytes; a standby RP can be given {CONFIG_MAX}"));
         }
@@ -156,7 +160,7 @@ impl Rp {
         if change.config.redundancy.switchover_timer.is_some_and(|timer| timer < least) {
             return Err(format!("the topology's heartbeats are {heartbeat} ms apart: two must fit into the timer"));
         }
-        let old = std::mem::replace(&mut self.config, change.config);
+        let old = std::mem::replace(&mut self.clients.running.config, change.config);
         let mut routing = false;
         let mut cards = BTreeSet::new();
         for changed in &change.changes {
@@ -168,23 +172,23 @@ impl Rp {
                 ConfigChange::Ipv6Routing | ConfigChange::Neighbour(_) | ConfigChange::Route(_) => routing = true,
                 ConfigChange::SwitchoverTimer | ConfigChange::CrashdumpTimeout => self.set_facility_timers(),
                 ConfigChange::RedundancyMode => {
-                    self.for_rf.push_back(rf::Input::SetMode(self.config.redundancy.mode));
+                    self.for_rf.push_back(rf::Input::SetMode(self.config().redundancy.mode));
                 }
                 ConfigChange::AutoSync => {
                     if !old.redundancy.auto_sync.startup_config {
-                        self.checkpoint_startup(now, out);
+                        self.give_startup();
                     }
                 }
                 ConfigChange::LinkTraps | ConfigChange::Boot | ConfigChange::Cosmetic => {}
             }
         }
         if routing {
-            self.rib.configure(local::routing(&self.config, &self.links), &mut self.fib);
+            self.clients.reroute();
         }
         for slot in cards {
             self.configure_ports(now, slot, out);
         }
-        self.checkpoint_command(now, &old, &change.lines, digest_of(&text), out);
+        self.changed(&Change { lines: &change.lines, old: &old, digest: digest_of(&text) });
         Ok(())
     }
 

@@ -1,12 +1,13 @@
 //! What the command line sees: this RP's machines as plain data.
 
-use super::{Rp, interfaces::if_index, switchover_timer};
+use super::{Rp, switchover_timer};
 use crate::{
     cli::{
         ClientView, ConfigView, CounterView, DebugView, FibCounts, HistoryView, LineCardState, LineCardView, LogView,
         PortView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SwitchoverView, Tables, UnitView,
         View,
     },
+    clients::if_index,
     redundancy,
     rib::{Hop, Protocol, Route, Via},
 };
@@ -31,16 +32,16 @@ pub(super) fn with_view<T>(rp: &Rp, now: Instant, f: impl FnOnce(&View<'_>) -> T
             redundancy::BootCause::Fenced => "demoted by a newer active",
             redundancy::BootCause::Takeover { .. } => "takeover",
         },
-        running: &rp.config,
-        startup: rp.startup.as_deref(),
+        running: rp.config(),
+        startup: rp.clients.startup.text(),
         redundancy: facility(rp, &rf, now),
         line_cards: line_cards(rp, rf.active, now.since(rf.state_since)),
-        ports: rp.config.interfaces.keys().map(|port| port_view(rp, *port, now)).collect(),
+        ports: rp.config().interfaces.keys().map(|port| port_view(rp, *port, now)).collect(),
         config: ConfigView {
             owner: rp.config_lock,
             refused: rp.rf.config_refusal().map(|why| why.to_string()),
-            sync: rp.config_sync,
-            unread: rp.unread.refusal(),
+            sync: rp.clients.running.counts,
+            unread: rp.clients.startup.refusal(),
         },
         debug: DebugView {
             kinds: rp.debugging.kinds,
@@ -87,7 +88,7 @@ fn facility(rp: &Rp, rf: &redundancy::View<'_>, now: Instant) -> RedundancyView 
         operating: rf.operating,
         switchovers: rf.switchover_count,
         standby_failures: rf.standby_failures,
-        switchover_timer: switchover_timer(&rp.config, &rp.boot.timers),
+        switchover_timer: switchover_timer(rp.config(), &rp.boot.timers),
         client_notification_timer: rf.client_notification,
         clients: rf
             .clients
@@ -124,7 +125,7 @@ fn facility(rp: &Rp, rf: &redundancy::View<'_>, now: Instant) -> RedundancyView 
 }
 
 fn port_view(rp: &Rp, port: PortId, now: Instant) -> PortView {
-    let link = rp.links.get(port);
+    let link = rp.clients.links.get(port);
     PortView {
         port,
         index: if_index(port),
@@ -150,9 +151,9 @@ fn line_cards(rp: &Rp, active: bool, in_state: Duration) -> Vec<LineCardView> {
                     Some(session) if session.sent_seq == 0 && session.routes == 0 => LineCardState::Adopting,
                     Some(_) => LineCardState::Syncing,
                 },
-                ports: rp.config.interfaces.keys().filter(|port| port.slot == *slot).count() as u8,
+                ports: rp.config().interfaces.keys().filter(|port| port.slot == *slot).count() as u8,
                 in_state,
-                routes: Family::ALL.map(|family| rp.fib.table().len(family) as u64),
+                routes: Family::ALL.map(|family| rp.clients.cef.fib.table().len(family) as u64),
             }
         })
         .collect()
@@ -165,14 +166,14 @@ impl Rp {
             Hop::Any(address) | Hop::Learned(address) | Hop::Port(_, address) => Some(address),
             Hop::Null => None,
         };
-        RoutePath { next_hop, port: self.rib.port_of(TableId::DEFAULT, hop) }
+        RoutePath { next_hop, port: self.clients.routing.rib.port_of(TableId::DEFAULT, hop) }
     }
 
     fn route_view(&self, route: &Route) -> RouteView {
         let views = match &route.via {
             Via::NextHops(hops) => hops.iter().map(|hop| self.route_path(*hop)).collect(),
             Via::Receive | Via::Network(_) => {
-                vec![RoutePath { next_hop: None, port: self.config.port_towards(route.prefix.address()) }]
+                vec![RoutePath { next_hop: None, port: self.config().port_towards(route.prefix.address()) }]
             }
         };
         RouteView {
@@ -193,21 +194,21 @@ impl Rp {
 
 impl Tables for Rp {
     fn visit_routes(&self, family: Family, visit: &mut dyn FnMut(Prefix)) {
-        for route in self.rib.routes(TableId::DEFAULT, family) {
+        for route in self.clients.routing.rib.routes(TableId::DEFAULT, family) {
             visit(route.prefix);
         }
     }
 
     fn route(&self, prefix: Prefix) -> Option<RouteView> {
-        self.rib.get(TableId::DEFAULT, prefix).map(|route| self.route_view(&route))
+        self.clients.routing.rib.get(TableId::DEFAULT, prefix).map(|route| self.route_view(&route))
     }
 
     fn route_to(&self, address: IpAddr) -> Option<RouteView> {
-        self.rib.lookup(TableId::DEFAULT, address).map(|route| self.route_view(&route))
+        self.clients.routing.rib.lookup(TableId::DEFAULT, address).map(|route| self.route_view(&route))
     }
 
     fn route_counts(&self, family: Family) -> Vec<(RouteSource, u64)> {
-        let best = self.rib.summary(TableId::DEFAULT).best;
+        let best = self.clients.routing.rib.summary(TableId::DEFAULT).best;
         [
             (RouteSource::Connected, Protocol::Connected),
             (RouteSource::Local, Protocol::Local),
@@ -221,29 +222,29 @@ impl Tables for Rp {
     }
 
     fn visit_fib(&self, family: Family, visit: &mut dyn FnMut(Prefix)) {
-        let plain = self.fib.table().routes().filter_map(|(key, _)| key.plain());
+        let plain = self.clients.cef.fib.table().routes().filter_map(|(key, _)| key.plain());
         plain.filter(|prefix| prefix.family() == family).for_each(visit);
     }
 
     fn fib(&self, prefix: Prefix) -> Option<PathList> {
-        let table = self.fib.table();
+        let table = self.clients.cef.fib.table();
         table.paths(table.get(prefix)?).cloned()
     }
 
     fn fib_to(&self, address: IpAddr) -> Option<(Prefix, PathList)> {
-        let table = self.fib.table();
+        let table = self.clients.cef.fib.table();
         let (prefix, id) = table.lookup(address)?;
         Some((prefix, table.paths(id)?.clone()))
     }
 
     fn fib_counts(&self, family: Family) -> FibCounts {
-        let (table, position) = (self.fib.table(), self.fib.position());
+        let (table, position) = (self.clients.cef.fib.table(), self.clients.cef.fib.position());
         FibCounts {
             prefixes: table.len(family) as u64,
             path_lists: table.all_paths().count() as u64,
             epoch: position.epoch.0,
             seq: position.seq,
-            refused_sets: self.rib.refused_sets(),
+            refused_sets: self.clients.routing.rib.refused_sets(),
         }
     }
 }

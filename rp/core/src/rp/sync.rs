@@ -1,23 +1,15 @@
-//! Which state is checkpointed, and what the standby does with it.
-//!
-//! | client | bulk | change | standby |
-//! | --- | --- | --- | --- |
-//! | startup-config | its text | its text, when it is saved | saves it |
-//! | running-config | its text | the command that changed it | runs it: the configuration that it takes over with |
-//! | chassis | line cards online | the same | remembers it: those that are missing are known at a switchover |
-//! | link states | all ports | the same | remembers them |
-//! | FIB | path lists and buckets | batches | applies them |
+//! Clients' state on its way to the standby, and as it comes there. What each gives and takes is its own affair
+//! ([`crate::clients`]); when it is asked is said here.
 
-use super::{Chassis, Output, Rp, interfaces::Links, switchover_timer, takeover::Role};
+use super::{Output, Rp, takeover::Role};
 use crate::{
-    checkpoint::{CfInput, CfOutput, CfStandby, CfStandbyInput, CfStandbyOutput, STATE_MAX},
-    config::{Config, SyncError, SyncRecord, WholeReader},
-    fib_feed::FibMaster,
+    checkpoint::{CfInput, CfOutput, CfStandbyInput, CfStandbyOutput},
+    clients::Change,
     redundancy as rf,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use fabric_proto::{
-    checkpoint::{CfClient, CfMessage},
+    checkpoint::{CfClientId, CfMessage},
     machine::Machine as _,
     operator::EventKind,
     redundancy::Mode,
@@ -25,40 +17,19 @@ use fabric_proto::{
     time::Instant,
 };
 
-/// Checkpoint bytes under way beyond which the FIB keeps its changes to itself for a while: it merges
-/// them at no cost, whereas the facility's queue would overflow.
-const FIB_BACKLOG: usize = 4 << 20;
+/// Checkpoint bytes under way beyond which clients keep their changes to themselves for a while: they merge
+/// them at no cost, whereas the facility's queue would overflow. Not those that an operator waits for.
+const BACKLOG: usize = 4 << 20;
 
-/// What comes in pieces and has not come whole.
-#[derive(Debug, Default)]
-pub(super) struct Arriving {
-    /// A running configuration is read as it comes.
-    configuration: Option<WholeReader>,
-    /// Anything else is joined.
-    pieces: BytesMut,
-}
-
-impl Arriving {
-    /// Takes a piece; the whole, once `more` is false.
-    fn join(&mut self, data: Bytes, more: bool) -> Result<Option<Bytes>, String> {
-        if self.pieces.is_empty() && !more {
-            return Ok(Some(data));
-        }
-        if self.pieces.len() + data.len() > STATE_MAX {
-            return Err(format!("its pieces are longer than {STATE_MAX} bytes"));
-        }
-        self.pieces.extend_from_slice(&data);
-        Ok((!more).then(|| std::mem::take(&mut self.pieces).freeze()))
-    }
-}
-
+/// As active.
 impl Rp {
     pub(super) fn start_bulk_sync(&mut self, now: Instant, mode: Mode, out: &mut Vec<Output>) {
+        self.agree();
         self.step_cf(now, Some(CfInput::Start { mode }), out);
     }
 
     pub(super) fn stop_sync(&mut self, now: Instant, out: &mut Vec<Output>) {
-        self.fib.stop_checkpoint();
+        self.clients.stop();
         self.wanted_chunk = None;
         self.step_cf(now, Some(CfInput::Stop), out);
     }
@@ -73,9 +44,15 @@ impl Rp {
         if matches!(self.role, Role::Active(_)) {
             self.stop_sync(now, out);
         }
-        self.replica = CfStandby::default();
-        self.arriving = Arriving::default();
+        self.replica.reset();
         self.step_rf(now, Some(rf::Input::PeerDisconnected), out);
+    }
+
+    /// Settles in which version clients' records are written and read.
+    fn agree(&mut self) {
+        let view = self.rf.view();
+        let alike = view.peer.is_some_and(|peer| peer.release == view.release);
+        self.clients.agree(alike);
     }
 
     /// The active's side, and what it asks for.
@@ -100,157 +77,67 @@ impl Rp {
 
     /// Gives the facility the chunk that it asked for.
     pub(super) fn give_chunk(&mut self, now: Instant, out: &mut Vec<Output>) {
-        if let Some((_, client, cursor)) = self.wanted_chunk.take() {
-            let (data, next) = self.chunk(client, cursor);
-            self.step_cf(now, Some(CfInput::Chunk { client, data, next }), out);
-        }
+        let Some((_, client, cursor)) = self.wanted_chunk.take() else { return };
+        let mode = self.rf.view().operating;
+        // The facility asks for its members only.
+        let Ok(chunk) = self.clients.chunk(client, cursor == 0, mode) else { return };
+        let next = chunk.more.then_some(cursor + 1);
+        self.step_cf(now, Some(CfInput::Chunk { client, data: chunk.data, next }), out);
     }
 
-    /// A client's next piece of bulk state, and where it goes on.
-    fn chunk(&mut self, client: CfClient, cursor: u64) -> (Bytes, Option<u64>) {
-        match client {
-            CfClient::StartupConfig => (Bytes::from(self.startup.clone().unwrap_or_default()), None),
-            CfClient::RunningConfig => (self.whole_configuration(), None),
-            CfClient::Chassis => (self.chassis.encode(), None),
-            CfClient::Links => (self.links.encode(), None),
-            CfClient::Fib => {
-                let at = if cursor == 0 { None } else { self.bulk_at };
-                let (data, next) = self.fib.bulk_chunk(at);
-                self.bulk_at = next;
-                (data, next.map(|_| cursor + 1))
+    /// Hands on what clients have changed, while the standby takes it.
+    pub(super) fn push_checkpoints(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if !matches!(self.role, Role::Active(_)) {
+            return;
+        }
+        for at in 0..self.clients.members().len() {
+            let member = self.clients.members()[at];
+            let client = member.number;
+            // Its bulk begins anew, and holds what has changed.
+            let not_begun = self.wanted_chunk.is_some_and(|(_, wanted, cursor)| (wanted, cursor) == (client, 0));
+            loop {
+                let (window, queue) = self.cf.under_way();
+                let full = !member.awaited && window + queue > BACKLOG;
+                if not_begun || full || !self.cf.wants(client) {
+                    break;
+                }
+                match self.clients.change(&member) {
+                    Ok(Some(data)) => self.step_cf(now, Some(CfInput::Change { client, data }), out),
+                    Ok(None) => break,
+                    Err(lost) => {
+                        self.for_rf.push_back(rf::Input::CfFailed { why: format!("{}: {lost}", member.title) });
+                        break;
+                    }
+                }
             }
-        }
-    }
-
-    fn checkpoint(&mut self, now: Instant, client: CfClient, data: Bytes, out: &mut Vec<Output>) {
-        if matches!(self.role, Role::Active(_)) {
-            self.step_cf(now, Some(CfInput::Change { client, data }), out);
         }
     }
 
     /// After a save. `no auto-sync startup-config` leaves the standby with what it has.
-    pub(super) fn checkpoint_startup(&mut self, now: Instant, out: &mut Vec<Output>) {
-        self.config_changed();
-        if !self.config.redundancy.auto_sync.startup_config {
-            return;
+    pub(super) fn give_startup(&mut self) {
+        self.count_change();
+        if self.config().redundancy.auto_sync.startup_config {
+            self.clients.startup.give();
         }
-        let text = Bytes::from(self.startup.clone().unwrap_or_default());
-        self.checkpoint(now, CfClient::StartupConfig, text, out);
     }
 
-    /// Whether the running configuration goes to the standby. SSO cannot do without: a hot standby with another
-    /// configuration would be none.
-    fn syncs_running(&self, config: &Config) -> bool {
-        config.redundancy.auto_sync.running_config || self.rf.view().operating == Mode::Sso
-    }
-
-    /// The whole running configuration; nothing where the standby is not to have it.
-    fn whole_configuration(&mut self) -> Bytes {
-        if !self.syncs_running(&self.config) {
-            return Bytes::new();
+    /// An operator has changed the running configuration.
+    pub(super) fn changed(&mut self, change: &Change<'_>) {
+        self.count_change();
+        if !sabotage::is(Sabotage::ForgetConfig) {
+            self.clients.running.changed(change);
         }
-        self.config_sync.whole += 1;
-        Bytes::from(SyncRecord::Whole(self.config.render()).encode())
     }
 
     /// Another change whose operator waits until it is safe.
-    fn config_changed(&mut self) {
+    fn count_change(&mut self) {
         self.config_revision += 1;
         self.unconfirmed = None;
     }
+}
 
-    /// The running configuration was `old`, `lines` were run, and `digest` is that of what came of it: "in effect, the
-    /// command is run on both".
-    pub(super) fn checkpoint_command(
-        &mut self,
-        now: Instant,
-        old: &Config,
-        lines: &str,
-        digest: u32,
-        out: &mut Vec<Output>,
-    ) {
-        self.config_changed();
-        if sabotage::is(Sabotage::ForgetConfig) {
-            return;
-        }
-        let data = match (self.syncs_running(old), self.syncs_running(&self.config)) {
-            (false, false) => return,
-            (false, true) => self.whole_configuration(),
-            (true, _) => {
-                self.config_sync.commands += 1;
-                let record = SyncRecord::Command { lines: lines.to_owned(), digest };
-                Bytes::from(record.encode())
-            }
-        };
-        self.checkpoint(now, CfClient::RunningConfig, data, out);
-    }
-
-    /// As standby: the active's running configuration, or its next command.
-    fn follow_configuration(&mut self, data: &[u8], more: bool) -> Result<(), SyncError> {
-        if more {
-            return self.arriving.configuration.get_or_insert_default().feed(data);
-        }
-        let (config, whole) = match self.arriving.configuration.take() {
-            Some(mut reader) => {
-                reader.feed(data)?;
-                (reader.finish()?, true)
-            }
-            // The standby is not to have it.
-            None if data.is_empty() => return Ok(()),
-            None => {
-                let record = SyncRecord::decode(data)?;
-                (self.config.follow(&record)?, matches!(record, SyncRecord::Whole(_)))
-            }
-        };
-        self.config = config;
-        let count = if whole { &mut self.config_sync.whole } else { &mut self.config_sync.commands };
-        *count += 1;
-        self.set_facility_timers();
-        Ok(())
-    }
-
-    /// The redundancy facility's timers, from the configuration.
-    pub(super) fn set_facility_timers(&mut self) {
-        let timer = switchover_timer(&self.config, &self.boot.timers);
-        self.for_rf.push_back(rf::Input::SetSwitchoverTimer(timer));
-        self.for_rf.push_back(rf::Input::SetCrashdumpTimeout(self.config.redundancy.crashdump_timeout));
-    }
-
-    pub(super) fn checkpoint_links(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let links = self.links.encode();
-        self.checkpoint(now, CfClient::Links, links, out);
-    }
-
-    pub(super) fn checkpoint_chassis(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let state = self.chassis.encode();
-        self.checkpoint(now, CfClient::Chassis, state, out);
-    }
-
-    /// Hands the FIB's changes to the standby while it takes them.
-    pub(super) fn push_checkpoints(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let not_begun = matches!(self.wanted_chunk, Some((_, CfClient::Fib, 0)));
-        if !matches!(self.role, Role::Active(_)) || not_begun {
-            return;
-        }
-        loop {
-            let (window, queue) = self.cf.under_way();
-            if !self.cf.wants(CfClient::Fib) || window + queue > FIB_BACKLOG {
-                return;
-            }
-            let Some(data) = self.fib.take_checkpoint() else {
-                if !self.fib.is_checkpointing() {
-                    let why = "the log forgot changes before the standby took them".to_owned();
-                    self.for_rf.push_back(rf::Input::CfFailed { why });
-                }
-                return;
-            };
-            if sabotage::is(Sabotage::ForgetUpdate) {
-                continue;
-            }
-            self.step_cf(now, Some(CfInput::Change { client: CfClient::Fib, data }), out);
-        }
-    }
-
+/// As standby.
+impl Rp {
     /// From the peer's checkpointing facility: ours is the active's side while we are active.
     pub(super) fn checkpoint_message(&mut self, now: Instant, message: CfMessage, out: &mut Vec<Output>) {
         if matches!(self.role, Role::Active(_)) {
@@ -264,14 +151,11 @@ impl Rp {
             for output in asked.drain(..) {
                 match output {
                     CfStandbyOutput::Begin { mode } => {
-                        self.arriving = Arriving::default();
-                        self.chassis = Chassis::default();
-                        if mode == Mode::Sso {
-                            self.fib = FibMaster::default();
-                        }
+                        self.agree();
+                        self.clients.begin(mode);
                     }
                     CfStandbyOutput::Apply { client, data, more } => {
-                        next = Some(CfStandbyInput::Applied(self.apply(client, data, more, out)));
+                        next = Some(CfStandbyInput::Applied(self.apply(now, client, data, more, out)));
                     }
                     CfStandbyOutput::End => {}
                     CfStandbyOutput::Send(message) => out.push(Output::Checkpoint(message)),
@@ -287,28 +171,17 @@ impl Rp {
     }
 
     /// One piece of the active's state.
-    fn apply(&mut self, client: CfClient, data: Bytes, more: bool, out: &mut Vec<Output>) -> Result<(), String> {
-        // The only one that is read as it comes: a large one takes longer than a heartbeat may wait.
-        if client == CfClient::RunningConfig {
-            let followed = self.follow_configuration(&data, more);
-            return followed.inspect_err(|_| self.config_sync.failed += 1).map_err(|error| error.to_string());
-        }
-        let Some(data) = self.arriving.join(data, more)? else { return Ok(()) };
-        match client {
-            CfClient::RunningConfig => {}
-            CfClient::StartupConfig => {
-                let text = std::str::from_utf8(&data).map_err(|error| error.to_string())?;
-                if !text.is_empty() && self.startup.as_deref() != Some(text) {
-                    out.push(Output::SaveStartup(text.to_owned()));
-                    self.take_startup(text.to_owned());
-                }
-            }
-            CfClient::Chassis => self.chassis = Chassis::decode(&data),
-            CfClient::Fib => {
-                self.fib.apply_checkpoint(&data).map_err(|error| error.to_string())?;
-            }
-            CfClient::Links => self.links = Links::decode(&data).map_err(|error| error.to_string())?,
-        }
-        Ok(())
+    fn apply(
+        &mut self,
+        now: Instant,
+        client: CfClientId,
+        data: Bytes,
+        more: bool,
+        out: &mut Vec<Output>,
+    ) -> Result<(), String> {
+        let mut asked = Vec::new();
+        let applied = self.clients.apply(client, data, more, &mut asked);
+        self.follow(now, asked, out);
+        applied.map_err(|unapplied| unapplied.to_string())
     }
 }

@@ -1,25 +1,22 @@
 //! What a role means: one switchover, read straight down.
 //!
 //! 1. the redundancy facility says [`rf::Output::BecomeActive`] and how ([`TakeOver`])
-//! 2. [`Rp::become_active`] keeps or drops configuration and FIB, as the mode has it, and dials the line cards
+//! 2. it leads the clients through its progressions: what each keeps, drops, reads and begins then is in
+//!    [`crate::clients`], in one table; what they ask for is done in `effects.rs`
 //! 3. each line card is reset (RPR), emptied (RPR+), or kept (SSO) when it answers
 //! 4. the route feed sends its table again; what nobody announces again is withdrawn
 //! 5. [`Rp::note_convergence`]: every line card holds the complete table
 
-use super::{ABSENT_CARDS, Chassis, Output, Rp, interfaces::Links, local, startup_config};
+use super::{ABSENT_CARDS, Output, Rp};
 use crate::{
-    config::Reading,
-    fib_feed::{self, FibFeed, FibMaster},
+    clients,
+    fib_feed::{self, FibFeed},
     redundancy::{self as rf, BootCause, TakeOver},
-    rib::Rib,
 };
 use fabric_proto::{
     id::{Epoch, LcSlot, Slot},
     linecard::{Adoption, FromLc, ToLc},
     operator::EventKind,
-    platform::Legacy,
-    redundancy::{Mode, SwitchoverReason},
-    sabotage::{self, Sabotage},
     time::Instant,
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -33,9 +30,7 @@ const RESET_TIME: Duration = Duration::from_secs(2);
 pub(super) enum Role {
     /// Not active: talks to no line card.
     Waiting,
-    /// To be active, once the hardware's modelled time is over.
-    Loading { until: Instant, epoch: Epoch, how: TakeOver },
-    /// Active.
+    /// Active. While clients are still led there, it talks to nobody.
     Active(Term),
     /// About to start anew, once the line cards are reset.
     Leaving(Leaving),
@@ -55,6 +50,8 @@ pub(super) struct Term {
     to_reset: BTreeSet<LcSlot>,
     /// Cards that were told to reset and have not gone yet.
     resetting: BTreeSet<LcSlot>,
+    /// Whether line cards are being called.
+    calls: bool,
     /// Since when the RIB is complete.
     rib_complete: Option<Instant>,
     converged: bool,
@@ -72,6 +69,21 @@ pub(super) struct Leaving {
 }
 
 impl Term {
+    /// What line cards do with their tables when they are adopted first.
+    pub(super) fn set_adoption(&mut self, adoption: Adoption) {
+        self.adoption = adoption;
+    }
+
+    /// Which of them are reset before.
+    pub(super) fn set_resets(&mut self, cards: BTreeSet<LcSlot>) {
+        self.to_reset = cards;
+    }
+
+    /// Line cards are being called from here on.
+    pub(super) fn set_calls(&mut self) {
+        self.calls = true;
+    }
+
     /// Whether it began by a switchover whose consequences are not over.
     pub(super) fn is_switchover(&self) -> bool {
         self.how != TakeOver::Boot && !self.converged
@@ -97,7 +109,6 @@ impl Role {
         match self {
             Self::Active(term) if !term.converged => term.rib_complete.map(|since| since + ABSENT_CARDS),
             Self::Leaving(leaving) => Some(leaving.deadline),
-            Self::Loading { until, .. } => Some(*until),
             Self::Waiting | Self::Active(_) | Self::Over => None,
         }
     }
@@ -109,24 +120,12 @@ impl Rp {
         match output {
             rf::Output::SendHeartbeat(heartbeat) => out.push(Output::Heartbeat(heartbeat)),
             rf::Output::Send(message) => out.push(Output::Peer(message)),
-            // Every client of this release keeps its state in this machine and has seen the event by now.
-            rf::Output::NotifyClient { client, event } => {
-                self.for_rf.push_back(rf::Input::ClientDone { client, event })
-            }
+            rf::Output::NotifyClient { client, event } => self.lead(now, client, event, out),
             rf::Output::SaveTerm(term) => out.push(Output::SaveTerm(term)),
             rf::Output::BecomeActive { epoch, reason, how } => {
-                let loads = self.boot.profile.modelled.switchover;
-                if self.boot.modelled && reason != SwitchoverReason::None && !loads.is_zero() {
-                    // The only wait that stands for hardware: asked for by name, and labelled in every report.
-                    let line =
-                        format!("%PLATFORM-5-MODELLED: {} takes {loads:?} to switch over", self.boot.profile.title);
-                    out.push(Output::Event(EventKind::Log { line }));
-                    self.role = Role::Loading { until: now + loads, epoch, how };
-                } else {
-                    self.become_active(now, epoch, how, out);
-                }
+                self.become_active(rp_contract::Term { epoch, reason, how });
             }
-            rf::Output::BecomeStandby { .. } => self.become_standby(),
+            rf::Output::BecomeStandby { .. } => self.role = Role::Waiting,
             rf::Output::StartBulkSync { mode } => self.start_bulk_sync(now, mode, out),
             rf::Output::StopSync => self.stop_sync(now, out),
             rf::Output::DrainSync => self.drain_sync(now, out),
@@ -155,99 +154,25 @@ impl Rp {
         }
     }
 
-    /// A term begins.
-    pub(super) fn become_active(&mut self, now: Instant, epoch: Epoch, how: TakeOver, out: &mut Vec<Output>) {
-        let to_reset = self.cards_to_reset(how);
-        let adoption = match how {
-            // The configuration and the FIB are the checkpointed ones; line cards go on forwarding.
-            TakeOver::Hot => {
-                self.fib.mark_stale();
-                let flush = sabotage::is(Sabotage::FlushOnTakeover);
-                if flush { Adoption::Flush } else { Adoption::Keep }
-            }
-            // The configuration is the checkpointed one; routes are to be learned, tables to be filled.
-            TakeOver::Warm => {
-                self.links = Links::default();
-                self.fib = FibMaster::default();
-                Adoption::Flush
-            }
-            // Everything is read from the startup configuration, and line cards start from nothing too.
-            TakeOver::Cold | TakeOver::Boot => {
-                self.links = Links::default();
-                self.read_startup();
-                Adoption::Flush
-            }
-        };
-        // A change of mode may have reached the configuration and not the facility, which goes by the old active's word.
-        self.for_rf.push_back(rf::Input::SetMode(self.config.redundancy.mode));
-        // Who is online shows when the cards answer.
-        self.chassis = Chassis::default();
-        self.fib.begin_term(epoch);
+    /// A term begins: what becomes of it the clients say.
+    pub(super) fn become_active(&mut self, term: rp_contract::Term) {
+        self.clients.begin_term(term);
         self.feed = FibFeed::new(self.boot.slot);
-        self.rib = Rib::default();
-        self.rib.configure(local::routing(&self.config, &self.links), &mut self.fib);
         self.role = Role::Active(Term {
-            epoch,
-            how,
-            adoption,
-            to_reset,
+            epoch: term.epoch,
+            how: term.how,
+            adoption: Adoption::Flush,
+            to_reset: BTreeSet::new(),
             resetting: BTreeSet::new(),
+            calls: false,
             rib_complete: None,
             converged: false,
         });
-        for slot in self.boot.line_cards.clone() {
-            self.configure_ports(now, slot, out);
-        }
-        out.push(Output::Own);
-        let feeds = self.feeds();
-        if let Some(converged) = self.rib.start(now, &feeds, &mut self.fib) {
-            self.rib_converged(now, converged, out);
-        }
-    }
-
-    /// Which line cards a switchover resets.
-    fn cards_to_reset(&self, how: TakeOver) -> BTreeSet<LcSlot> {
-        let profile = self.boot.profile;
-        let all: BTreeSet<LcSlot> = self.boot.line_cards.iter().copied().collect();
-        let resets = match how {
-            // The chassis has just been reset, or starts: there is nothing to be reset again.
-            TakeOver::Boot => return BTreeSet::new(),
-            TakeOver::Cold => profile.resets_line_cards(Mode::Rpr),
-            TakeOver::Warm => profile.resets_line_cards(Mode::RprPlus),
-            TakeOver::Hot => profile.resets_line_cards(Mode::Sso),
-        };
-        let mut to_reset = BTreeSet::new();
-        if let Legacy::Resets { all_from } = profile.legacy {
-            to_reset.clone_from(&self.boot.legacy);
-            if self.boot.legacy.len() >= all_from {
-                return all;
-            }
-        }
-        if resets {
-            return all;
-        }
-        if profile.offline_cards_reset {
-            to_reset.extend(self.chassis.missing(&all));
-        }
-        to_reset
-    }
-
-    fn read_startup(&mut self) {
-        let Reading { config, refused } = startup_config(self.startup.as_deref(), self.boot.profile);
-        self.config = config;
-        self.unread.renew(refused);
-        self.set_facility_timers();
-        self.fib = FibMaster::default();
-    }
-
-    fn become_standby(&mut self) {
-        self.role = Role::Waiting;
-        self.fib = FibMaster::default();
     }
 
     /// Sends a card the ports that the running configuration gives it.
     pub(super) fn configure_ports(&mut self, now: Instant, slot: LcSlot, out: &mut Vec<Output>) {
-        let ports = local::ports(&self.config, slot);
+        let ports = clients::ports(self.config(), slot);
         self.step_feed(now, Some(fib_feed::Input::Ports { slot, ports, interfaces: Vec::new() }), out);
     }
 
@@ -267,7 +192,7 @@ impl Rp {
                 let (epoch, reason) = (leaving.epoch, leaving.reason.clone());
                 self.reset_line_card(epoch, slot, &reason, out);
             }
-            Role::Leaving(_) | Role::Loading { .. } | Role::Waiting | Role::Over => {}
+            Role::Leaving(_) | Role::Waiting | Role::Over => {}
         }
     }
 
@@ -289,7 +214,7 @@ impl Rp {
                 leaving.to_reset.remove(&slot);
                 self.role_due(now, out);
             }
-            Role::Waiting | Role::Loading { .. } | Role::Over => {}
+            Role::Waiting | Role::Over => {}
         }
     }
 
@@ -305,7 +230,7 @@ impl Rp {
             (Role::Active(_) | Role::Leaving(_), FromLc::Refused { highest }) => {
                 self.for_rf.push_back(rf::Input::Fenced { highest });
             }
-            (Role::Active(_) | Role::Leaving(_) | Role::Loading { .. } | Role::Waiting | Role::Over, _) => {}
+            (Role::Active(_) | Role::Leaving(_) | Role::Waiting | Role::Over, _) => {}
         }
     }
 
@@ -331,7 +256,7 @@ impl Rp {
 
     /// Resets the line cards in the name of `epoch`, then starts anew.
     fn leave(&mut self, now: Instant, epoch: Epoch, reason: String, life: BootCause, out: &mut Vec<Output>) {
-        let connected = matches!(self.role, Role::Active(_));
+        let connected = matches!(&self.role, Role::Active(term) if term.calls);
         let to_reset: BTreeSet<LcSlot> = self.boot.line_cards.iter().copied().collect();
         if connected {
             for slot in &to_reset {
@@ -346,11 +271,6 @@ impl Rp {
 
     /// The role's own deadline, or the last card it waited for, has passed.
     pub(super) fn role_due(&mut self, now: Instant, out: &mut Vec<Output>) {
-        if let Role::Loading { until, epoch, how } = self.role
-            && now >= until
-        {
-            self.become_active(now, epoch, how, out);
-        }
         if let Role::Leaving(leaving) = &self.role
             && (leaving.to_reset.is_empty() || now >= leaving.deadline)
         {
@@ -385,7 +305,7 @@ impl Rp {
     /// Whether every connected card has acknowledged the last change of the table: a port that comes up late brings
     /// its routes with it.
     fn cards_have_all(&self) -> bool {
-        let last = self.fib.position().seq;
+        let last = self.clients.cef.fib.position().seq;
         self.feed.status().iter().all(|card| card.sent_seq == last && card.unacknowledged == 0)
     }
 }

@@ -1,8 +1,15 @@
 //! Two route processors without line cards, joined by their messages: configuration, sessions, what follows.
 
 use super::*;
-use fabric_proto::{id::CardId, redundancy::Mode};
+use fabric_proto::{
+    id::{CardId, Epoch},
+    redundancy::{Code, Mode, SwitchoverReason},
+};
+use rp_contract::{TakeOver, Term};
 use std::time::Duration;
+
+mod example;
+mod hang;
 
 const STARTUP: &str = "hostname pe1\ninterface 1/1\n ip address 10.0.1.1 255.255.255.0\nend\n";
 const SECOND: Duration = Duration::from_secs(1);
@@ -25,7 +32,11 @@ fn seed(slot: RpSlot) -> FlowSeed {
 }
 
 fn rp(platform: &str, slot: RpSlot, startup: &str) -> Rp {
-    let boot = Boot {
+    Rp::new(Instant(1), boot(platform, slot, startup))
+}
+
+fn boot(platform: &str, slot: RpSlot, startup: &str) -> Boot {
+    Boot {
         slot,
         boot: slot.index() as u64 + 1,
         release: "2.0".to_owned(),
@@ -40,8 +51,18 @@ fn rp(platform: &str, slot: RpSlot, startup: &str) -> Rp {
         feeds: 0,
         life: NextLife::Cold,
         clock_offset: 0,
-    };
-    Rp::new(Instant(1), boot)
+    }
+}
+
+/// Leads a unit's clients to a term, as the redundancy facility does.
+pub(super) fn take_over(rp: &mut Rp, now: Instant, epoch: Epoch, how: TakeOver, out: &mut Vec<Output>) {
+    rp.become_active(Term { epoch, reason: SwitchoverReason::ActiveUnitFailed, how });
+    for event in [Code::ActiveFast, Code::ActiveDrain, Code::ActivePreconfig, Code::ActivePostconfig, Code::Active] {
+        for client in rf::field_clients(rp.boot.profile).iter().filter(|client| !client.id.is_internal()) {
+            rp.lead(now, client.id, event, out);
+        }
+    }
+    rp.for_rf.retain(|input| !matches!(input, rf::Input::ClientDone { .. }));
 }
 
 const A: usize = 0;
@@ -169,7 +190,7 @@ impl Pair {
 #[test]
 fn a_command_is_run_on_both_units() {
     let mut pair = Pair::new(STARTUP);
-    let whole = pair.rps[B].config_sync.whole;
+    let whole = pair.rps[B].clients.running.counts.whole;
     pair.configure(&[
         "hostname core",
         "int 1/1",
@@ -178,14 +199,14 @@ fn a_command_is_run_on_both_units() {
         "red",
         "main",
     ]);
-    assert_eq!(pair.rps[A].config, pair.rps[B].config);
-    assert_eq!(pair.rps[B].config.hostname, "core");
-    assert_eq!((pair.rps[B].config_sync.commands, pair.rps[B].config_sync.failed), (3, 0));
-    assert_eq!(pair.rps[B].config_sync.whole, whole, "commands travel, not the configuration");
+    assert_eq!(pair.rps[A].clients.running.config, pair.rps[B].clients.running.config);
+    assert_eq!(pair.rps[B].clients.running.config.hostname, "core");
+    assert_eq!((pair.rps[B].clients.running.counts.commands, pair.rps[B].clients.running.counts.failed), (3, 0));
+    assert_eq!(pair.rps[B].clients.running.counts.whole, whole, "commands travel, not the configuration");
     // A line that is refused changes neither.
     pair.line(A, 1, "configure terminal");
     assert!(pair.line(A, 1, "router bgp 1").failed);
-    assert_eq!(pair.rps[A].config, pair.rps[B].config);
+    assert_eq!(pair.rps[A].clients.running.config, pair.rps[B].clients.running.config);
 }
 
 #[test]
@@ -228,13 +249,13 @@ fn a_save_reaches_the_standby() {
 fn without_auto_sync_the_standby_keeps_what_it_has() {
     let mut pair = Pair::new(&STARTUP.replace("end", "redundancy\n mode rpr-plus\nend"));
     pair.configure(&["redundancy", "main-cpu", "no auto-sync standard", "hostname core"]);
-    assert_eq!(pair.rps[B].config.hostname, "pe1");
+    assert_eq!(pair.rps[B].clients.running.config.hostname, "pe1");
     let before = pair.saved[B].clone();
     pair.line(A, 1, "write memory");
     assert_eq!(pair.saved[B], before);
     // Switched on again, it catches up.
     pair.configure(&["redundancy", "main-cpu", "auto-sync standard"]);
-    assert_eq!(pair.rps[A].config, pair.rps[B].config);
+    assert_eq!(pair.rps[A].clients.running.config, pair.rps[B].clients.running.config);
     assert_eq!(pair.saved[A], pair.saved[B]);
 }
 
@@ -285,8 +306,9 @@ fn link_states_reach_the_standby() {
     for up in [true, false] {
         let mut out = Vec::new();
         pair.rps[A].port_reported(pair.now, port, up, &mut out);
+        pair.rps[A].settle(pair.now, &mut out);
         pair.deliver(A, out);
-        assert_eq!(pair.rps[B].links.get(port).map(|(up, _)| up), Some(up));
+        assert_eq!(pair.rps[B].clients.links.get(port).map(|(up, _)| up), Some(up));
     }
     let shown = pair.line(B, 1, "show snmp mib ifmib | include GigabitEthernet1/1").text;
     assert!(shown.contains(" up ") && shown.contains(" down "), "{shown}");
@@ -316,8 +338,11 @@ const UNREAD: &str = "\u{feff}hostname pe1\r\ninterface 1/1\r\n ip address 10.0.
 fn lines_that_are_not_understood_are_named_and_the_rest_is_in_force() {
     let mut pair = Pair::new(UNREAD);
     for at in [A, B] {
-        assert_eq!((pair.rps[at].config.hostname.as_str(), pair.rps[at].config.routes.len()), ("pe1", 1));
-        assert!(pair.rps[at].config.interfaces.values().all(|interface| interface.ipv4.is_some()));
+        assert_eq!(
+            (pair.rps[at].clients.running.config.hostname.as_str(), pair.rps[at].clients.running.config.routes.len()),
+            ("pe1", 1)
+        );
+        assert!(pair.rps[at].clients.running.config.interfaces.values().all(|interface| interface.ipv4.is_some()));
         let named =
             |event: &&EventKind| matches!(event, EventKind::Log { line } if line.starts_with("%PARSER-4-BADCFG"));
         let named: Vec<String> = pair.events[at].iter().filter(named).map(|event| format!("{event:?}")).collect();
@@ -361,7 +386,7 @@ fn a_new_active_does_not_overwrite_what_the_old_one_could_not_read() {
     let mut pair = Pair::of([rp("native", RpSlot::A, UNREAD), rp("native", RpSlot::B, STARTUP)]);
     assert!(pair.run(60 * SECOND, |pair| pair.rps[A].stats().redundant));
     assert_eq!(pair.saved[B].as_deref(), Some(UNREAD));
-    assert_eq!(pair.rps[A].config, pair.rps[B].config);
+    assert_eq!(pair.rps[A].clients.running.config, pair.rps[B].clients.running.config);
     pair.cut = true;
     assert!(pair.run(60 * SECOND, |pair| pair.rps[B].stats().active));
     assert!(pair.line(B, 1, "write memory").text.contains("'write memory force'"));
@@ -445,10 +470,10 @@ fn longest(out: &[Output]) -> usize {
 fn a_configuration_of_ten_megabytes_reaches_the_standby_in_pieces() {
     let startup = large_startup();
     let mut pair = Pair::new(&startup);
-    assert!(pair.rps[A].config.render().len() > 10 << 20);
-    assert_eq!(pair.rps[A].config.digest(), pair.rps[B].config.digest());
+    assert!(pair.rps[A].clients.running.config.render().len() > 10 << 20);
+    assert_eq!(pair.rps[A].clients.running.config.digest(), pair.rps[B].clients.running.config.digest());
     assert!(pair.rps[B].stats().redundant);
-    assert_eq!((pair.rps[B].config_sync.whole, pair.rps[B].config_sync.failed), (1, 0));
+    assert_eq!((pair.rps[B].clients.running.counts.whole, pair.rps[B].clients.running.counts.failed), (1, 0));
 
     // A change of all of it goes the same way, and none of its messages takes long.
     let mut out = Vec::new();
@@ -463,11 +488,11 @@ fn a_configuration_of_ten_megabytes_reaches_the_standby_in_pieces() {
 #[test]
 fn a_configuration_that_no_standby_takes_is_refused_where_it_is_entered() {
     let mut pair = Pair::new(STARTUP);
-    pair.rps[A].config.version = Some("1".repeat(crate::config::CONFIG_MAX));
+    pair.rps[A].clients.running.config.version = Some("1".repeat(crate::config::CONFIG_MAX));
     pair.line(A, 1, "configure terminal");
     let refused = pair.line(A, 1, "hostname core");
     assert!(refused.failed && refused.text.contains("a standby RP can be given 33554432"), "{}", refused.text);
-    assert_eq!(pair.rps[A].config.hostname, "pe1");
+    assert_eq!(pair.rps[A].clients.running.config.hostname, "pe1");
 }
 
 /// What the standby does with a change whose record is `damage`d on its way.
@@ -515,7 +540,7 @@ fn what_the_standby_cannot_apply_is_never_confirmed() {
         assert!(logged(&pair, B, "%CHKPT-3-APPLY") && logged(&pair, B, why), "{why}: {:?}", pair.events[B]);
         assert!(logged(&pair, A, "%RF-3-SYNC_FAILED"), "{why}: {:?}", pair.events[A]);
         assert!(!pair.rps[A].stats().redundant && !pair.rps[B].stats().redundant, "{why}");
-        assert_eq!(pair.rps[B].chassis, Chassis::default(), "{why}");
-        assert_eq!(pair.rps[B].config.hostname, "pe1", "{why}");
+        assert!(pair.rps[B].clients.chassis.online().is_empty(), "{why}");
+        assert_eq!(pair.rps[B].clients.running.config.hostname, "pe1", "{why}");
     }
 }

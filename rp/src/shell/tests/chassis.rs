@@ -58,6 +58,9 @@ struct Plan {
     seen: RefCell<Seen>,
     /// Lines of configuration that the operator has yet to bring in.
     orders: RefCell<VecDeque<String>>,
+    /// What the operator has yet to ask of an RP, and the last answer.
+    demand: RefCell<Option<(RpSlot, Request)>>,
+    answer: RefCell<Option<Reply>>,
 }
 
 /// The chassis, and the network that it is on.
@@ -105,7 +108,14 @@ impl Plan {
             std::fs::create_dir(&nvram).unwrap();
             std::fs::write(nvram.join(INITIAL_CONFIG), CONFIG).unwrap();
         }
-        Self { dir, identities, seen: RefCell::default(), orders: RefCell::default() }
+        Self {
+            dir,
+            identities,
+            seen: RefCell::default(),
+            orders: RefCell::default(),
+            demand: RefCell::default(),
+            answer: RefCell::default(),
+        }
     }
 
     async fn endpoint(&self, id: &CardId, address: SocketAddr) -> ControlEndpoint {
@@ -186,7 +196,24 @@ impl Plan {
         let own = SocketAddr::new(Ipv4Addr::new(192, 168, 1, 1).into(), 7000);
         let endpoint = &self.endpoint(&operator_id(), own).await;
         let [a, b, one, two] = SLOTS.map(|slot| self.watch(endpoint, slot));
-        tokio::join!(a, b, one, two, self.configure(endpoint));
+        tokio::join!(a, b, one, two, self.configure(endpoint), self.demand(endpoint));
+    }
+
+    async fn demand(&self, endpoint: &ControlEndpoint) {
+        loop {
+            let demand = self.demand.borrow().clone();
+            if let Some((slot, request)) = demand
+                && let Some(mut session) = Session::open(endpoint, Slot::Rp(slot)).await
+            {
+                let answer = session.ask(request, WATCHED).await;
+                session.connection.close("answered");
+                if answer.is_some() {
+                    *self.demand.borrow_mut() = None;
+                    *self.answer.borrow_mut() = answer;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     async fn watch(&self, endpoint: &ControlEndpoint, slot: Slot) {
@@ -331,6 +358,14 @@ impl Chassis {
 
     fn nvram(&self, rp: RpSlot) -> Nvram {
         Nvram::open(&self.plan.dir.path().join(rp.to_string())).unwrap()
+    }
+
+    /// Has the operator ask something of an RP that is there, and waits for its answer.
+    pub(super) fn ask(&mut self, slot: RpSlot, request: Request) -> Reply {
+        *self.plan.demand.borrow_mut() = Some((slot, request));
+        let plan = Rc::clone(&self.plan);
+        self.until(Duration::from_secs(3), "an operator is answered", |_| plan.demand.borrow().is_none());
+        plan.answer.borrow_mut().take().unwrap()
     }
 
     /// Lets time pass until `done`; a wait without an end fails.

@@ -47,7 +47,7 @@ pub(super) fn assert_equal(ours: &FibTable, theirs: &FibTable) {
 
 /// A change to the active's table.
 #[derive(Clone, Debug)]
-pub(super) enum Change {
+pub(crate) enum Change {
     Set(u32, usize),
     Withdraw(u32),
     Content(usize, u32),
@@ -55,7 +55,7 @@ pub(super) enum Change {
     Flush,
 }
 
-pub(super) fn change() -> impl Strategy<Value = Change> {
+pub(crate) fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         8 => (0..60u32, 0..5usize).prop_map(|(n, list)| Change::Set(n, list)),
         4 => (0..60u32).prop_map(Change::Withdraw),
@@ -67,12 +67,12 @@ pub(super) fn change() -> impl Strategy<Value = Change> {
 
 /// Owner of the active's path lists, as the RIB is.
 #[derive(Debug, Default)]
-pub(super) struct Owner {
+pub(crate) struct Owner {
     lists: [Option<PathListId>; 5],
 }
 
 impl Owner {
-    pub(super) fn apply(&mut self, change: &Change, fib: &mut FibMaster) {
+    pub(crate) fn apply(&mut self, change: &Change, fib: &mut FibMaster) {
         match change {
             Change::Set(n, list) => {
                 let id =

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     redundancy::TakeOver,
-    rp::{Boot, Input, NextLife},
+    rp::{Boot, Input, NextLife, tests::take_over},
 };
 use fabric_proto::{
     deploy::RedundancyTimers,
@@ -56,7 +56,7 @@ impl Chassis {
             clock_offset: 0,
         };
         let mut rp = Rp::new(NOW, boot);
-        rp.become_active(NOW, EPOCH, TakeOver::Boot, &mut Vec::new());
+        take_over(&mut rp, NOW, EPOCH, TakeOver::Boot, &mut Vec::new());
         Self { rp, now: NOW, log: Vec::new() }
     }
 
@@ -83,7 +83,7 @@ impl Chassis {
 
     /// The ports that packets to 20.0.0.1 leave by.
     fn ports(&self) -> Vec<String> {
-        let table = self.rp.fib.table();
+        let table = self.rp.clients.cef.fib.table();
         let list = table.lookup("20.0.0.1".parse().unwrap()).and_then(|(_, id)| table.paths(id));
         let port = |path: &Path| match path {
             Path::Port { port, .. } => port.to_string(),
@@ -95,21 +95,6 @@ impl Chassis {
     fn logged(&mut self) -> Vec<String> {
         std::mem::take(&mut self.log)
     }
-}
-
-#[test]
-fn the_standby_knows_what_the_active_knew() {
-    let mut links = Links::default();
-    assert!(links.report(Instant(1), port("1/1"), true));
-    assert!(!links.report(Instant(2), port("1/1"), true));
-    assert!(links.report(Instant(3), port("2/4"), false));
-    let replica = Links::decode(&links.encode()).unwrap();
-    assert_eq!(replica.get(port("1/1")), Some((true, None)));
-    assert_eq!(replica.get(port("2/4")), Some((false, None)));
-    assert_eq!(links.forget(LcSlot(1)), [port("1/1")]);
-    assert_eq!(links.get(port("1/1")), None);
-    assert!(Links::decode(&[1, 1]).is_err() && Links::decode(&[1, 1, 2]).is_err());
-    assert_ne!(if_index(port("1/2")), if_index(port("2/1")));
 }
 
 #[test]
@@ -160,8 +145,9 @@ fn a_lost_connection_moves_nothing_and_a_lost_card_does() {
     assert_eq!(chassis.ports(), ["1/1", "2/1"], "the same run of its program");
     // One that nobody hears for longer than it forwards alone.
     chassis.step(Some(Input::LcLost(LcSlot(1))));
-    let until = NOW + CARD_ALONE;
-    assert_eq!(chassis.rp.links.deadline(), Some(until));
+    // As long as it forwards without an active.
+    let until = NOW + linecard_core::linecard::STALE_TIME;
+    assert_eq!(chassis.rp.clients.links.lonely(), Some(until));
     chassis.rp.links_due(until, &mut Vec::new());
     assert_eq!(chassis.ports(), ["2/1"]);
     // One that has restarted has no carrier until it says so.

@@ -1,6 +1,12 @@
 use super::*;
-use crate::rp::{Boot, Input, NextLife};
-use fabric_proto::{deploy::RedundancyTimers, id::RpSlot, machine::Machine as _, platform::Profile};
+use crate::rp::{Boot, Input, NextLife, tests::take_over};
+use fabric_proto::{
+    deploy::RedundancyTimers,
+    id::RpSlot,
+    machine::Machine as _,
+    platform::Profile,
+    redundancy::{Code, SwitchoverReason},
+};
 
 const NOW: Instant = Instant(1_000_000_000);
 const EPOCH: Epoch = Epoch(5);
@@ -11,7 +17,15 @@ fn slots(slots: &[u8]) -> BTreeSet<LcSlot> {
 
 /// A standby in slot B of a chassis with four line cards, of which `online` are known to be online.
 fn standby(platform: &str, legacy: &[u8], online: &[u8]) -> Rp {
-    let boot = Boot {
+    let mut rp = Rp::new(NOW, boot(platform, legacy));
+    for slot in online {
+        rp.clients.chassis.card(LcSlot(*slot), true);
+    }
+    rp
+}
+
+fn boot(platform: &str, legacy: &[u8]) -> Boot {
+    Boot {
         slot: RpSlot::B,
         boot: 1,
         release: "1.0".to_owned(),
@@ -26,10 +40,7 @@ fn standby(platform: &str, legacy: &[u8], online: &[u8]) -> Rp {
         feeds: 1,
         life: NextLife::default(),
         clock_offset: 0,
-    };
-    let mut rp = Rp::new(NOW, boot);
-    rp.chassis = Chassis::decode(online);
-    rp
+    }
 }
 
 #[test]
@@ -48,21 +59,21 @@ fn what_a_switchover_resets_is_what_the_family_resets() {
         ("asr1000", TakeOver::Boot, &[]),
     ] {
         let rp = standby(platform, &[], &[1, 2, 3, 4]);
-        assert_eq!(rp.cards_to_reset(how), slots(expected), "{platform} {how:?}");
+        assert_eq!(rp.clients.chassis.to_reset(how), slots(expected), "{platform} {how:?}");
     }
     // A 12000 resets what was not online; elsewhere it is left alone.
-    assert_eq!(standby("c12000", &[], &[1, 2, 4]).cards_to_reset(TakeOver::Hot), slots(&[3]));
-    assert_eq!(standby("c10000", &[], &[1, 2, 4]).cards_to_reset(TakeOver::Hot), slots(&[]));
+    assert_eq!(standby("c12000", &[], &[1, 2, 4]).clients.chassis.to_reset(TakeOver::Hot), slots(&[3]));
+    assert_eq!(standby("c10000", &[], &[1, 2, 4]).clients.chassis.to_reset(TakeOver::Hot), slots(&[]));
     // Legacy cards of a 7500 are reset; three of them take all others with them.
-    assert_eq!(standby("c7500", &[2, 3], &[1, 2, 3, 4]).cards_to_reset(TakeOver::Hot), slots(&[2, 3]));
-    assert_eq!(standby("c7500", &[1, 2, 3], &[1, 2, 3, 4]).cards_to_reset(TakeOver::Hot), all);
+    assert_eq!(standby("c7500", &[2, 3], &[1, 2, 3, 4]).clients.chassis.to_reset(TakeOver::Hot), slots(&[2, 3]));
+    assert_eq!(standby("c7500", &[1, 2, 3], &[1, 2, 3, 4]).clients.chassis.to_reset(TakeOver::Hot), all);
 }
 
 #[test]
 fn a_card_that_is_to_be_reset_is_reset_when_it_answers() {
     let mut rp = standby("c12000", &[], &[1, 2, 4]);
     let mut out = Vec::new();
-    rp.become_active(NOW, EPOCH, TakeOver::Hot, &mut out);
+    take_over(&mut rp, NOW, EPOCH, TakeOver::Hot, &mut out);
     for slot in 1..=4 {
         out.clear();
         rp.lc_connected(NOW, LcSlot(slot), &mut out);
@@ -79,34 +90,47 @@ fn a_card_that_comes_or_goes_during_the_switchover_resets_the_chassis_of_some_fa
             let mut out = Vec::new();
             rp.oir(NOW, Slot::Lc(LcSlot(2)), inserted, &mut out);
             assert!(!rp.for_rf.contains(&rf::Input::FabricChanged), "{platform}: no switchover is under way");
-            rp.become_active(NOW, EPOCH, TakeOver::Hot, &mut out);
+            take_over(&mut rp, NOW, EPOCH, TakeOver::Hot, &mut out);
             rp.oir(NOW, Slot::Lc(LcSlot(2)), inserted, &mut out);
             assert_eq!(rp.for_rf.contains(&rf::Input::FabricChanged), resets, "{platform}");
         }
     }
 }
 
-/// Modelled times are waited for where they are asked for, and nowhere else.
+/// Modelled times are waited for where they are asked for, and nowhere else: the platform's client answers when they are
+/// over, and only then line cards are called.
 #[test]
 fn the_hardwares_own_time_is_waited_for_only_when_it_is_asked_for() {
     for modelled in [false, true] {
-        let mut rp = standby("c7500", &[], &[1, 2, 3, 4]);
-        rp.boot.modelled = modelled;
+        let boot = Boot { modelled, ..boot("c7500", &[]) };
+        let mut rp = Rp::new(NOW, boot);
         let mut out = Vec::new();
-        let taken =
-            rf::Output::BecomeActive { epoch: EPOCH, reason: SwitchoverReason::ActiveUnitFailed, how: TakeOver::Hot };
-        rp.obey_rf(NOW, taken, &mut out);
-        assert_eq!(out.contains(&Output::Own), !modelled);
+        rp.step(NOW, None, &mut out);
+        // Nobody else is there: the unit takes a term once it has waited for a peer; the hardware is busy after a failure only.
+        rp.become_active(rp_contract::Term {
+            epoch: EPOCH,
+            reason: SwitchoverReason::ActiveUnitFailed,
+            how: TakeOver::Hot,
+        });
+        rp.lead(NOW, rf::ClientId::CHKPT, Code::ActiveFast, &mut out);
+        let done = rf::Input::ClientDone { client: rf::ClientId::CHKPT, event: Code::ActiveFast };
+        assert_eq!(rp.for_rf.contains(&done), !modelled);
         let labelled = out
             .iter()
             .any(|output| matches!(output, Output::Event(EventKind::Log { line }) if line.contains("MODELLED")));
         assert_eq!(labelled, modelled);
         if modelled {
             let until = NOW + Duration::from_secs(30);
-            assert_eq!(rp.role.deadline(), Some(until));
-            rp.role_due(until, &mut out);
-            assert!(out.contains(&Output::Own));
+            assert_eq!(rp.clients.deadline(), Some(until));
+            rp.clients_due(Instant(until.0 - 1), &mut out);
+            assert!(!rp.for_rf.contains(&done));
+            rp.clients_due(until, &mut out);
+            assert!(rp.for_rf.contains(&done));
+            assert!(rp.rf.view().client_notification > Duration::from_secs(30), "it is not a client's silence");
         }
+        assert!(!out.contains(&Output::Own));
+        rp.lead(NOW, rf::ClientId::CHKPT, Code::Active, &mut out);
+        assert!(out.contains(&Output::Own));
     }
 }
 
@@ -127,7 +151,7 @@ fn the_backplane_tells_a_standby_that_the_active_was_pulled_out() {
 fn what_is_joined_to_the_rp_itself_begins_anew() {
     let mut rp = standby("c7304", &[], &[1, 2, 3, 4]);
     let mut out = Vec::new();
-    rp.become_active(NOW, EPOCH, TakeOver::Hot, &mut out);
+    take_over(&mut rp, NOW, EPOCH, TakeOver::Hot, &mut out);
     assert!(out.contains(&Output::Own), "it dials the feed");
     assert!(!out.iter().any(|output| matches!(output, Output::Lc(_, ToLc::Reset { .. }))), "and resets no line card");
     out.clear();
@@ -142,7 +166,7 @@ fn what_is_joined_to_the_rp_itself_begins_anew() {
 fn one_line_card_is_reset_alone() {
     let mut rp = standby("c7500", &[], &[1, 2, 3, 4]);
     let mut out = Vec::new();
-    rp.become_active(NOW, EPOCH, TakeOver::Hot, &mut out);
+    take_over(&mut rp, NOW, EPOCH, TakeOver::Hot, &mut out);
     (1..=4).for_each(|slot| rp.lc_connected(NOW, LcSlot(slot), &mut out));
     out.clear();
     rp.reset_one(Instant(1), LcSlot(2), &mut out);

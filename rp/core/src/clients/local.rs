@@ -1,6 +1,6 @@
 //! From the running configuration to what routing and line cards need of it.
 
-use super::interfaces::Links;
+use super::links::Links;
 use crate::{
     config::{Config, RouteTarget},
     rib::{Interface, Local, StaticRoute, StaticTarget},
@@ -37,7 +37,7 @@ pub(super) fn routing(config: &Config, links: &Links) -> Local {
 }
 
 /// The ports of one line card.
-pub(super) fn ports(config: &Config, slot: LcSlot) -> Vec<PortConfig> {
+pub(crate) fn ports(config: &Config, slot: LcSlot) -> Vec<PortConfig> {
     config
         .interfaces
         .iter()

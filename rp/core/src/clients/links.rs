@@ -1,0 +1,178 @@
+//! Link states of the ports, as line cards report them: what routing goes by.
+//!
+//! They are checkpointed in SSO (seeds/002: line-card events received at the active are synchronised), so that a new active
+//! knows them before a card has spoken and nothing moves. With the running configuration they are what an SNMP agent would
+//! serve of the IF-MIB.
+//!
+//! A card whose connection is lost goes on forwarding by itself for a while, and its ports stay as they were told
+//! for as long. One that is removed, reset or restarted has none until it says so.
+
+use fabric_proto::{
+    checkpoint::CfClientId,
+    id::{LcSlot, PortId},
+    redundancy::{Code, Mode},
+    time::Instant,
+};
+use rp_contract::{Answer, Checkpointed, Client, Coding, Effect, Member, Progression, Table, Versions};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// How long a card that nobody hears keeps its ports: as long as it forwards without an active.
+const CARD_ALONE: Duration = Duration::from_secs(120);
+
+/// The state of a port that no card knows any more.
+const GONE: u8 = 2;
+
+/// Three bytes a port: card, port, whether it has carrier; from version 2 on [`GONE`], too.
+#[derive(Debug)]
+struct Carrier;
+
+impl Coding for Carrier {
+    type Key = PortId;
+    type Row = bool;
+    const MEMBER: Member = Member {
+        versions: Versions { oldest: 1, newest: 2 },
+        ..Member::new(CfClientId::LINKS, "link states", Mode::Sso)
+    };
+    const WHOLE: u8 = 1;
+
+    fn size(_version: u8) -> usize {
+        3
+    }
+
+    fn write(port: PortId, up: Option<&bool>, _version: u8, out: &mut Vec<u8>) {
+        out.extend([port.slot.0, port.port, up.map_or(GONE, |up| u8::from(*up))]);
+    }
+
+    fn read(bytes: &[u8], version: u8) -> Option<(PortId, Option<bool>)> {
+        let [slot, port, state] = bytes.try_into().ok()?;
+        let state = match state {
+            0 | 1 => Some(state == 1),
+            GONE if version > Self::WHOLE => None,
+            _ => return None,
+        };
+        Some((PortId { slot: LcSlot(slot), port }, state))
+    }
+}
+
+/// The client of interfaces.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    /// Whether a port has carrier.
+    ports: Table<Carrier>,
+    /// Since when; not known of a state that the peer reported.
+    since: BTreeMap<PortId, Instant>,
+    /// The cards' runs, where they are known.
+    boots: BTreeMap<LcSlot, u64>,
+    /// Cards whose connection is lost, and until when their ports stay as they were.
+    alone: BTreeMap<LcSlot, Instant>,
+    /// As standby, cards that the backplane saw go. Of their ports the active speaks, until there is none.
+    removed: BTreeSet<LcSlot>,
+}
+
+impl Links {
+    /// A card reports a port. Says whether that is news.
+    pub(crate) fn report(&mut self, now: Instant, port: PortId, up: bool) -> bool {
+        let news = self.ports.set(port, Some(up));
+        if news {
+            self.since.insert(port, now);
+        }
+        news
+    }
+
+    /// A card's ports are not known any more. Returns those that were, and whether they had carrier.
+    pub(crate) fn forget(&mut self, slot: LcSlot) -> Vec<(PortId, bool)> {
+        self.alone.remove(&slot);
+        self.boots.remove(&slot);
+        let known: Vec<(PortId, bool)> =
+            self.ports.iter().filter(|(port, _)| port.slot == slot).map(|(port, up)| (port, *up)).collect();
+        self.since.retain(|port, _| port.slot != slot);
+        for (port, _) in &known {
+            self.ports.set(*port, None);
+        }
+        known
+    }
+
+    /// A card answers, in this run of its program. Says whether it has restarted since it was heard last.
+    pub(crate) fn heard(&mut self, slot: LcSlot, boot: u64) -> bool {
+        self.alone.remove(&slot);
+        self.boots.insert(slot, boot).is_some_and(|before| before != boot)
+    }
+
+    /// A card's connection is lost.
+    pub(crate) fn lost(&mut self, now: Instant, slot: LcSlot) {
+        self.alone.insert(slot, now + CARD_ALONE);
+    }
+
+    /// As standby: the backplane saw a card come or go.
+    pub(crate) fn remember(&mut self, slot: LcSlot, inserted: bool) {
+        if inserted {
+            self.removed.remove(&slot)
+        } else {
+            self.removed.insert(slot)
+        };
+    }
+
+    /// When the first card has been alone for too long.
+    pub(crate) fn lonely(&self) -> Option<Instant> {
+        self.alone.values().min().copied()
+    }
+
+    /// Cards that have been alone for too long.
+    pub(crate) fn given_up(&self, now: Instant) -> Vec<LcSlot> {
+        self.alone.iter().filter(|(_, until)| **until <= now).map(|(slot, _)| *slot).collect()
+    }
+
+    /// Whether a port has carrier, and since when; `None` where nobody has said it.
+    pub(crate) fn get(&self, port: PortId) -> Option<(bool, Option<Instant>)> {
+        self.ports.get(port).map(|up| (*up, self.since.get(&port).copied()))
+    }
+
+    /// Whether a port is known to have carrier.
+    pub(crate) fn is_up(&self, port: PortId) -> bool {
+        self.ports.get(port).is_some_and(|up| *up)
+    }
+
+    fn clear(&mut self) {
+        self.ports.clear();
+        self.since.clear();
+        self.boots.clear();
+        self.alone.clear();
+    }
+}
+
+/// A port's `ifIndex`: it follows from where the port is, so that it is the same on both units, in every term and
+/// after any restart.
+pub(crate) fn if_index(port: PortId) -> u32 {
+    u32::from(port.slot.0) << 8 | u32::from(port.port)
+}
+
+impl Client for Links {
+    fn name(&self) -> &'static str {
+        "links"
+    }
+
+    fn progress(&mut self, _now: Instant, progression: &Progression, out: &mut Vec<Effect>) -> Answer {
+        if let Some(how) = progression.takes_over(Code::ActiveFast) {
+            if !how.has_everything() {
+                self.clear();
+            }
+            for slot in std::mem::take(&mut self.removed) {
+                self.forget(slot);
+            }
+        }
+        if progression.takes_over(Code::ActivePostconfig).is_some() {
+            out.push(Effect::Ports);
+        }
+        Answer::Done
+    }
+
+    fn checkpointed(&mut self) -> Option<&mut dyn Checkpointed> {
+        Some(&mut self.ports)
+    }
+}
+
+#[cfg(test)]
+mod tests;

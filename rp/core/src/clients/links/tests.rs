@@ -1,0 +1,45 @@
+use super::*;
+use fabric_proto::{id::Epoch, redundancy::SwitchoverReason};
+use rp_contract::{TakeOver, Term};
+
+fn port(text: &str) -> PortId {
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_card_that_goes_takes_its_ports_along() {
+    let mut links = Links::default();
+    assert!(links.report(Instant(1), port("1/1"), true));
+    assert!(!links.report(Instant(2), port("1/1"), true));
+    assert!(links.report(Instant(3), port("2/4"), false));
+    assert_eq!(links.get(port("1/1")), Some((true, Some(Instant(1)))));
+    assert_eq!(links.forget(LcSlot(1)), [(port("1/1"), true)]);
+    assert_eq!(links.get(port("1/1")), None);
+    assert_eq!(links.get(port("2/4")), Some((false, Some(Instant(3)))));
+    assert_ne!(if_index(port("1/2")), if_index(port("2/1")));
+}
+
+#[test]
+fn what_are_no_link_states_is_refused() {
+    let applied = |record: &[u8], version| Links::default().ports.apply(record, false, version, &mut Vec::new());
+    for (record, versions) in [(&[1, 1][..], &[1, 2][..]), (&[1, 1, 3], &[1, 2]), (&[1, 1, GONE], &[1])] {
+        for version in versions {
+            assert!(applied(record, *version).is_err(), "{record:?} in version {version}");
+        }
+    }
+    assert!(applied(&[1, 1, GONE], 2).is_ok() && applied(&[1, 1, 1, 1, 2, 0], 1).is_ok());
+}
+
+/// What the backplane told a standby counts once it is alone: until then the active speaks of the ports.
+#[test]
+fn a_standby_remembers_which_cards_were_removed() {
+    let mut links = Links::default();
+    links.ports.apply(&[1, 1, 1, 2, 1, 1], false, 2, &mut Vec::new()).unwrap();
+    links.remember(LcSlot(1), false);
+    links.remember(LcSlot(2), false);
+    links.remember(LcSlot(2), true);
+    assert!(links.is_up(port("1/1")) && links.is_up(port("2/1")));
+    let term = Term { epoch: Epoch(5), reason: SwitchoverReason::ActiveUnitFailed, how: TakeOver::Hot };
+    links.progress(Instant(1), &Progression { event: Code::ActiveFast, term: Some(term) }, &mut Vec::new());
+    assert!(!links.is_up(port("1/1")) && links.is_up(port("2/1")));
+}

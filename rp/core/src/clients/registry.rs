@@ -1,0 +1,428 @@
+//! Who takes part: every client of this release, what a family lists it by, and the way to each.
+
+use super::{
+    cef::Cef, chassis::Chassis, links::Links, mode::ModeOfConfiguration, routing::Routing, running::Running,
+    startup::Startup, stateless::Stateless,
+};
+use crate::redundancy::ClientId;
+use bytes::{Bytes, BytesMut};
+use fabric_proto::{
+    checkpoint::{CfClientId, UnknownCfClient},
+    id::LcSlot,
+    platform::{Profile, RfClient},
+    redundancy::{Code, Mode},
+    time::Instant,
+};
+use rp_contract::{Answer, Ask, Checkpointed, Chunk, Client, Effect, Lost, Member, News, Progression, Term, Unapplied};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Bytes of a piece of a bulk, for clients that cut theirs: a short step to make, and to take.
+const ROOM: usize = 64 << 10;
+
+/// Most bytes of a record that comes in pieces and is joined.
+const JOINED_MAX: usize = crate::checkpoint::STATE_MAX;
+
+/// Protocols and services beyond those that every RP has: a line each.
+pub(crate) fn others() -> Vec<Box<dyn Client>> {
+    Vec::new()
+}
+
+/// The clients of one RP.
+///
+/// Those that every RP has are fields: its other machines look at what they hold. They change it through its owner.
+#[derive(Debug)]
+pub struct Registry {
+    pub(crate) startup: Startup,
+    pub(crate) running: Running,
+    pub(crate) chassis: Chassis,
+    pub(crate) cef: Cef,
+    pub(crate) links: Links,
+    pub(crate) routing: Routing,
+    mode: ModeOfConfiguration,
+    stateless: [Stateless; 4],
+    others: Vec<Box<dyn Client>>,
+    /// By `clientSeq`.
+    rows: Vec<Row>,
+    /// Those that are checkpointed, in the order of the bulk.
+    members: Vec<Member>,
+    /// The term in which this unit is active.
+    term: Option<Term>,
+    /// The event that clients are being shown.
+    shown: Option<Shown>,
+    /// Those whose answers are held back, and the last one of each: an experiment wants it so.
+    hung: BTreeMap<ClientId, Option<Code>>,
+    /// Whether the peer runs this release: it speaks the newest versions then, and the oldest ones otherwise.
+    peer_is_alike: bool,
+    /// A record that comes in pieces and has not come whole.
+    pieces: BytesMut,
+}
+
+/// What clients are told of their unit and its chassis.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    pub(crate) profile: &'static Profile,
+    /// The startup configuration in NVRAM.
+    pub(crate) startup: Option<String>,
+    /// Line cards that there are slots for.
+    pub(crate) line_cards: BTreeSet<LcSlot>,
+    /// Those of an older kind.
+    pub(crate) legacy: BTreeSet<LcSlot>,
+    /// Whether the family's times of real hardware are waited for.
+    pub(crate) modelled: bool,
+}
+
+/// A client as the family lists it, and whoever answers for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Row {
+    id: ClientId,
+    /// The family's name for it.
+    name: &'static str,
+    clients: Vec<&'static str>,
+}
+
+/// An event that the facility waits to be answered.
+#[derive(Clone, Debug)]
+struct Shown {
+    id: ClientId,
+    event: Code,
+    /// Those that will answer later.
+    owing: Vec<&'static str>,
+}
+
+/// An id that no client of this release is registered for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nobody is registered as redundancy client {0}")]
+pub struct UnknownClient(pub ClientId);
+
+/// A client that was told to hang, or to answer again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hung {
+    /// The family's name for it.
+    pub(crate) name: &'static str,
+    /// The answer that was held back last, once it answers again.
+    pub(crate) held: Option<(ClientId, Code)>,
+}
+
+/// A name that no client of this family has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no redundancy client is called '{who}': they are {known}")]
+pub struct NoSuchClient {
+    /// What was asked for.
+    pub who: String,
+    /// What there is.
+    pub known: String,
+}
+
+/// Clients and the family's list of them do not fit: whoever registered them is to blame.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misregistered {
+    /// The list names nobody.
+    #[error("platform {platform} lists '{client}' as redundancy client {id}: no client has that name, register one")]
+    Nobody {
+        /// The family.
+        platform: &'static str,
+        /// Its number for the client.
+        id: u16,
+        /// The name.
+        client: &'static str,
+    },
+    /// The list names somebody twice, or two clients have one name.
+    #[error("client '{0}' is registered twice")]
+    Twice(&'static str),
+    /// Two clients have one number in messages.
+    #[error("checkpoint client {number} is the {first} and the {second}: give one of them another number")]
+    Number {
+        /// The number.
+        number: CfClientId,
+        /// One of them, by its title.
+        first: &'static str,
+        /// The other one.
+        second: &'static str,
+    },
+}
+
+impl Registry {
+    /// The clients of an RP that has just been started.
+    pub(crate) fn new(unit: Unit, others: Vec<Box<dyn Client>>) -> Result<Self, Misregistered> {
+        let Unit { profile, startup, line_cards, legacy, modelled } = unit;
+        let (startup, config) = Startup::new(profile, startup);
+        let mut clients = Self {
+            startup,
+            running: Running::new(config),
+            chassis: Chassis::new(profile, line_cards, legacy, modelled),
+            cef: Cef::default(),
+            links: Links::default(),
+            routing: Routing::default(),
+            mode: ModeOfConfiguration,
+            stateless: ["checkpoint", "ifindex", "hdlc", "history"].map(Stateless),
+            others,
+            rows: Vec::new(),
+            members: Vec::new(),
+            term: None,
+            shown: None,
+            hung: BTreeMap::new(),
+            peer_is_alike: true,
+            pieces: BytesMut::new(),
+        };
+        let names: Vec<&'static str> = clients.every().map(Client::name).collect();
+        clients.rows = rows(profile, &names)?;
+        clients.members = clients.each().filter_map(|client| Some(client.checkpointed()?.member())).collect();
+        distinct(&clients.members)?;
+        Ok(clients)
+    }
+
+    /// All of them, in the order of the bulk.
+    fn each(&mut self) -> impl Iterator<Item = &mut dyn Client> {
+        let Self { startup, running, chassis, cef, links, routing, mode, stateless, others, .. } = self;
+        let own: [&mut dyn Client; 7] = [startup, running, chassis, cef, links, routing, mode];
+        let stateless = stateless.iter_mut().map(|client| client as &mut dyn Client);
+        own.into_iter().chain(stateless).chain(others.iter_mut().map(|client| client.as_mut() as &mut dyn Client))
+    }
+
+    fn every(&self) -> impl Iterator<Item = &dyn Client> {
+        let Self { startup, running, chassis, cef, links, routing, mode, stateless, others, .. } = self;
+        let own: [&dyn Client; 7] = [startup, running, chassis, cef, links, routing, mode];
+        let stateless = stateless.iter().map(|client| client as &dyn Client);
+        own.into_iter().chain(stateless).chain(others.iter().map(|client| client.as_ref() as &dyn Client))
+    }
+
+    fn checkpointed(&mut self) -> impl Iterator<Item = &mut dyn Checkpointed> {
+        self.each().filter_map(|client| client.checkpointed())
+    }
+
+    pub(super) fn numbered(&mut self, number: CfClientId) -> Option<&mut dyn Checkpointed> {
+        self.checkpointed().find(|client| client.member().number == number)
+    }
+}
+
+/// What several of them take part in.
+impl Registry {
+    /// This term begins to learn routes, out of configuration and carrier first.
+    pub(crate) fn learn(&mut self) {
+        self.routing.learn(&self.running.config, &self.links, &mut self.cef.fib);
+    }
+
+    /// The configuration has changed, or carrier has.
+    pub(crate) fn reroute(&mut self) {
+        self.routing.configure(&self.running.config, &self.links, &mut self.cef.fib);
+    }
+
+    /// The running configuration is the one of the startup configuration.
+    pub(crate) fn read_startup(&mut self) {
+        self.running.config = self.startup.read();
+    }
+}
+
+/// Progressions.
+impl Registry {
+    /// This unit is active from here on.
+    pub(crate) fn begin_term(&mut self, term: Term) {
+        self.term = Some(term);
+        self.pieces.clear();
+    }
+
+    /// Shows an event to whoever answers for `id`.
+    pub(crate) fn progress(
+        &mut self,
+        now: Instant,
+        id: ClientId,
+        event: Code,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), UnknownClient> {
+        let row = self.rows.iter().find(|row| row.id == id).ok_or(UnknownClient(id))?.clone();
+        let progression = Progression { event, term: self.term };
+        let mut owing = Vec::new();
+        for name in row.clients {
+            if let Some(client) = self.each().find(|client| client.name() == name)
+                && client.progress(now, &progression, out) == Answer::Later
+            {
+                owing.push(name);
+            }
+        }
+        self.shown = Some(Shown { id, event, owing });
+        Ok(())
+    }
+
+    /// The answer that the facility waits for, once all have given theirs.
+    pub(crate) fn answer(&mut self) -> Option<(ClientId, Code)> {
+        let shown = self.shown.take_if(|shown| shown.owing.is_empty())?;
+        match self.hung.get_mut(&shown.id) {
+            Some(held) => {
+                *held = Some(shown.event);
+                None
+            }
+            None => Some((shown.id, shown.event)),
+        }
+    }
+
+    /// From now on a client works and does not answer, or answers again. It is known by the family's number or name, by
+    /// the first word of that name, or by one of swact's own names for whoever answers for it.
+    pub(crate) fn hang(&mut self, who: &str, hangs: bool) -> Result<Hung, NoSuchClient> {
+        let called = |name: &str| name.eq_ignore_ascii_case(who);
+        let is_meant = |row: &&Row| {
+            let first = row.name.split(' ').next().is_some_and(called);
+            first || called(row.name) || row.clients.iter().any(|name| called(name)) || row.id.to_string() == who
+        };
+        let Some(row) = self.rows.iter().find(is_meant) else {
+            let known = self.rows.iter().map(|row| format!("{} ({})", row.name, row.id)).collect::<Vec<_>>().join(", ");
+            return Err(NoSuchClient { who: who.to_owned(), known });
+        };
+        if hangs {
+            self.hung.entry(row.id).or_insert(None);
+            return Ok(Hung { name: row.name, held: None });
+        }
+        let held = self.hung.remove(&row.id).flatten();
+        Ok(Hung { name: row.name, held: held.map(|event| (row.id, event)) })
+    }
+
+    /// When the first client wants to be called.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.every().filter_map(Client::deadline).min()
+    }
+
+    /// Calls those whose deadline has passed.
+    pub(crate) fn due(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        self.call(out, |client, out| {
+            if client.deadline().is_some_and(|deadline| deadline <= now) {
+                client.due(now, out);
+            }
+        });
+    }
+
+    /// Tells all of them.
+    pub(crate) fn news(&mut self, now: Instant, news: &News, out: &mut Vec<Effect>) {
+        self.call(out, |client, out| client.news(now, news, out));
+    }
+
+    /// Calls each, and keeps the answers that they owed.
+    fn call(&mut self, out: &mut Vec<Effect>, mut to: impl FnMut(&mut dyn Client, &mut Vec<Effect>)) {
+        let mut done = Vec::new();
+        let mut asked = Vec::new();
+        for client in self.each() {
+            to(client, &mut asked);
+            for effect in asked.drain(..) {
+                match effect {
+                    Effect::Done(event) => done.push((client.name(), event)),
+                    effect => out.push(effect),
+                }
+            }
+        }
+        for (name, event) in done {
+            if let Some(shown) = self.shown.as_mut().filter(|shown| shown.event == event) {
+                shown.owing.retain(|owing| *owing != name);
+            }
+        }
+    }
+}
+
+/// Checkpointing.
+impl Registry {
+    /// Those that are checkpointed, in the order of the bulk.
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Whether the peer runs the same release: it decides in which version records are written and read.
+    pub(crate) fn agree(&mut self, peer_is_alike: bool) {
+        self.peer_is_alike = peer_is_alike;
+    }
+
+    pub(super) fn version(&self, member: &Member) -> u8 {
+        if self.peer_is_alike { member.versions.newest } else { member.versions.oldest }
+    }
+
+    fn member(&self, number: CfClientId) -> Option<Member> {
+        self.members.iter().find(|member| member.number == number).copied()
+    }
+
+    /// The next piece of all that a client holds.
+    pub(crate) fn chunk(&mut self, number: CfClientId, first: bool, mode: Mode) -> Result<Chunk, UnknownCfClient> {
+        let member = self.member(number).ok_or(UnknownCfClient(number))?;
+        let ask = Ask { first, mode, version: self.version(&member), room: ROOM };
+        self.numbered(number).map(|client| client.chunk(&ask)).ok_or(UnknownCfClient(number))
+    }
+
+    /// What has changed of a client since the standby was given it.
+    pub(crate) fn change(&mut self, member: &Member) -> Result<Option<Bytes>, Lost> {
+        let version = self.version(member);
+        self.numbered(member.number).map_or(Ok(None), |client| client.change(version))
+    }
+
+    /// The standby is gone.
+    pub(crate) fn stop(&mut self) {
+        self.checkpointed().for_each(|client| client.stop());
+    }
+
+    /// As standby: a bulk begins. Those that take part forget what they hold.
+    pub(crate) fn begin(&mut self, mode: Mode) {
+        self.pieces.clear();
+        self.checkpointed().filter(|client| client.member().from <= mode).for_each(|client| client.begin());
+    }
+
+    /// As standby: a record of the active's, or a piece of one.
+    pub(crate) fn apply(
+        &mut self,
+        number: CfClientId,
+        data: Bytes,
+        more: bool,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Unapplied> {
+        let member = self.member(number).ok_or(UnknownCfClient(number)).map_err(Unapplied::because)?;
+        let data = if member.in_pieces { Some(data) } else { self.join(data, more)? };
+        let Some(data) = data else { return Ok(()) };
+        let version = self.version(&member);
+        let client = self.numbered(number).ok_or(UnknownCfClient(number)).map_err(Unapplied::because)?;
+        client.apply(&data, more, version, out)
+    }
+
+    /// Takes a piece; the whole, once `more` is false.
+    fn join(&mut self, data: Bytes, more: bool) -> Result<Option<Bytes>, Unapplied> {
+        if self.pieces.is_empty() && !more {
+            return Ok(Some(data));
+        }
+        if self.pieces.len() + data.len() > JOINED_MAX {
+            return Err(Unapplied(format!("its pieces are longer than {JOINED_MAX} bytes")));
+        }
+        self.pieces.extend_from_slice(&data);
+        Ok((!more).then(|| self.pieces.split().freeze()))
+    }
+
+    /// What each holds, as a digest; two units in sync have the same.
+    pub(crate) fn digests(&mut self) -> Vec<(Member, u64)> {
+        self.checkpointed().map(|client| (client.member(), client.digest())).collect()
+    }
+}
+
+/// Who answers for what the family lists. Whom it does not list answers for the checkpointing facility.
+fn rows(profile: &'static Profile, names: &[&'static str]) -> Result<Vec<Row>, Misregistered> {
+    let listed = profile.clients.iter().filter(|row| !ClientId(row.id).is_internal());
+    let mut rows: Vec<Row> =
+        listed.map(|row| Row { id: ClientId(row.id), name: row.name, clients: row.clients.to_vec() }).collect();
+    for (at, name) in names.iter().enumerate() {
+        let listed = rows.iter().flat_map(|row| &row.clients).filter(|known| *known == name).count();
+        if listed > 1 || names[..at].contains(name) {
+            return Err(Misregistered::Twice(name));
+        }
+        if listed == 0
+            && let Some(row) = rows.iter_mut().find(|row| row.id.0 == RfClient::CHECKPOINTING)
+        {
+            row.clients.push(name);
+        }
+    }
+    for row in &rows {
+        if let Some(client) = row.clients.iter().find(|client| !names.contains(client)) {
+            return Err(Misregistered::Nobody { platform: profile.name, id: row.id.0, client });
+        }
+    }
+    Ok(rows)
+}
+
+fn distinct(members: &[Member]) -> Result<(), Misregistered> {
+    for (at, member) in members.iter().enumerate() {
+        if let Some(other) = members[..at].iter().find(|other| other.number == member.number) {
+            let (first, second) = (other.title, member.title);
+            return Err(Misregistered::Number { number: member.number, first, second });
+        }
+    }
+    Ok(())
+}

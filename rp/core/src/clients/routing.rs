@@ -1,0 +1,43 @@
+//! IP routing. Its table lives for one term: it is learned again, and the forwarding table keeps packets going meanwhile.
+
+use super::{links::Links, local};
+use crate::{config::Config, fib_feed::FibMaster, rib::Rib};
+use fabric_proto::{redundancy::Code, time::Instant};
+use rp_contract::{Answer, Client, Effect, Progression};
+
+/// The client of IP routing.
+#[derive(Debug, Default)]
+pub(crate) struct Routing {
+    pub(crate) rib: Rib,
+    /// Whether this term has begun to learn.
+    learns: bool,
+}
+
+impl Routing {
+    /// A term begins to learn, from nothing.
+    pub(crate) fn learn(&mut self, config: &Config, links: &Links, fib: &mut FibMaster) {
+        self.rib = Rib::default();
+        self.learns = true;
+        self.configure(config, links, fib);
+    }
+
+    /// The configuration has changed, or carrier has. Only differences reach the forwarding table.
+    pub(crate) fn configure(&mut self, config: &Config, links: &Links, fib: &mut FibMaster) {
+        if self.learns {
+            self.rib.configure(local::routing(config, links), fib);
+        }
+    }
+}
+
+impl Client for Routing {
+    fn name(&self) -> &'static str {
+        "routing"
+    }
+
+    fn progress(&mut self, _now: Instant, progression: &Progression, out: &mut Vec<Effect>) -> Answer {
+        if progression.takes_over(Code::ActivePostconfig).is_some() {
+            out.push(Effect::Learn);
+        }
+        Answer::Done
+    }
+}
