@@ -44,6 +44,15 @@ pub enum Sabotage {
     ConfirmUnapplied,
     /// An RP takes every port for one with carrier.
     IgnoreCarrier,
+    /// A standby reads records in another version than the one that was agreed on.
+    WrongVersion,
+    /// A card writes its messages in its newest version, whatever was agreed on.
+    SpeakNewest,
+}
+
+impl Sabotage {
+    /// All of them.
+    pub const ALL: &[Self] = Self::VARIANTS;
 }
 
 #[cfg(feature = "sabotage")]

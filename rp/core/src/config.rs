@@ -12,6 +12,7 @@
 mod change;
 mod check;
 mod commands;
+mod compat;
 mod effect;
 mod left_out;
 mod render;
@@ -24,6 +25,7 @@ pub use check::Reading;
 pub(crate) use check::unsupported;
 #[cfg(test)]
 pub(crate) use commands::command_tables;
+pub use compat::Understood;
 pub use left_out::TOLERATED;
 #[cfg(test)]
 pub(crate) use left_out::UNSUPPORTED;
