@@ -46,6 +46,11 @@ pub enum Sabotage {
     IgnoreCarrier,
 }
 
+impl Sabotage {
+    /// All of them.
+    pub const ALL: &[Self] = Self::VARIANTS;
+}
+
 #[cfg(feature = "sabotage")]
 thread_local! {
     static NOW: std::cell::Cell<Option<Sabotage>> = const { std::cell::Cell::new(None) };
