@@ -42,8 +42,6 @@ pub enum Sabotage {
     ReuseNumbers,
     /// A standby confirms what it could not apply, and stays ready.
     ConfirmUnapplied,
-    /// An RP takes every port for one with carrier.
-    IgnoreCarrier,
 }
 
 impl Sabotage {
