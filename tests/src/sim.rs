@@ -103,6 +103,24 @@ pub struct Chassis {
     pub deep: bool,
 }
 
+impl Chassis {
+    /// An ordinary one: of swact's own family, with two RPs, clocks that are right, and everything looked at.
+    pub fn new(line_cards: u8, startup: String, routes: Vec<(Prefix, Vec<IpAddr>)>) -> Self {
+        Self {
+            profile: &NATIVE,
+            legacy: BTreeSet::new(),
+            rps: 2,
+            line_cards,
+            startup,
+            routes,
+            heartbeat: Duration::from_millis(50),
+            switchover: Duration::from_millis(300),
+            drift_ppm: [0; 3],
+            deep: true,
+        }
+    }
+}
+
 /// What happened, as the cards log it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -208,18 +226,7 @@ impl Random {
 impl World {
     /// A chassis of two RPs and `line_cards` cards whose feed announces `routes`, all of it just switched on.
     pub fn new(seed: u64, startup: &str, line_cards: u8, routes: Vec<(Prefix, Vec<IpAddr>)>) -> Self {
-        let chassis = Chassis {
-            profile: &NATIVE,
-            legacy: BTreeSet::new(),
-            rps: 2,
-            line_cards,
-            startup: startup.to_owned(),
-            routes,
-            heartbeat: Duration::from_millis(50),
-            switchover: Duration::from_millis(300),
-            drift_ppm: [0; 3],
-            deep: true,
-        };
+        let chassis = Chassis::new(line_cards, startup.to_owned(), routes);
         Self::build(seed, &chassis, Record::Story)
     }
 

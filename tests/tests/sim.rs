@@ -377,22 +377,9 @@ mod load {
 
     fn of(platform: &str, mode: &str) -> Chassis {
         let profile = PROFILES.into_iter().find(|profile| profile.name == platform).unwrap();
-        Chassis {
-            profile,
-            legacy: Default::default(),
-            rps: 2,
-            line_cards: 3,
-            startup: config(mode),
-            routes: (1..=2u8)
-                .map(|n| {
-                    (format!("20.0.{n}.0/24").parse().unwrap(), vec![format!("10.{}.1.10", n + 1).parse().unwrap()])
-                })
-                .collect(),
-            heartbeat: Duration::from_millis(50),
-            switchover: Duration::from_millis(300),
-            drift_ppm: [0; 3],
-            deep: true,
-        }
+        let route =
+            |n: u8| (format!("20.0.{n}.0/24").parse().unwrap(), vec![format!("10.{}.1.10", n + 1).parse().unwrap()]);
+        Chassis { profile, ..Chassis::new(3, config(mode), (1..=2).map(route).collect()) }
     }
 
     #[test]

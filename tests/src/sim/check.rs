@@ -4,11 +4,11 @@ use super::{
     Chassis, World,
     cards::{LcNode, RpNode},
     probe::{Forwarded, Probe},
-    reference,
+    reference::{self, Demand},
 };
 use fabric_proto::{
     fib::Position,
-    id::{Epoch, LcSlot, RpSlot},
+    id::{Epoch, LcSlot, PortId, RpSlot},
     linecard::{FromLc, ToLc},
     operator::EventKind,
     redundancy::{Mode, RfState},
@@ -241,9 +241,9 @@ impl World {
             checker.accuse(format!("an epoch shrinks: line card {slot} went back from {was} to {is}"));
         }
         checker.obeyed[at] = card.highest();
-        if let Some(guard) = &mut checker.guard {
+        if let Some(guard) = &checker.guard {
             checker.guarded += 1;
-            for (probe, want) in &mut guard[at] {
+            for (probe, want) in &guard[at] {
                 let got = probe.send(card.tables());
                 if got != *want {
                     let what = format!(
@@ -321,12 +321,12 @@ impl World {
             return;
         }
         let probed = |node: &LcNode| {
-            let probes = self.probes(node.slot).into_iter();
-            node.card
-                .iter()
-                .flat_map(|card| probes.clone().map(|mut probe| (probe.send(card.tables()), probe)))
-                .map(|(sent, probe)| (probe, sent))
-                .collect()
+            let Some(card) = &node.card else { return Vec::new() };
+            let send = |probe: Probe| {
+                let sent = probe.send(card.tables());
+                (probe, sent)
+            };
+            self.probes(node.slot).into_iter().map(send).collect()
         };
         self.checker.guard = Some(self.lcs.iter().map(probed).collect());
     }
@@ -456,18 +456,20 @@ impl World {
         for (_, interface) in wired.interfaces.iter_mut().filter(|(port, _)| self.pulled.contains(port)) {
             interface.shutdown = true;
         }
-        reference::compare(rp.fib().table(), &wired, &self.feed.routes)
-            .and_then(|()| self.packets_go_right(&wired))
+        let demand = reference::demand(&wired, &self.feed.routes);
+        reference::compare(rp.fib().table(), &demand)
+            .and_then(|()| self.packets_go_right(&wired, &demand))
             .map_err(|what| Violation(format!("{active} forwards otherwise than its routes demand: {what}")))
     }
 
     /// What line cards make of packets is what configuration and feed demand: where they go, and with which addresses.
-    fn packets_go_right(&self, wired: &Config) -> Result<(), String> {
+    fn packets_go_right(&self, wired: &Config, demand: &Demand) -> Result<(), String> {
+        let open = |port: PortId| wired.interfaces.get(&port).is_some_and(|interface| !interface.shutdown);
         for node in &self.lcs {
             let Some(card) = &node.card else { continue };
-            for mut probe in self.probes(node.slot) {
+            for probe in self.probes(node.slot).into_iter().filter(|probe| open(probe.at())) {
                 let got = probe.send(card.tables());
-                if !probe.may_become(&got, wired, &self.feed.routes) {
+                if !probe.may_become(&got, demand) {
                     return Err(format!("line card {} makes {got:?} of {probe}", node.slot));
                 }
             }

@@ -1,13 +1,15 @@
 //! A packet whose way through a line card is watched: real bytes, the card's own pipeline.
 
-use super::{packets::through, reference};
+use super::{
+    packets::through,
+    reference::{self, Demand},
+};
 use etherparse::PacketBuilder;
 use fabric_proto::{
-    fib::{Path, Prefix, port_mac},
+    fib::{Path, port_mac},
     id::{LcSlot, PortId},
 };
 use linecard_core::{pipeline::Verdict, tables::Tables};
-use rp_core::config::Config;
 use std::{fmt, net::IpAddr};
 
 /// What became of a packet: where it goes, and the frame as it leaves.
@@ -43,29 +45,30 @@ impl Probe {
     }
 
     /// What a card with these tables makes of it.
-    pub(super) fn send(&mut self, tables: &Tables) -> Forwarded {
+    pub(super) fn send(&self, tables: &Tables) -> Forwarded {
         let (verdict, frame) = through(&self.frame, self.at, tables);
         Forwarded { verdict, frame }
     }
 
-    /// Whether that is one of the things that a configuration and a feed allow.
-    pub(super) fn may_become(&self, got: &Forwarded, config: &Config, feed: &[(Prefix, Vec<IpAddr>)]) -> bool {
-        if config.interfaces.get(&self.at).is_none_or(|interface| interface.shutdown) {
-            return true;
-        }
+    /// Whether that is one of the things that may become of it, where its port is not shut down.
+    pub(super) fn may_become(&self, got: &Forwarded, demand: &Demand) -> bool {
+        let mut paths = reference::paths(demand, self.to).iter();
         let (slot, port) = match got.verdict {
             Verdict::Local { port } => (self.at.slot.0, port),
             Verdict::Fabric { slot, port } => (slot, port),
-            Verdict::Punt | Verdict::Drop(_) => {
-                return reference::paths(config, feed, self.to).iter().all(|path| !matches!(path, Path::Port { .. }));
-            }
+            Verdict::Punt | Verdict::Drop(_) => return paths.all(|path| !matches!(path, Path::Port { .. })),
         };
-        reference::paths(config, feed, self.to).iter().any(|path| match path {
+        paths.any(|path| match path {
             Path::Port { port: by, rewrite, .. } => {
                 *by == PortId { slot: LcSlot(slot), port } && got.frame.starts_with(rewrite.header())
             }
             Path::Unresolved { .. } | Path::Receive | Path::Discard | Path::Lookup { .. } => false,
         })
+    }
+
+    /// The port that it comes in at.
+    pub(super) fn at(&self) -> PortId {
+        self.at
     }
 }
 

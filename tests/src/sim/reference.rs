@@ -40,8 +40,11 @@ fn via(config: &Config, hop: IpAddr) -> Option<Path> {
     )
 }
 
-/// Every route that a configuration and a feed demand, and where it leads. Networks of interfaces lead to themselves.
-fn expected(config: &Config, feed: &[(Prefix, Vec<IpAddr>)]) -> BTreeMap<Prefix, PathList> {
+/// Every route that a configuration and a feed demand, and where it leads.
+pub(super) type Demand = BTreeMap<Prefix, PathList>;
+
+/// What a configuration and a feed demand. Networks of interfaces lead to themselves.
+pub(super) fn demand(config: &Config, feed: &[(Prefix, Vec<IpAddr>)]) -> Demand {
     let mut best: BTreeMap<Prefix, (u8, PathList)> = BTreeMap::new();
     let mut put = |prefix: Prefix, distance: u8, paths: Vec<Path>| {
         let better = best.get(&prefix).is_none_or(|(held, _)| distance < *held);
@@ -83,22 +86,20 @@ fn expected(config: &Config, feed: &[(Prefix, Vec<IpAddr>)]) -> BTreeMap<Prefix,
 }
 
 /// Where packets to an address may go.
-pub(super) fn paths(config: &Config, feed: &[(Prefix, Vec<IpAddr>)], to: IpAddr) -> Vec<Path> {
-    let expected = expected(config, feed);
-    let longest = expected.iter().filter(|(prefix, _)| prefix.contains(to)).max_by_key(|(prefix, _)| prefix.len());
-    longest.map_or(Vec::new(), |(_, paths)| paths.paths().to_vec())
+pub(super) fn paths(demand: &Demand, to: IpAddr) -> &[Path] {
+    let longest = demand.iter().filter(|(prefix, _)| prefix.contains(to)).max_by_key(|(prefix, _)| prefix.len());
+    longest.map_or(&[], |(_, paths)| paths.paths())
 }
 
-/// Compares a table with what configuration and feed demand; the error says where they part.
-pub(super) fn compare(table: &FibTable, config: &Config, feed: &[(Prefix, Vec<IpAddr>)]) -> Result<(), String> {
-    let expected = expected(config, feed);
-    for (prefix, want) in &expected {
+/// Compares a table with what is demanded; the error says where they part.
+pub(super) fn compare(table: &FibTable, demand: &Demand) -> Result<(), String> {
+    for (prefix, want) in demand {
         let got = table.get(*prefix).and_then(|id| table.paths(id));
         if got != Some(want) {
             return Err(format!("{prefix} leads to {got:?}, it should be {want:?}"));
         }
     }
-    let demanded = |key: FibKey| key.plain().is_some_and(|prefix| expected.contains_key(&prefix));
+    let demanded = |key: FibKey| key.plain().is_some_and(|prefix| demand.contains_key(&prefix));
     let extra = table.routes().map(|(key, _)| key).find(|key| !demanded(*key));
     extra.map_or(Ok(()), |key| Err(format!("{key} is nobody's route")))
 }

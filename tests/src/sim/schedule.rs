@@ -3,10 +3,10 @@
 use super::{Chassis, Fault, Life, Random, Step, Wait, Weather, Who, World, life::Way};
 use fabric_proto::{
     fib::{Family, Prefix},
-    platform::{Legacy, NATIVE, PROFILES},
+    platform::{Legacy, PROFILES},
     redundancy::Mode,
 };
-use std::{collections::BTreeSet, fmt::Write as _, net::IpAddr, time::Duration};
+use std::{fmt::Write as _, net::IpAddr, time::Duration};
 
 /// A configuration with `cards` line cards, each with one port and three neighbours; with IPv6 where that is wanted:
 /// its tries are deep, and making them anew at every reset is what a light life would spend its time on.
@@ -46,16 +46,9 @@ impl Life {
             _ => Mode::Sso,
         };
         let chassis = Chassis {
-            profile: &NATIVE,
-            legacy: BTreeSet::new(),
-            rps: 2,
-            line_cards: 2,
-            startup: config(mode, 2, false),
-            routes: routes(8, 2),
-            heartbeat: Duration::from_millis(50),
             switchover: Duration::from_millis(150),
-            drift_ppm: [0; 3],
             deep: false,
+            ..Chassis::new(2, config(mode, 2, false), routes(8, 2))
         };
         let steps = (0..200)
             .map(|_| {
@@ -71,18 +64,11 @@ impl Life {
         let mode = [Mode::Sso, Mode::Sso, Mode::RprPlus, Mode::Rpr, Mode::Hsa][dice.below(5) as usize];
         let line_cards = 2 + dice.below(7) as u8;
         let drift = |dice: &mut Random| if dice.below(2) == 0 { 0 } else { dice.below(100_000) as i32 - 50_000 };
-        let chassis = Chassis {
-            profile: &NATIVE,
-            legacy: BTreeSet::new(),
-            rps: 2 + dice.below(2) as usize,
-            line_cards,
-            startup: config(mode, line_cards, true),
-            routes: routes(20 + dice.below(180) as u32, line_cards),
-            heartbeat: Duration::from_millis(50),
-            switchover: Duration::from_millis(300),
-            drift_ppm: [drift(dice), drift(dice), drift(dice)],
-            deep: true,
-        };
+        // In this order: a seed stands for a life.
+        let rps = 2 + dice.below(2) as usize;
+        let routes = routes(20 + dice.below(180) as u32, line_cards);
+        let drift_ppm = [drift(dice), drift(dice), drift(dice)];
+        let chassis = Chassis { rps, drift_ppm, ..Chassis::new(line_cards, config(mode, line_cards, true), routes) };
         let mut steps: Vec<Step> = (0..4 + dice.below(16))
             .map(|_| {
                 let wait = match dice.below(20) {
