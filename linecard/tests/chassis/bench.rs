@@ -155,6 +155,16 @@ impl Chassis {
         (one, two)
     }
 
+    /// Both cards forward everything; the wires are those into the first and out of the second one.
+    pub(crate) async fn wired(&self, epoch: Epoch) -> ((Session, Session), (Wire, Wire)) {
+        let (mut one, mut two) = self.adopt(epoch).await;
+        one.forward_everything().await;
+        two.forward_everything().await;
+        let ingress = Wire::dial(&self.wire(1)).await;
+        let egress = Wire::accept(&self.wire(2)).await;
+        ((one, two), (ingress, egress))
+    }
+
     /// Stops a card's program, or lets it go on.
     pub(crate) fn pause(&self, slot: u8, pause: bool) {
         let card = &self.cards[usize::from(slot) - 1];

@@ -18,11 +18,7 @@ const EPOCH_A_AGAIN: Epoch = Epoch(2 << 2);
 #[tokio::test]
 async fn packets_cross_the_fabric_and_every_one_is_accounted_for() {
     let chassis = Chassis::start(1);
-    let (mut one, mut two) = chassis.adopt(EPOCH_A).await;
-    one.forward_everything().await;
-    two.forward_everything().await;
-    let mut ingress = Wire::dial(&chassis.wire(1)).await;
-    let mut egress = Wire::accept(&chassis.wire(2)).await;
+    let ((mut one, mut two), (mut ingress, mut egress)) = chassis.wired(EPOCH_A).await;
     soon(one.port_up()).await;
     soon(two.port_up()).await;
     chassis.warm_up(&mut ingress, &mut egress).await;
@@ -60,11 +56,7 @@ async fn packets_cross_the_fabric_and_every_one_is_accounted_for() {
 #[tokio::test]
 async fn overlapping_addresses_are_forwarded_apart() {
     let chassis = Chassis::start(6);
-    let (mut one, mut two) = chassis.adopt(EPOCH_A).await;
-    one.forward_everything().await;
-    two.forward_everything().await;
-    let mut ingress = Wire::dial(&chassis.wire(1)).await;
-    let mut egress = Wire::accept(&chassis.wire(2)).await;
+    let ((mut one, _two), (mut ingress, mut egress)) = chassis.wired(EPOCH_A).await;
     chassis.warm_up(&mut ingress, &mut egress).await;
     one.forward_vrfs().await;
 
@@ -96,11 +88,7 @@ async fn overlapping_addresses_are_forwarded_apart() {
 #[tokio::test]
 async fn a_known_outage_is_as_long_as_ordered_and_counted_by_its_own_cause() {
     let chassis = Chassis::start(5);
-    let (mut one, mut two) = chassis.adopt(EPOCH_A).await;
-    one.forward_everything().await;
-    two.forward_everything().await;
-    let mut ingress = Wire::dial(&chassis.wire(1)).await;
-    let mut egress = Wire::accept(&chassis.wire(2)).await;
+    let ((_one, _two), (mut ingress, mut egress)) = chassis.wired(EPOCH_A).await;
     chassis.warm_up(&mut ingress, &mut egress).await;
     let before = chassis.settled(1).await;
 
