@@ -201,7 +201,7 @@ impl Rp {
             startup: boot.startup.clone(),
             line_cards: boot.line_cards.iter().copied().collect(),
             legacy: boot.legacy.clone(),
-            modelled: boot.modelled,
+            loads: boot.modelled_switchover(),
         };
         let clients = Registry::new(unit, others)?;
         let config = &clients.running.config;
@@ -307,7 +307,8 @@ impl Machine for Rp {
             Some(Input::Lc(slot, message)) => self.lc_message(now, slot, message, out),
             Some(Input::FeedConnected) => self.feed_connected(now, out),
             Some(Input::FeedLost) => {
-                self.clients.routing.rib.feed_closed(now, FEED, &mut self.clients.cef.fib);
+                let (rib, fib) = self.clients.tables();
+                rib.feed_closed(now, FEED, fib);
                 out.push(Output::Event(EventKind::FeedDown));
             }
             Some(Input::Feed(message)) => self.feed_message(now, message, out),
@@ -333,7 +334,8 @@ impl Rp {
         self.step_rf(now, None, out);
         self.step_cf(now, None, out);
         self.give_chunk(now, out);
-        if let Some(converged) = self.clients.routing.rib.expire(now, &mut self.clients.cef.fib) {
+        let (rib, fib) = self.clients.tables();
+        if let Some(converged) = rib.expire(now, fib) {
             self.rib_converged(now, converged, out);
         }
         self.links_due(now, out);
@@ -368,30 +370,25 @@ impl Rp {
     }
 
     fn feed_connected(&mut self, now: Instant, out: &mut Vec<Output>) {
-        self.clients.routing.rib.feed_open(now, FEED, &mut self.clients.cef.fib);
+        let (rib, fib) = self.clients.tables();
+        rib.feed_open(now, FEED, fib);
         out.push(Output::Event(EventKind::FeedUp));
-        out.push(Output::Feed(ToFeed::Open { forwarding_kept: self.clients.cef.fib.is_stale() }));
+        out.push(Output::Feed(ToFeed::Open { forwarding_kept: fib.is_stale() }));
     }
 
     fn feed_message(&mut self, now: Instant, message: FromFeed, out: &mut Vec<Output>) {
+        let (rib, fib) = self.clients.tables();
         let learned = match message {
-            FromFeed::NextHops(sets) => {
-                self.clients.routing.rib.feed_next_hops(FEED, sets, &mut self.clients.cef.fib).map(|()| None)
-            }
-            FromFeed::Routes { count, packed } => {
-                self.clients.routing.rib.feed_routes(FEED, count, packed, &mut self.clients.cef.fib).map(|()| None)
-            }
-            FromFeed::EndOfRib(family) => {
-                Ok(self.clients.routing.rib.feed_end_of_rib(FEED, family, &mut self.clients.cef.fib))
-            }
+            FromFeed::NextHops(sets) => rib.feed_next_hops(FEED, sets, fib).map(|()| None),
+            FromFeed::Routes { count, packed } => rib.feed_routes(FEED, count, packed, fib).map(|()| None),
+            FromFeed::EndOfRib(family) => Ok(rib.feed_end_of_rib(FEED, family, fib)),
         };
         match learned {
             Ok(Some(converged)) => self.rib_converged(now, converged, out),
             Ok(None) if sabotage::is(Sabotage::IgnoreEndMarker) => {
                 for family in Family::ALL {
-                    if let Some(converged) =
-                        self.clients.routing.rib.feed_end_of_rib(FEED, family, &mut self.clients.cef.fib)
-                    {
+                    let (rib, fib) = self.clients.tables();
+                    if let Some(converged) = rib.feed_end_of_rib(FEED, family, fib) {
                         self.rib_converged(now, converged, out);
                     }
                 }

@@ -2,10 +2,7 @@
 
 use super::Shell;
 use crate::{links::ToPeer, writer::Write};
-use fabric_proto::{
-    id::{LcSlot, Slot},
-    operator::EventKind,
-};
+use fabric_proto::{id::LcSlot, operator::EventKind};
 use rp_core::{
     redundancy::LastTerm,
     rp::{self, Remote, Said},
@@ -54,11 +51,7 @@ impl rp::Shell for Shell {
     }
 
     fn line_cards(&self) -> Vec<LcSlot> {
-        let line_card = |slot| match slot {
-            Slot::Lc(slot) => Some(slot),
-            Slot::Rp(_) => None,
-        };
-        self.config.cards.iter().filter_map(|card| line_card(card.slot)).collect()
+        crate::line_cards(&self.config).filter_map(crate::slot_of).collect()
     }
 
     fn own(&mut self) {

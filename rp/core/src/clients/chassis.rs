@@ -11,7 +11,7 @@ use fabric_proto::{
     time::Instant,
 };
 use rp_contract::{Answer, Checkpointed, Client, Coding, Effect, Member, Progression, Table, TakeOver, Term, Versions};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 /// A byte a card that is online; from version 2 on two: the card, and whether it is.
 #[derive(Debug)]
@@ -54,8 +54,8 @@ pub(crate) struct Chassis {
     slots: BTreeSet<LcSlot>,
     /// Those of an older kind.
     legacy: BTreeSet<LcSlot>,
-    /// Whether the hardware's own time to switch over is waited for.
-    modelled: bool,
+    /// The hardware's own time to switch over, where it is waited for.
+    loads: Duration,
     /// Line cards that run and obey the active.
     online: Table<Online>,
     /// Until when the hardware is busy switching over.
@@ -67,9 +67,9 @@ impl Chassis {
         profile: &'static Profile,
         slots: BTreeSet<LcSlot>,
         legacy: BTreeSet<LcSlot>,
-        modelled: bool,
+        loads: Duration,
     ) -> Self {
-        Self { profile, slots, legacy, modelled, online: Table::default(), switching: None }
+        Self { profile, slots, legacy, loads, online: Table::default(), switching: None }
     }
 
     /// A card obeys this term, or its connection ended. Says whether that is news.
@@ -109,8 +109,8 @@ impl Chassis {
 
     /// The only wait that stands for hardware: asked for by name, and labelled in every report.
     fn load(&mut self, now: Instant, term: Term, out: &mut Vec<Effect>) -> Answer {
-        let loads = self.profile.modelled.switchover;
-        if !self.modelled || term.reason == SwitchoverReason::None || loads.is_zero() {
+        let loads = self.loads;
+        if term.reason == SwitchoverReason::None || loads.is_zero() {
             return Answer::Done;
         }
         out.push(Effect::log(format!("%PLATFORM-5-MODELLED: {} takes {loads:?} to switch over", self.profile.title)));

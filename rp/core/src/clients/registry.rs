@@ -4,7 +4,7 @@ use super::{
     cef::Cef, chassis::Chassis, links::Links, mode::ModeOfConfiguration, routing::Routing, running::Running,
     startup::Startup, stateless::Stateless,
 };
-use crate::redundancy::ClientId;
+use crate::{fib_feed::FibMaster, redundancy::ClientId, rib::Rib};
 use bytes::{Bytes, BytesMut};
 use fabric_proto::{
     checkpoint::{CfClientId, UnknownCfClient},
@@ -14,7 +14,10 @@ use fabric_proto::{
     time::Instant,
 };
 use rp_contract::{Answer, Ask, Checkpointed, Chunk, Client, Effect, Lost, Member, News, Progression, Term, Unapplied};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Bytes of a piece of a bulk, for clients that cut theirs: a short step to make, and to take.
 const ROOM: usize = 64 << 10;
@@ -67,8 +70,8 @@ pub(crate) struct Unit {
     pub(crate) line_cards: BTreeSet<LcSlot>,
     /// Those of an older kind.
     pub(crate) legacy: BTreeSet<LcSlot>,
-    /// Whether the family's times of real hardware are waited for.
-    pub(crate) modelled: bool,
+    /// The hardware's own time to switch over, where it is waited for.
+    pub(crate) loads: Duration,
 }
 
 /// A client as the family lists it, and whoever answers for it.
@@ -144,12 +147,12 @@ pub enum Misregistered {
 impl Registry {
     /// The clients of an RP that has just been started.
     pub(crate) fn new(unit: Unit, others: Vec<Box<dyn Client>>) -> Result<Self, Misregistered> {
-        let Unit { profile, startup, line_cards, legacy, modelled } = unit;
+        let Unit { profile, startup, line_cards, legacy, loads } = unit;
         let (startup, config) = Startup::new(profile, startup);
         let mut clients = Self {
             startup,
             running: Running::new(config),
-            chassis: Chassis::new(profile, line_cards, legacy, modelled),
+            chassis: Chassis::new(profile, line_cards, legacy, loads),
             cef: Cef::default(),
             links: Links::default(),
             routing: Routing::default(),
@@ -197,6 +200,11 @@ impl Registry {
 
 /// What several of them take part in.
 impl Registry {
+    /// The table that routes are learned into, and the one that packets go by.
+    pub(crate) fn tables(&mut self) -> (&mut Rib, &mut FibMaster) {
+        (&mut self.routing.rib, &mut self.cef.fib)
+    }
+
     /// This term begins to learn routes, out of configuration and carrier first.
     pub(crate) fn learn(&mut self) {
         self.routing.learn(&self.running.config, &self.links, &mut self.cef.fib);

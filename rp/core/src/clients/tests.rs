@@ -11,7 +11,7 @@ use fabric_proto::{
 };
 use proptest::prelude::*;
 use rp_contract::{Answer, Ask, Client, Effect, Progression, TakeOver, Term};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 const NOW: Instant = Instant(7_000_000_000);
 const WAY: [Code; 5] =
@@ -23,7 +23,7 @@ fn unit(profile: &'static Profile) -> Unit {
         startup: Some("hostname pe1\nend\n".to_owned()),
         line_cards: (1..=4).map(LcSlot).collect(),
         legacy: Default::default(),
-        modelled: false,
+        loads: Duration::ZERO,
     }
 }
 

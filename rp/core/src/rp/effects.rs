@@ -90,8 +90,8 @@ impl Rp {
             Effect::Learn => {
                 self.clients.learn();
                 let feeds = self.feeds();
-                let clients = &mut self.clients;
-                if let Some(converged) = clients.routing.rib.start(now, &feeds, &mut clients.cef.fib) {
+                let (rib, fib) = self.clients.tables();
+                if let Some(converged) = rib.start(now, &feeds, fib) {
                     self.rib_converged(now, converged, out);
                 }
             }
