@@ -84,6 +84,9 @@ pub fn rollbacks(experiment: &Experiment) -> Vec<Value> {
                 let image = experiment.topology.chassis.first().map(|chassis| chassis.image.clone());
                 arguments.extend(["--image".to_owned(), image.unwrap_or_default()]);
             }
+            if *verb == FaultName::Unhang {
+                arguments.extend(["--client".to_owned(), step.fault.client.clone().unwrap_or_default()]);
+            }
             let action = json!({"type": "action", "name": format!("{verb} {target}"), "provider": process(&arguments)});
             if !rollbacks.contains(&action) {
                 rollbacks.push(action);
@@ -145,6 +148,9 @@ fn arguments(lab: &str, step: &Step) -> Vec<String> {
     }
     if let Some(point) = fault.point {
         option("point", point.to_string());
+    }
+    if let Some(client) = &fault.client {
+        option("client", client.clone());
     }
     if let Some(image) = &fault.image {
         option("image", image.clone());

@@ -173,6 +173,13 @@ pub const RULES: &[Rule] = &[
         [Never, Never, Never],
         "the active's copy is saved, the standby says that its own is not",
     ),
+    rule(F::Hang, On::Active, [Never, Never, Never], "a standby's way up waits for it, and fails where it is vital"),
+    rule(
+        F::Hang,
+        On::Standby,
+        [Never, Never, Never],
+        "it is waited for once it is asked: by a takeover, or on its way up",
+    ),
     crash(
         P::BulkSync,
         On::Active,

@@ -69,6 +69,10 @@ pub enum FaultName {
     Crash,
     /// It does not any more.
     Disarm,
+    /// A client of the redundancy facility works and does not answer any more.
+    Hang,
+    /// It answers again.
+    Unhang,
     /// Lines of the command line, as an operator would type them.
     Exec,
     /// Random faults, out of a seed.
@@ -94,6 +98,7 @@ impl FaultName {
             Self::SwapImage => Some(Self::SwapImage),
             Self::Corrupt | Self::Fill => Some(Self::Repair),
             Self::Crash => Some(Self::Disarm),
+            Self::Hang => Some(Self::Unhang),
             Self::Resume
             | Self::Restart
             | Self::ForceSwitchover
@@ -102,6 +107,7 @@ impl FaultName {
             | Self::Heal
             | Self::Repair
             | Self::Disarm
+            | Self::Unhang
             | Self::Exec
             | Self::Storm => None,
         }
@@ -118,9 +124,14 @@ impl FaultName {
         matches!(self, Self::Kill | Self::Stop | Self::Restart | Self::Remove)
     }
 
+    /// Whether it says at which point a card is to crash, or that it is not.
+    pub const fn arms(self) -> bool {
+        matches!(self, Self::Crash | Self::Disarm)
+    }
+
     /// Whether it only prepares what another fault sets off: the time of a fault is that of the other one.
     pub const fn only_prepares(self) -> bool {
-        matches!(self, Self::Crash | Self::Disarm)
+        matches!(self, Self::Crash | Self::Disarm | Self::Hang | Self::Unhang)
     }
 }
 
@@ -139,6 +150,8 @@ pub struct Fault {
     pub drop: DropOrder,
     /// `crash`: where.
     pub point: Option<CrashPoint>,
+    /// `hang`, `unhang`: which client.
+    pub client: Option<String>,
     /// `exec`: what is typed.
     pub lines: Vec<String>,
     /// `storm`: how much of it.
@@ -177,6 +190,7 @@ impl Fault {
             plane: PlaneSet::Both,
             drop: DropOrder::default(),
             point: None,
+            client: None,
             lines: Vec::new(),
             storm: Storm::default(),
         }
@@ -188,6 +202,7 @@ impl fmt::Display for Fault {
         self.name.fmt(f)?;
         match (self.name, &self.point, &self.image) {
             (FaultName::Crash, Some(point), _) => write!(f, " at {point}"),
+            (FaultName::Hang | FaultName::Unhang, ..) => write!(f, " {}", self.client.as_deref().unwrap_or_default()),
             (FaultName::SwapImage, _, Some(image)) => write!(f, " {image}"),
             (FaultName::Exec, ..) => write!(f, " '{}'", self.lines.join("; ")),
             (FaultName::Storm, ..) => {

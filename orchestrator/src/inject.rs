@@ -217,6 +217,12 @@ async fn strike(
             // One that has gone off leaves a card that nobody may start again.
             injected.undo.extend(cards.iter().map(|card| Undo::Act(card.clone(), CardAction::Insert)));
         }
+        FaultName::Hang | FaultName::Unhang => {
+            let client = fault.client.clone().unwrap_or_default();
+            let hang = |hangs| Request::Hang { client: client.clone(), hangs };
+            let hangs = fault.name == FaultName::Hang;
+            ask(lab, fault, hang(hangs), hangs.then(|| hang(false)), injected).await?;
+        }
         FaultName::Disarm => ask(lab, fault, Request::CrashAt(None), None, injected).await?,
         // It is made of other faults, each of which comes here by itself.
         FaultName::Storm => {}

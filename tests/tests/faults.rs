@@ -233,4 +233,9 @@ fn what_is_done_for_a_time_is_taken_back() {
     bench.swact(&["wait", LAB]).with(0);
     bench.swact(&["fault", "partition", LAB, "pe1/rp:A<->lc:1", "--plane", "data"]).with(2).says("no data plane");
     bench.swact(&["fault", "crash", LAB, "pe1/rp:A"]).with(2).says("needs a point");
+    let hang =
+        |client: &str| bench.swact(&["fault", "hang", LAB, "pe1/active-rp", "--client", client, "--for", "100ms"]);
+    hang("CEF").with(0).says("unhang");
+    hang("bgp").with(2).says("no redundancy client is called 'bgp'");
+    bench.swact(&["fault", "hang", LAB, "pe1/active-rp"]).with(2).says("needs a client");
 }

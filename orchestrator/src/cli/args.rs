@@ -379,6 +379,9 @@ pub(super) struct FaultArgs {
     /// crash: where in the card's course.
     #[arg(long, env = "SWACT_POINT", value_parser = crash_points())]
     pub(super) point: Option<CrashPoint>,
+    /// hang, unhang: which client of the redundancy facility, as 'show redundancy clients' lists it: CEF, 24.
+    #[arg(long, env = "SWACT_CLIENT")]
+    pub(super) client: Option<String>,
     /// exec: what is typed; give it once a line.
     #[arg(long = "line", value_name = "LINE")]
     pub(super) lines: Vec<String>,

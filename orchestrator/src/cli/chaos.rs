@@ -172,6 +172,7 @@ fn step_of(fault: &FaultArgs, at: f64) -> Value {
     set("rate-bps", (fault.rate_bps > 0).then(|| json!(fault.rate_bps)));
     set("every", (fault.fault == crate::fault::FaultName::Drop).then(|| json!(fault.every)));
     set("point", fault.point.map(|point| json!(point.to_string())));
+    set("client", fault.client.clone().map(Value::from));
     set("lines", (!fault.lines.is_empty()).then(|| json!(fault.lines)));
     if fault.fault == crate::fault::FaultName::Storm {
         set("faults", Some(json!(fault.faults)));
@@ -192,6 +193,7 @@ mod tests {
         let text = std::fs::read_to_string(folder.join("smoke.experiment.yml")).unwrap();
         let steps = "  - {at: 1s, fault: partition, target: \"pe1/lc:1->lc:2\", plane: data, for: 500ms}\n  \
                      - {at: 2s, fault: crash, target: pe1/rp:A, point: save-config}\n  \
+                     - {at: 2s, fault: hang, target: pe1/rp:A, client: CEF, for: 1s}\n  \
                      - {at: 2s, fault: exec, target: pe1/rp:A, lines: [\"write memory\"]}\n  \
                      - {at: 3s, fault: storm, target: pe1, faults: 3, over: 2s}\nobserve:";
         let path = dir.path().join("one.experiment.yml");

@@ -91,6 +91,7 @@ fn options_of(args: FaultArgs) -> Options {
         rate_bps: Some(args.rate_bps),
         every: Some(args.every),
         point: args.point,
+        client: args.client,
         lines: Some(args.lines),
         faults: Some(args.faults),
         over: Some(args.over),

@@ -8,6 +8,9 @@ pub(crate) fn check_fault(fault: &Fault) -> Result<(), (String, String)> {
     let needs = |what: &str, remedy: &str| Err((format!("{} needs {what}", fault.name), remedy.to_owned()));
     match fault.name {
         FaultName::SwapImage if fault.image.is_none() => needs("a release", "add 'image: \"2.0\"' (--image 2.0)"),
+        FaultName::Hang | FaultName::Unhang if fault.client.is_none() => {
+            needs("a client", "add 'client: CEF' (--client CEF); 'show redundancy clients' lists them")
+        }
         FaultName::Crash if fault.point.is_none() => needs("a point", "add 'point: bulk-sync' (--point bulk-sync)"),
         FaultName::Impair if Impairment { seed: 0, ..fault.impairment } == Impairment::default() => {
             needs("something to do", "add 'loss: 0.1' (--loss 0.1), 'delay: 5ms' or another impairment")
@@ -53,6 +56,8 @@ pub(crate) fn check_pairing(name: FaultName, target: &Target) -> Result<(), Stri
         | FaultName::Repair
         | FaultName::Crash
         | FaultName::Disarm
+        | FaultName::Hang
+        | FaultName::Unhang
         | FaultName::Exec => rp && !pair,
         FaultName::Kill
         | FaultName::Stop

@@ -31,6 +31,8 @@ pub struct Options {
     pub every: Option<u32>,
     /// `crash`: where.
     pub point: Option<CrashPoint>,
+    /// `hang`, `unhang`: which client, by its number, its name or the first word of it.
+    pub client: Option<String>,
     /// `exec`: what is typed.
     pub lines: Option<Vec<String>>,
     /// `storm`: how many faults.
@@ -77,6 +79,7 @@ impl Options {
             ("rate-bps", self.rate_bps.is_some(), impair),
             ("every", self.every.is_some(), name == FaultName::Drop),
             ("point", self.point.is_some(), name == FaultName::Crash),
+            ("client", self.client.is_some(), matches!(name, FaultName::Hang | FaultName::Unhang)),
             ("lines", self.lines.is_some(), name == FaultName::Exec),
             ("faults", self.faults.is_some(), storm),
             ("over", self.over.is_some(), storm),
@@ -115,6 +118,7 @@ impl Options {
                 _ => DropOrder::default(),
             },
             point: self.point,
+            client: self.client.clone(),
             lines: self.lines.clone().unwrap_or_default(),
             storm: Storm {
                 faults: self.faults.unwrap_or(storm.faults),

@@ -42,8 +42,8 @@ pub(super) async fn method(
             let account = Account::read(&bench.lab, &bench.tester(), before).await?;
             course.dropped_before_fault = Some(account.dropped.drops.total() + account.progress.port_down);
         }
-        // What prepares a fault may take away what prepared another.
-        let fates = if prepares { armed::fates(&bench.lab, &course.armed).await } else { Vec::new() };
+        // What arms a crash point takes away what was armed before.
+        let fates = if step.fault.name.arms() { armed::fates(&bench.lab, &course.armed).await } else { Vec::new() };
         let tried = fabric::clock::now();
         let injected = match inject::inject(&bench.lab, bench.images, &step.fault, &step.target).await {
             Ok(injected) => injected,
