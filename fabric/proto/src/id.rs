@@ -1,4 +1,8 @@
-//! Identities: slots, ports, cards, epochs.
+//! Identities: slots, ports, interfaces, cards, epochs.
+
+mod interface;
+
+pub use interface::InterfaceId;
 
 use crate::random::mix;
 use serde::{Deserialize, Serialize};
@@ -269,7 +273,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(Slot, PortId, CardId);
+as_text!(Slot, PortId, InterfaceId, CardId);
 
 /// What a certificate names: one card, instrument or operator of one lab.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
