@@ -12,7 +12,7 @@ use fabric_proto::{
     codec,
     deploy::TableSpec,
     fib::{BatchBuilder, Family, left_aligned},
-    id::{Epoch, LcSlot, PortId, RpSlot, TableId},
+    id::{Epoch, LcSlot, PortId, RpSlot},
     linecard::{Adoption, ToLc},
     machine::Machine,
     time::Instant,
@@ -20,7 +20,7 @@ use fabric_proto::{
 use linecard_core::linecard::{self, LineCard, LineCardConfig, STALE_TIME};
 use rp_core::{
     fib_feed::{FibFeed, FibMaster, Input, Output},
-    rib::{FeedId, Interface, Local, Rib},
+    rib::{FeedId, Interface, Link, Local, Rib},
 };
 use std::{
     collections::BTreeMap,
@@ -90,11 +90,12 @@ fn local() -> Local {
     let hops = || (0..NEXT_HOPS).flat_map(|n| [IpAddr::from(v4(n)), IpAddr::from(v6(n))]);
     let addresses =
         vec![(IpAddr::from([10, 0, 0, 1]), 24), (IpAddr::from(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1)), 64)];
-    let interface = Interface { addresses, mac: [2; 6], enabled: true };
     let port = PortId { slot: LcSlot(1), port: 1 };
+    let link = Some(Link { port, mac: [2; 6], vlan: None });
+    let interface = Interface { addresses, link, enabled: true };
     Local {
-        interfaces: BTreeMap::from([(port, interface)]),
-        neighbors: hops().map(|hop| ((port, hop), [2, 0, 0, 0, 0, 9])).collect(),
+        interfaces: BTreeMap::from([(port.into(), interface)]),
+        neighbors: hops().map(|hop| ((port.into(), hop), [2, 0, 0, 0, 0, 9])).collect(),
         ..Local::default()
     }
 }
@@ -181,7 +182,7 @@ fn main() {
         let mut all = cards();
         drive(&mut stages, &mut fib, &mut all, Adoption::Flush);
         for (prefix, _) in table.routes().iter().step_by(1009) {
-            let found = all[0].tables().longest(TableId::DEFAULT, prefix.family(), left_aligned(prefix.address()));
+            let found = all[0].tables().longest(prefix.family(), left_aligned(prefix.address()));
             assert!(found.is_some_and(|(found, _)| found.len() >= prefix.len()), "{prefix} is not forwarded");
         }
         bytes = [all[0].tables().v4().bytes(), all[0].tables().v6().bytes()];

@@ -11,7 +11,7 @@ use fabric_proto::{
 };
 use rp_core::{
     fib_feed::{FibFeed, FibMaster, Input, Output},
-    rib::{FeedId, Interface, Local, Rib},
+    rib::{FeedId, Interface, Link, Local, Rib},
 };
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -47,10 +47,11 @@ fn messages() -> Vec<(u32, Bytes)> {
 
 fn local() -> Local {
     let port = PortId { slot: LcSlot(1), port: 1 };
-    let interface = Interface { addresses: vec![(IpAddr::from([10, 0, 0, 1]), 24)], mac: [2; 6], enabled: true };
+    let link = Some(Link { port, mac: [2; 6], vlan: None });
+    let interface = Interface { addresses: vec![(IpAddr::from([10, 0, 0, 1]), 24)], link, enabled: true };
     Local {
-        interfaces: BTreeMap::from([(port, interface)]),
-        neighbors: (0..NEXT_HOPS).map(|n| ((port, hop(n)), [2, 0, 0, 0, 0, n as u8])).collect(),
+        interfaces: BTreeMap::from([(port.into(), interface)]),
+        neighbors: (0..NEXT_HOPS).map(|n| ((port.into(), hop(n)), [2, 0, 0, 0, 0, n as u8])).collect(),
         ..Local::default()
     }
 }

@@ -21,12 +21,12 @@ mod view;
 pub use debug::Debug;
 pub use show::LISTED_ROUTES_MAX;
 pub use view::{
-    ClientView, ConfigSyncCounts, ConfigView, CounterView, DebugView, FibCounts, HistoryView, LineCardState,
-    LineCardView, LogView, PortView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SwitchoverView,
-    Tables, UnitView, View,
+    ClientView, ConfigSyncCounts, ConfigView, CounterView, DebugView, FibCounts, HistoryView, InterfaceView,
+    LineCardState, LineCardView, LogView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView,
+    SwitchoverView, Tables, UnitView, View,
 };
 
-use crate::config::{Config, ConfigChange, ConfigSession};
+use crate::config::{ConfigChange, ConfigSession, Edit};
 use fabric_proto::{id::Slot, operator::LINE_MAX};
 
 /// One operator's session.
@@ -86,9 +86,9 @@ pub enum Action {
     EnterConfig,
     /// The session has left configuration mode: the owner frees the lock.
     LeaveConfig,
-    /// One line of configuration. The owner makes `config` the running one and carries out `changes`,
+    /// One line of configuration. The owner puts its edits into force and carries out its changes,
     /// or refuses and changes nothing.
-    Configure(Box<Configure>),
+    Configure(Configure),
     /// `exit` from exec mode: the session is over.
     Close,
 }
@@ -96,9 +96,9 @@ pub enum Action {
 /// A line of configuration that was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configure {
-    /// The running configuration with the line applied.
-    pub config: Config,
-    /// What it changes.
+    /// What it asks for.
+    pub edits: Vec<Edit>,
+    /// What is different then.
     pub changes: Vec<ConfigChange>,
     /// The commands that lead from the global mode to where it was typed, and what was typed: what the
     /// standby runs too.
@@ -137,7 +137,7 @@ impl CliSession {
         let standby = if view.redundancy.my.state.is_active() { "" } else { "-stby" };
         let mode = match &self.mode {
             Mode::Exec => "",
-            Mode::Config(session) => session.mode().prompt(),
+            Mode::Config(session) => session.place().prompt(),
         };
         let end = if self.disabled { '>' } else { '#' };
         format!("{}{standby}{mode}{end}", view.running.hostname)

@@ -10,3 +10,4 @@ pub mod nvram;
 pub mod redundancy;
 pub mod rib;
 pub mod rp;
+pub mod vpn;

@@ -24,7 +24,7 @@ pub use sets::Via;
 use crate::fib_feed::FibMaster;
 use fabric_proto::{
     fib::{Family, FibKey, Mac, PathListId, Prefix},
-    id::{PortId, TableId},
+    id::{InterfaceId, PortId, TableId},
     time::Instant,
 };
 use std::{
@@ -39,10 +39,21 @@ use table::Table;
 pub struct Interface {
     /// Its addresses of both families, each with the prefix length of its network.
     pub addresses: Vec<(IpAddr, u8)>,
-    /// Source address of frames sent out of it.
-    pub mac: Mac,
-    /// `no shutdown`, and the port carries traffic.
+    /// How its neighbours are reached; `None` for one that has none, such as a loopback.
+    pub link: Option<Link>,
+    /// `no shutdown`, and its port, if it is on one, carries traffic.
     pub enabled: bool,
+}
+
+/// What frames to an interface's neighbours go out by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The port.
+    pub port: PortId,
+    /// Source address of the frames.
+    pub mac: Mac,
+    /// Their tag (IEEE 802.1Q).
+    pub vlan: Option<u16>,
 }
 
 /// Where a static route leads.
@@ -50,8 +61,8 @@ pub struct Interface {
 pub enum StaticTarget {
     /// To a next hop, by whatever route leads to it.
     NextHop(IpAddr),
-    /// To a neighbour on a port.
-    OnPort(PortId, IpAddr),
+    /// To a neighbour on an interface.
+    On(InterfaceId, IpAddr),
     /// Nowhere: `Null0`.
     Null,
 }
@@ -70,12 +81,23 @@ pub struct StaticRoute {
 /// Everything that the running configuration says about routing in one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Local {
-    /// Interfaces by port.
-    pub interfaces: BTreeMap<PortId, Interface>,
-    /// Static ARP and ND entries, by the port that they are on.
-    pub neighbors: BTreeMap<(PortId, IpAddr), Mac>,
+    /// Interfaces.
+    pub interfaces: BTreeMap<InterfaceId, Interface>,
+    /// Static ARP and ND entries, by the interface that they are on.
+    pub neighbors: BTreeMap<(InterfaceId, IpAddr), Mac>,
     /// Static routes.
     pub statics: BTreeSet<StaticRoute>,
+}
+
+/// One change of what the running configuration says about routing in a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocalChange {
+    /// An interface came, went or changed, or its carrier did.
+    Interface(InterfaceId, Option<Interface>),
+    /// A static neighbour came, went or changed.
+    Neighbor(InterfaceId, IpAddr, Option<Mac>),
+    /// A static route is there, or not.
+    Static(StaticRoute, bool),
 }
 
 /// A source of routes.
@@ -191,6 +213,30 @@ impl Rib {
     /// Replaces the local configuration of the default table; only differences reach the FIB.
     pub fn configure(&mut self, local: Local, fib: &mut FibMaster) {
         self.table_mut(TableId::DEFAULT).configure(local, fib);
+    }
+
+    /// Takes over single changes of the local configuration of a table. The work does not grow with the number of
+    /// interfaces.
+    pub fn change(&mut self, table: TableId, changes: Vec<LocalChange>, fib: &mut FibMaster) {
+        self.table_mut(table).change(changes, fib);
+    }
+
+    /// The same of several tables.
+    pub fn change_all(&mut self, changes: BTreeMap<TableId, Vec<LocalChange>>, fib: &mut FibMaster) {
+        for (table, changes) in changes {
+            self.change(table, changes, fib);
+        }
+    }
+
+    /// Static neighbours, table by table.
+    pub fn neighbors(&self) -> impl Iterator<Item = (TableId, &BTreeMap<(InterfaceId, IpAddr), Mac>)> {
+        self.tables.0.iter().map(|(id, table)| (*id, &table.local.neighbors))
+    }
+
+    /// Replaces the local configuration of all tables. A VRF that is not there any more goes with its routes.
+    pub fn configure_all(&mut self, mut locals: BTreeMap<TableId, Local>, fib: &mut FibMaster) {
+        self.configure(locals.remove(&TableId::DEFAULT).unwrap_or_default(), fib);
+        self.configure_vrfs(locals, fib);
     }
 
     /// Replaces the local configuration of all VRFs. One that is not there any more goes with its routes.

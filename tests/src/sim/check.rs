@@ -14,7 +14,11 @@ use fabric_proto::{
     redundancy::{Mode, RfState},
 };
 use linecard_core::linecard::LineCard;
-use rp_core::{config::Config, fib_feed::LOG_BYTES_MAX, rp::Output as RpOutput};
+use rp_core::{
+    config::{Config, Interface},
+    fib_feed::LOG_BYTES_MAX,
+    rp::Output as RpOutput,
+};
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     fmt,
@@ -453,8 +457,10 @@ impl World {
             return Ok(());
         }
         let mut wired = rp.config().clone();
-        for (_, interface) in wired.interfaces.iter_mut().filter(|(port, _)| self.pulled.contains(port)) {
-            interface.shutdown = true;
+        for port in &self.pulled {
+            let id = (*port).into();
+            let shut = wired.interfaces.get(&id).map(|interface| Interface { shutdown: true, ..interface.clone() });
+            wired.interfaces.set(id, shut);
         }
         let demand = reference::demand(&wired, &self.feed.routes);
         reference::compare(rp.fib().table(), &demand)

@@ -32,12 +32,10 @@ fn host(address: IpAddr) -> Prefix {
 fn via(config: &Config, hop: IpAddr) -> Option<Path> {
     let reaches = |own: InterfaceAddress| Prefix::covering(own.address, own.len).is_ok_and(|net| net.contains(hop));
     config.interfaces.values().find(|interface| !interface.shutdown && interface.addresses().any(reaches))?;
-    let known = config.resolved_neighbours().find(|(address, ..)| *address == hop);
-    Some(
-        known.map_or(Path::Unresolved { next_hop: hop }, |(_, mac, port)| {
-            Path::ethernet(port, hop, mac, port_mac(port))
-        }),
-    )
+    let known = config.resolved_neighbours().find(|neighbour| neighbour.address == hop);
+    let known = known.and_then(|neighbour| Some((neighbour.mac, neighbour.interface.as_port()?)));
+    let unresolved = Path::Unresolved { next_hop: hop };
+    Some(known.map_or(unresolved, |(mac, port)| Path::ethernet(port, hop, mac, port_mac(port))))
 }
 
 /// Every route that a configuration and a feed demand, and where it leads.
@@ -60,18 +58,18 @@ pub(super) fn demand(config: &Config, feed: &[(Prefix, Vec<IpAddr>)]) -> Demand 
             }
         }
     }
-    for (address, ..) in config.resolved_neighbours() {
-        if let Some(path) = via(config, address) {
-            put(host(address), 255, vec![path]);
+    for neighbour in config.resolved_neighbours() {
+        if let Some(path) = via(config, neighbour.address) {
+            put(host(neighbour.address), 255, vec![path]);
         }
     }
     let mut statics: BTreeMap<(Prefix, u8), Vec<Path>> = BTreeMap::new();
-    for (route, distance) in &config.routes {
+    for (route, distance) in config.routes_in(None) {
         let path = match route.target {
-            RouteTarget::Via(hop) | RouteTarget::OnPort(_, hop) => via(config, hop),
+            RouteTarget::Via(hop) | RouteTarget::On(_, hop) => via(config, hop),
             RouteTarget::Null0 => Some(Path::Discard),
         };
-        statics.entry((route.prefix, *distance)).or_default().extend(path);
+        statics.entry((route.prefix, distance)).or_default().extend(path);
     }
     for ((prefix, distance), paths) in statics.into_iter().filter(|(_, paths)| !paths.is_empty()) {
         put(prefix, distance, paths);

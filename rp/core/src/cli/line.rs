@@ -2,19 +2,15 @@
 
 use super::{
     Action, CliSession, Configure, Debug, Mode, Outcome, View,
-    commands::{EXEC, Exec},
+    commands::{self, Exec},
     pipe::{self, Filter},
-    show::{self, Select, Show},
+    show::Shows,
 };
 use crate::{
     config::ConfigSession,
-    grammar::{Found, HelpRow, LineError, Problem, Value, words},
+    grammar::{HelpRow, Line, LineError, Problem, words},
 };
-use fabric_proto::{
-    fib::{Family, Prefix},
-    id::Slot,
-    platform::Profile,
-};
+use fabric_proto::{id::Slot, platform::Profile};
 
 impl Outcome {
     fn text(text: impl Into<String>) -> Self {
@@ -51,37 +47,32 @@ impl CliSession {
         if filter.is_none() && words.first().is_none_or(|first| first.text.starts_with('!')) {
             return Outcome::default();
         }
-        let (does, found) = match EXEC.parse_among(&words, |does| self.may(does)) {
+        let (does, said) = match commands::grammar(!self.disabled).parse(&words) {
             Ok(parsed) => parsed,
             Err(error) => return report(&error, indent),
         };
-        let (Exec::Show(_) | Exec::ShowWithin(_) | Exec::WriteTerminal, Some(rest)) = (does, filter) else {
+        let (Exec::Show(_) | Exec::ShowConfiguration(_), Some(rest)) = (does, filter) else {
             return match filter {
                 // Only what is shown can be filtered.
                 Some(_) => report(&shifted(nothing_to_filter(), command), indent),
-                None => self.obey(does, &found, view),
+                None => self.obey(does, &said, view),
             };
         };
         match pipe::parse(rest) {
-            Ok(filter) => perform(does, &found, &filter, view),
+            Ok(filter) => perform(does, &said, &filter, view),
             Err(error) => report(&shifted(error, command), indent),
         }
     }
 
     /// Does what is not shown. What concerns the session alone ends here.
-    fn obey(&mut self, does: Exec, found: &[Found], view: &View<'_>) -> Outcome {
+    fn obey(&mut self, does: Exec, said: &Line, view: &View<'_>) -> Outcome {
         match does {
             Exec::TerminalConfirm(on) => self.confirm = on,
             Exec::Enable(false) if self.in_config() => return Outcome::failed("% Not from configuration mode.\n"),
             Exec::Enable(on) => self.disabled = !on,
-            _ => return perform(does, found, &Filter::None, view),
+            _ => return perform(does, said, &Filter::None, view),
         }
         Outcome::default()
-    }
-
-    /// Whether the session has a command.
-    fn may(&self, does: Exec) -> bool {
-        !self.disabled || does.is_for_all()
     }
 
     /// Takes one line in configuration mode.
@@ -94,21 +85,20 @@ impl CliSession {
             };
         }
         let Mode::Config(session) = &mut self.mode else { return Outcome::default() };
-        let path = session.mode().path();
+        let path = session.place().path();
         match session.apply_line(view.running, line) {
             Err(error) => report(&error, indent),
             Ok(applied) if applied.left => {
                 self.mode = Mode::Exec;
                 Outcome::action("", Action::LeaveConfig)
             }
-            Ok(applied) => match applied.config {
-                Some(config) => {
-                    let lines = path + line.trim() + "\n";
-                    let configure = Configure { config, changes: applied.changes, lines };
-                    Outcome::action("", Action::Configure(Box::new(configure)))
-                }
-                None => Outcome::default(),
-            },
+            Ok(applied) if applied.edits.is_empty() => Outcome::default(),
+            Ok(applied) => {
+                let text: String = applied.notes.into_iter().map(|note| note + "\n").collect();
+                let lines = path + line.trim() + "\n";
+                let configure = Configure { edits: applied.edits, changes: applied.changes, lines };
+                Outcome::action(text, Action::Configure(configure))
+            }
         }
     }
 
@@ -148,7 +138,7 @@ impl CliSession {
         let rows = match (config, filter) {
             (Some(session), _) => ConfigSession::help(session, &before, partial),
             (None, Some(_)) => pipe::PIPE.help(&before, partial),
-            (None, None) => EXEC.help_among(&before, partial, |does| self.may(does)),
+            (None, None) => commands::grammar(!self.disabled).help(&before, partial),
         };
         (partial.is_empty(), rows)
     }
@@ -169,27 +159,29 @@ fn nothing_to_filter() -> LineError {
     LineError { column: 0, word: "|".to_owned(), problem: Problem::Invalid, expected: Vec::new() }
 }
 
-fn perform(does: Exec, found: &[Found], filter: &Filter, view: &View<'_>) -> Outcome {
+fn perform(does: Exec, line: &Line, filter: &Filter, view: &View<'_>) -> Outcome {
     match does {
-        Exec::Show(what) => shown(what, select(found, false), filter, view),
-        Exec::ShowWithin(what) => shown(what, select(found, true), filter, view),
-        Exec::ForceSwitchover(false)
-            if Profile::named(view.platform).is_some_and(|profile| profile.main_cpu_keyword) =>
-        {
-            Outcome::failed("% Incomplete command: this platform wants the keyword main-cpu.\n")
+        Exec::Show(shows) | Exec::ShowConfiguration(shows) => shown(shows, line, filter, view),
+        Exec::ForceSwitchover => {
+            let demanded = Profile::named(view.platform).is_some_and(|profile| profile.main_cpu_keyword);
+            if demanded && !line.has(commands::MAIN_CPU) {
+                return Outcome::failed("% Incomplete command: this platform wants the keyword main-cpu.\n");
+            }
+            Outcome::action("", Action::ForceSwitchover)
         }
-        Exec::ForceSwitchover(_) => Outcome::action("", Action::ForceSwitchover),
         Exec::Reload => Outcome::action("", Action::Reload),
         Exec::ReloadPeer => Outcome::action("", Action::ReloadPeer),
-        Exec::ResetSlot => match found.first().map(|found| &found.value) {
-            Some(Value::Slot(slot)) => reset(*slot, view),
-            _ => Outcome::failed("% Incomplete command.\n"),
+        Exec::ResetSlot => match line.slot() {
+            Ok(slot) => reset(slot, view),
+            Err(_) => Outcome::failed("% Incomplete command.\n"),
         },
-        Exec::WriteMemory(force) => Outcome::action("Building configuration...\n[OK]\n", Action::WriteMemory { force }),
+        Exec::WriteMemory => {
+            let force = line.has(commands::FORCE);
+            Outcome::action("Building configuration...\n[OK]\n", Action::WriteMemory { force })
+        }
         Exec::Configure => {
             Outcome::action("Enter configuration commands, one per line.  End with END.\n", Action::EnterConfig)
         }
-        Exec::WriteTerminal => shown(Show::Running, Ok(Select::All), filter, view),
         Exec::Debug(kinds, on) => {
             let state = if on { "on" } else { "off" };
             let names = Debug::KINDS.iter().filter(|(kind, _)| kinds.contains(*kind));
@@ -216,39 +208,9 @@ fn reset(slot: Slot, view: &View<'_>) -> Outcome {
     }
 }
 
-fn shown(what: Show, select: Result<Select, String>, filter: &Filter, view: &View<'_>) -> Outcome {
-    match select.and_then(|select| show::show(view, what, select)) {
+fn shown(shows: Shows, line: &Line, filter: &Filter, view: &View<'_>) -> Outcome {
+    match shows(view, line) {
         Ok(shown) => Outcome::text(pipe::apply(filter, shown)),
         Err(message) => Outcome::failed(format!("% {message}\n")),
     }
-}
-
-/// The part of a table that the arguments name.
-fn select(found: &[Found], within: bool) -> Result<Select, String> {
-    let mut values = found.iter().map(|found| &found.value);
-    let (address, len) = match (values.next(), values.next()) {
-        (Some(Value::Address(address)), None) => return Ok(Select::To(*address)),
-        (Some(Value::Address(source)), Some(Value::Address(destination))) => {
-            return Ok(Select::Flow(*source, *destination, None));
-        }
-        (Some(Value::Address(source)), Some(Value::Number(from))) => {
-            return match (values.next(), values.next()) {
-                (Some(Value::Address(destination)), Some(Value::Number(to))) => {
-                    Ok(Select::Flow(*source, *destination, Some([*from as u16, *to as u16])))
-                }
-                _ => Ok(Select::All),
-            };
-        }
-        (Some(Value::Port(port)), _) => return Ok(Select::Port(*port)),
-        (Some(Value::Slot(slot)), _) => return Ok(Select::Slot(*slot)),
-        (Some(Value::Address(address)), Some(Value::Length(len))) => (*address, *len),
-        (Some(Value::AddressLength(address, len)), _) => (*address, *len),
-        _ => return Ok(Select::All),
-    };
-    let prefix = Prefix::covering(address, len).map_err(|error| error.to_string())?;
-    if prefix.address() != address {
-        let given = Family::of(address);
-        return Err(format!("{address}/{len} has bits set beyond its {given} mask; did you mean {prefix}?"));
-    }
-    Ok(if within { Select::Within(prefix) } else { Select::Exactly(prefix) })
 }

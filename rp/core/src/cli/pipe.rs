@@ -2,9 +2,12 @@
 
 use super::show::Shown;
 use crate::grammar::{
-    Command, Found, Grammar, LineError, Problem, Shape, Token::Argument as A, Token::Keyword as K, Value, words,
+    Command, Grammar, Help, Line, LineError, Shape,
+    Token::{Argument as A, Keyword as K},
+    Value, command, words,
 };
 use regex_lite::Regex;
+use std::sync::LazyLock;
 
 /// A filter that a show command's output goes through.
 #[derive(Clone, Debug)]
@@ -32,25 +35,26 @@ pub(super) enum Kind {
 }
 
 /// What can follow a `|`.
-pub(super) static PIPE: Grammar<Kind> = Grammar {
-    commands: &[
-        Command { tokens: &[K("begin"), A(Shape::Rest)], does: Kind::Begin },
-        Command { tokens: &[K("count")], does: Kind::CountAll },
-        Command { tokens: &[K("count"), A(Shape::Rest)], does: Kind::Count },
-        Command { tokens: &[K("exclude"), A(Shape::Rest)], does: Kind::Exclude },
-        Command { tokens: &[K("include"), A(Shape::Rest)], does: Kind::Include },
-        Command { tokens: &[K("json")], does: Kind::Json },
-        Command { tokens: &[K("section"), A(Shape::Rest)], does: Kind::Section },
-    ],
-    help: &[
-        ("begin", "Begin with the line that matches a regular expression"),
-        ("count", "How many lines match a regular expression"),
-        ("exclude", "Leave out lines that match a regular expression"),
-        ("include", "Keep lines that match a regular expression"),
-        ("json", "As JSON"),
-        ("section", "Keep the sections that match a regular expression"),
-    ],
-};
+pub(super) static COMMANDS: &[Command<Kind>] = &[
+    command(&[K("begin"), A(Shape::Rest)], Kind::Begin),
+    command(&[K("count")], Kind::CountAll),
+    command(&[K("count"), A(Shape::Rest)], Kind::Count),
+    command(&[K("exclude"), A(Shape::Rest)], Kind::Exclude),
+    command(&[K("include"), A(Shape::Rest)], Kind::Include),
+    command(&[K("json")], Kind::Json),
+    command(&[K("section"), A(Shape::Rest)], Kind::Section),
+];
+
+pub(super) const HELP: Help = &[
+    ("begin", "Begin with the line that matches a regular expression"),
+    ("count", "How many lines match a regular expression"),
+    ("exclude", "Leave out lines that match a regular expression"),
+    ("include", "Keep lines that match a regular expression"),
+    ("json", "As JSON"),
+    ("section", "Keep the sections that match a regular expression"),
+];
+
+pub(super) static PIPE: LazyLock<Grammar<Kind>> = LazyLock::new(|| Grammar::new(COMMANDS, &[HELP]));
 
 /// Splits a line at the first `|` that stands alone or begins a word.
 pub(super) fn split(line: &str) -> (&str, Option<&str>) {
@@ -65,29 +69,21 @@ pub(super) fn split(line: &str) -> (&str, Option<&str>) {
 
 /// Reads what follows the `|`; columns of errors count within it.
 pub(super) fn parse(text: &str) -> Result<Filter, LineError> {
-    let (kind, found) = PIPE.parse(&words(text))?;
-    let pattern = |found: &[Found]| match found.first() {
-        Some(found) => match &found.value {
-            Value::Text(text) => {
-                Regex::new(text).map_err(|error| found.refused(format!("not a regular expression: {error}")))
-            }
-            _ => Err(found.refused("not a regular expression")),
-        },
-        None => Err(incomplete()),
+    let (kind, line) = PIPE.parse(&words(text))?;
+    let pattern = |line: &Line| {
+        let text = |value: &Value| if let Value::Text(text) = value { Some(text.clone()) } else { None };
+        let (text, found) = line.find(text)?;
+        Regex::new(&text).map_err(|error| found.refused(format!("not a regular expression: {error}")))
     };
     Ok(match kind {
-        Kind::Include => Filter::Include(pattern(&found)?),
-        Kind::Exclude => Filter::Exclude(pattern(&found)?),
-        Kind::Begin => Filter::Begin(pattern(&found)?),
-        Kind::Section => Filter::Section(pattern(&found)?),
-        Kind::Count => Filter::Count(Some(pattern(&found)?)),
+        Kind::Include => Filter::Include(pattern(&line)?),
+        Kind::Exclude => Filter::Exclude(pattern(&line)?),
+        Kind::Begin => Filter::Begin(pattern(&line)?),
+        Kind::Section => Filter::Section(pattern(&line)?),
+        Kind::Count => Filter::Count(Some(pattern(&line)?)),
         Kind::CountAll => Filter::Count(None),
         Kind::Json => Filter::Json,
     })
-}
-
-fn incomplete() -> LineError {
-    LineError { column: 1, word: String::new(), problem: Problem::Incomplete, expected: Vec::new() }
 }
 
 /// Sends output through a filter.

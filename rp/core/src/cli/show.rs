@@ -1,19 +1,29 @@
 //! Show commands: each gives text for people and parsers, and the same as JSON.
+//!
+//! A file is a family of them: their grammar, their words, and what they show.
 
+mod configuration;
 mod fib;
 mod interfaces;
 mod logging;
 mod overview;
+mod parser;
 mod redundancy;
 mod routes;
 mod system;
+mod vrf;
 
-use super::{View, text::address};
+use super::{View, commands::Exec, text::address};
+use crate::config::VrfName;
+use crate::grammar::{
+    Command, Help, Line, Shape,
+    Token::{self, Argument as A, Keyword as K, Optional},
+    Value, command,
+};
 use fabric_proto::{
     fib::{Family, Prefix},
-    id::{PortId, Slot},
+    id::TableId,
 };
-use serde_json::Value;
 use std::{collections::BinaryHeap, net::IpAddr};
 
 /// Most routes that one command lists; the rest is counted. A full table is a million lines, which
@@ -25,44 +35,7 @@ pub(super) struct Shown {
     /// Lines, each ended.
     pub(super) text: String,
     /// The same as data.
-    pub(super) json: Value,
-}
-
-/// What can be shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Show {
-    Redundancy,
-    RedundancyStates,
-    RedundancyClients,
-    RedundancyCounters,
-    RedundancyHistory,
-    SwitchoverHistory,
-    Handover,
-    DebugLog,
-    InterDevice,
-    ConfigSync,
-    ConfigLock,
-    Debugging,
-    LineCards,
-    Diag,
-    DiagSummary,
-    Boot,
-    Interfaces,
-    InterfacesDescription,
-    InterfaceBrief(Family),
-    Neighbours(Family),
-    IfMib,
-    Version,
-    Running,
-    Startup,
-    Logging,
-    Clock,
-    Platform,
-    Routes(Family),
-    RouteSummary(Family),
-    Fib(Family),
-    FibSummary(Family),
-    ExactRoute(Family),
+    pub(super) json: serde_json::Value,
 }
 
 /// Which part of a table.
@@ -74,48 +47,104 @@ pub(super) enum Select {
     Exactly(Prefix),
     /// A prefix and everything in it.
     Within(Prefix),
-    Port(PortId),
-    Slot(Slot),
-    /// One flow: source, destination, and ports if it has any.
-    Flow(IpAddr, IpAddr, Option<[u16; 2]>),
 }
 
-/// Carries out a show command. An error is a message for the operator.
-pub(super) fn show(view: &View<'_>, what: Show, select: Select) -> Result<Shown, String> {
-    Ok(match what {
-        Show::Redundancy => overview::show(view),
-        Show::RedundancyStates => redundancy::states(view),
-        Show::RedundancyClients => redundancy::clients(view),
-        Show::RedundancyCounters => redundancy::counters(view),
-        Show::RedundancyHistory => redundancy::history(view),
-        Show::SwitchoverHistory => redundancy::switchover_history(view),
-        Show::Handover => redundancy::handover(view),
-        Show::DebugLog => redundancy::debug_log(view),
-        Show::InterDevice => redundancy::inter_device(),
-        Show::ConfigSync => redundancy::config_sync(view),
-        Show::ConfigLock => system::config_lock(view),
-        Show::Debugging => redundancy::debugging(view),
-        Show::LineCards => redundancy::line_cards(view),
-        Show::Diag => system::diag(view, select)?,
-        Show::DiagSummary => system::diag_summary(view),
-        Show::Boot => system::boot(view),
-        Show::Interfaces => interfaces::show(view, select)?,
-        Show::InterfacesDescription => interfaces::description(view),
-        Show::InterfaceBrief(family) => interfaces::brief(view, family),
-        Show::Neighbours(family) => interfaces::neighbours(view, family),
-        Show::IfMib => interfaces::if_mib(view),
-        Show::Version => system::version(view),
-        Show::Running => system::running(view, select)?,
-        Show::Startup => system::startup(view)?,
-        Show::Logging => logging::show(view),
-        Show::Clock => system::clock(view),
-        Show::Platform => system::platform(view),
-        Show::Routes(family) => routes::show(view, family, select)?,
-        Show::RouteSummary(family) => routes::summary(view, family),
-        Show::Fib(family) => fib::show(view, family, select)?,
-        Show::FibSummary(family) => fib::summary(view, family),
-        Show::ExactRoute(_) => fib::exact_route(view, select)?,
-    })
+pub(super) use configuration::running;
+
+/// What a show command does. An error is a message for the operator.
+pub(super) type Shows = fn(&View<'_>, &Line) -> Result<Shown, String>;
+
+/// Every show command, family by family.
+pub(super) static TABLES: &[&[Command<Exec>]] = &[
+    overview::COMMANDS,
+    redundancy::COMMANDS,
+    system::COMMANDS,
+    interfaces::COMMANDS,
+    configuration::COMMANDS,
+    logging::COMMANDS,
+    routes::COMMANDS,
+    fib::COMMANDS,
+    vrf::COMMANDS,
+    parser::COMMANDS,
+];
+
+/// Their words.
+pub(super) const HELP: &[Help] = &[
+    WORDS,
+    redundancy::HELP,
+    system::HELP,
+    interfaces::HELP,
+    configuration::HELP,
+    logging::HELP,
+    routes::HELP,
+    fib::HELP,
+    vrf::HELP,
+    parser::HELP,
+];
+
+/// Words of several families.
+const WORDS: Help = &[
+    ("show", "Show running system information"),
+    ("ip", "IPv4"),
+    ("ipv6", "IPv6"),
+    ("all", "All of them"),
+    ("summary", "Numbers only"),
+    ("vrf", "Of the table of a VRF"),
+    ("longer-prefixes", "The prefix and everything in it"),
+];
+
+/// A row of a show command.
+const fn show(tokens: &'static [Token], shows: Shows) -> Command<Exec> {
+    command(tokens, Exec::Show(shows))
+}
+
+const SHOW: Token = K("show");
+const IP: Token = K("ip");
+const IPV6: Token = K("ipv6");
+const SUMMARY: Token = K("summary");
+const LONGER: Token = K("longer-prefixes");
+const A4: Token = A(Shape::Ipv4);
+const MASK: Token = A(Shape::Mask);
+const P4: Token = A(Shape::Ipv4Length);
+const A6: Token = A(Shape::Ipv6);
+const P6: Token = A(Shape::Ipv6Length);
+const SLOT: Token = A(Shape::Slot);
+const INTERFACE: Token = A(Shape::Interface);
+
+/// The family that a line names.
+fn family(line: &Line) -> Family {
+    if line.has(IPV6) { Family::V6 } else { Family::V4 }
+}
+
+/// `vrf NAME`, where the table of a VRF may be shown.
+const VRF: Token = Optional(&[K("vrf"), A(Shape::Word)]);
+
+/// The VRF that a line names, and its table.
+fn table<'a>(view: &View<'_>, line: &'a Line) -> Result<(Option<&'a str>, TableId), String> {
+    let Ok(name) = line.text() else { return Ok((None, TableId::DEFAULT)) };
+    let vrf = VrfName::from(name);
+    match view.running.vrfs.contains_key(&vrf) {
+        true => Ok((Some(name), vrf.table())),
+        false => Err(format!("IP routing table {name} does not exist")),
+    }
+}
+
+/// The part of a table that a line names.
+fn select(line: &Line) -> Result<Select, String> {
+    let values = line.values().iter().map(|found| &found.value);
+    let mut values = values.filter(|value| !matches!(value, Value::Text(_)));
+    let (address, len) = match (values.next(), values.next()) {
+        (Some(Value::Address(address)), None) => return Ok(Select::To(*address)),
+        (Some(Value::Address(address)), Some(Value::Length(len))) => (*address, *len),
+        (Some(Value::AddressLength(address, len)), _) => (*address, *len),
+        _ => return Ok(Select::All),
+    };
+    let prefix = Prefix::covering(address, len).map_err(|error| error.to_string())?;
+    if prefix.address() != address {
+        let given = Family::of(address);
+        return Err(format!("{address}/{len} has bits set beyond its {given} mask; did you mean {prefix}?"));
+    }
+    Ok(if line.has(LONGER) { Select::Within(prefix) } else { Select::Exactly(prefix) })
 }
 
 /// The first prefixes of a table in order, and how many there are in all. The table is visited once

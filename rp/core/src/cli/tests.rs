@@ -4,7 +4,10 @@ mod page;
 mod tables;
 
 use super::*;
-use crate::{cli::commands::EXEC, grammar::Token};
+use crate::{
+    cli::commands::{commands, grammar},
+    grammar::{Token, tests::rows},
+};
 use fixture::Chassis;
 use proptest::{collection, prelude::*};
 
@@ -172,7 +175,9 @@ fn a_configuration_session_asks_for_what_it_changes() {
     let Some(Action::Configure(configure)) = line("mode rpr").action else { panic!("no change") };
     assert_eq!(configure.changes, [ConfigChange::RedundancyMode]);
     assert_eq!(configure.lines, "redundancy\nmode rpr\n");
-    assert_eq!(configure.config.redundancy.mode.to_string(), "rpr");
+    let mut config = Chassis::default().running;
+    config.apply_all(configure.edits);
+    assert_eq!(config.redundancy.mode.to_string(), "rpr");
     assert_eq!(line("mode sso"), Outcome::default(), "it is sso already");
     assert!(line("mode bogus").failed);
     assert_eq!(
@@ -220,7 +225,7 @@ fn completion_offers_words_only() {
     };
     let mut session = CliSession::default();
     assert_eq!(words(&session, "sh red st"), ["states"]);
-    assert_eq!(words(&session, "show ip route "), ["summary"], "addresses cannot be completed");
+    assert_eq!(words(&session, "show ip route "), ["summary", "vrf"], "addresses cannot be completed");
     assert_eq!(words(&session, "show clock | in"), ["include"]);
     assert!(words(&session, "bogus ").is_empty() && words(&session, "show clockx").is_empty());
     assert!(words(&session, "").contains(&"redundancy".to_owned()));
@@ -299,8 +304,12 @@ fn debugging_shows_in_the_mask() {
 
 /// Lines that make every show command of the grammar.
 fn show_lines() -> Vec<String> {
-    let shows = EXEC.commands.iter().filter(|command| command.tokens[0] == Token::Keyword("show"));
-    shows.map(|command| fixture::sample(command.tokens)).collect()
+    exec_rows().iter().filter(|row| row[0] == Token::Keyword("show")).map(|row| fixture::sample(row)).collect()
+}
+
+/// Every row of exec mode, with nothing left open.
+fn exec_rows() -> Vec<Vec<Token>> {
+    commands().flat_map(|command| rows(command.tokens)).collect()
 }
 
 #[test]
@@ -327,12 +336,12 @@ fn every_show_command_has_json_with_snake_case_keys() {
 
 #[test]
 fn every_word_has_a_help_text() {
-    for command in EXEC.commands {
-        let mut path = Vec::new();
-        for token in command.tokens {
+    for row in exec_rows() {
+        let mut before = "";
+        for token in row {
             if let Token::Keyword(word) = token {
-                assert_ne!(EXEC.text(&path, word), "", "'{word}' has no help");
-                path.push(*word);
+                assert_ne!(grammar(true).text(before, word), "", "'{word}' has no help");
+                before = word;
             }
         }
     }
@@ -341,15 +350,16 @@ fn every_word_has_a_help_text() {
 proptest! {
     /// Cutting every keyword to any prefix that is unique at its place does not change the command.
     #[test]
-    fn unique_abbreviations_mean_the_same(index in 0..EXEC.commands.len(), cuts in collection::vec(1..20usize, 10)) {
-        let command = &EXEC.commands[index];
-        let full = fixture::sample(command.tokens);
+    fn unique_abbreviations_mean_the_same(index: prop::sample::Index, cuts in collection::vec(1..20usize, 20)) {
+        let rows = exec_rows();
+        let row = index.get(&rows);
+        let full = fixture::sample(row);
         let mut short: Vec<String> = Vec::new();
         for (at, word) in full.split(' ').enumerate() {
-            let cut = match command.tokens[at] {
+            let cut = match row[at] {
                 Token::Keyword(keyword) => {
                     let before = full.split(' ').take(at).collect::<Vec<_>>().join(" ");
-                    let others: Vec<String> = EXEC
+                    let others: Vec<String> = grammar(true)
                         .help(&crate::grammar::words(&before), "")
                         .unwrap()
                         .into_iter()
@@ -359,7 +369,7 @@ proptest! {
                     let unique = |len: usize| !others.iter().any(|other| other.starts_with(&keyword[..len]));
                     (cuts[at].min(keyword.len())..=keyword.len()).find(|len| unique(*len)).unwrap_or(keyword.len())
                 }
-                Token::Argument(_) => word.len(),
+                _ => word.len(),
             };
             short.push(word[..cut].to_owned());
         }

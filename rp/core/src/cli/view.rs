@@ -5,7 +5,7 @@ use crate::config::Config;
 use fabric_proto::{
     fib::{Family, Mac, PathList, Prefix},
     flow::FlowSeed,
-    id::{LcSlot, PortId, RpSlot},
+    id::{InterfaceId, LcSlot, RpSlot, TableId},
     redundancy::Mode,
 };
 use std::{net::IpAddr, time::Duration};
@@ -30,8 +30,6 @@ pub struct View<'a> {
     pub redundancy: RedundancyView,
     /// Line cards that are present or expected, by slot.
     pub line_cards: Vec<LineCardView>,
-    /// Ports that are configured, in order.
-    pub ports: Vec<PortView>,
     /// Configuration sessions, and how the standby follows.
     pub config: ConfigView,
     /// Debugging.
@@ -40,20 +38,18 @@ pub struct View<'a> {
     pub flow_seed: FlowSeed,
     /// Log messages.
     pub log: LogView<'a>,
-    /// Routing and forwarding tables.
+    /// Interfaces, routing and forwarding tables.
     pub tables: &'a dyn Tables,
 }
 
-/// One port, as a row of the IF-MIB's tables (RFC 2863) would have it; its configuration is the running one.
+/// How an interface is, as a row of the IF-MIB's tables (RFC 2863) would have it; its configuration is the running one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortView {
-    /// The port.
-    pub port: PortId,
-    /// `ifIndex`: the same on both units and in every term.
-    pub index: u32,
-    /// `ifPhysAddress`.
-    pub mac: Mac,
-    /// `ifOperStatus`: whether the port has carrier; `None` where its line card has not said.
+pub struct InterfaceView {
+    /// `ifIndex`: the same on both units and in every term; `None` for one whose number is too large for one.
+    pub index: Option<u32>,
+    /// `ifPhysAddress`; `None` for one without hardware.
+    pub mac: Option<Mac>,
+    /// `ifOperStatus`: whether it has carrier; `None` where its line card has not said.
     pub link: Option<bool>,
     /// Since when, where known (`ifLastChange`).
     pub since: Option<Duration>,
@@ -242,23 +238,26 @@ pub enum LineCardState {
     NotOwned,
 }
 
-/// The routing and forwarding tables as show commands ask for them.
+/// Interfaces, routing and forwarding tables, as show commands ask for them: nothing is looked at that is not shown.
 pub trait Tables {
-    /// Every prefix in the routing table of `family`, in any order.
-    fn visit_routes(&self, family: Family, visit: &mut dyn FnMut(Prefix));
-    /// The route to exactly `prefix`.
-    fn route(&self, prefix: Prefix) -> Option<RouteView>;
-    /// The longest route for `address`.
-    fn route_to(&self, address: IpAddr) -> Option<RouteView>;
-    /// Number of routes of `family` by source, without those of count zero.
-    fn route_counts(&self, family: Family) -> Vec<(RouteSource, u64)>;
+    /// How an interface is.
+    fn interface(&self, id: InterfaceId) -> InterfaceView;
 
-    /// Every prefix in the forwarding table of `family`, in any order.
-    fn visit_fib(&self, family: Family, visit: &mut dyn FnMut(Prefix));
+    /// Every route of `family` in a table, in any order.
+    fn visit_routes(&self, table: TableId, family: Family, visit: &mut dyn FnMut(Prefix));
+    /// The route to exactly `prefix`.
+    fn route(&self, table: TableId, prefix: Prefix) -> Option<RouteView>;
+    /// The longest route for `address`.
+    fn route_to(&self, table: TableId, address: IpAddr) -> Option<RouteView>;
+    /// Number of routes of `family` by source, without those of count zero.
+    fn route_counts(&self, table: TableId, family: Family) -> Vec<(RouteSource, u64)>;
+
+    /// Every forwarding entry of `family` in a table, in any order.
+    fn visit_fib(&self, table: TableId, family: Family, visit: &mut dyn FnMut(Prefix));
     /// The forwarding entry of exactly `prefix`.
-    fn fib(&self, prefix: Prefix) -> Option<PathList>;
+    fn fib(&self, table: TableId, prefix: Prefix) -> Option<PathList>;
     /// The longest forwarding entry for `address`.
-    fn fib_to(&self, address: IpAddr) -> Option<(Prefix, PathList)>;
+    fn fib_to(&self, table: TableId, address: IpAddr) -> Option<(Prefix, PathList)>;
     /// Size of the forwarding table of `family`.
     fn fib_counts(&self, family: Family) -> FibCounts;
 }
@@ -300,8 +299,8 @@ pub struct RouteView {
 pub struct RoutePath {
     /// The next hop; `None` for a connected route and for Null0.
     pub next_hop: Option<IpAddr>,
-    /// The port; `None` for Null0 and for a next hop that is on no port.
-    pub port: Option<PortId>,
+    /// The interface; `None` for Null0 and for a next hop that is on none.
+    pub interface: Option<InterfaceId>,
 }
 
 /// Who announced a route.

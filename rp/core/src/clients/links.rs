@@ -9,13 +9,14 @@
 
 use fabric_proto::{
     checkpoint::CfClientId,
-    id::{LcSlot, PortId},
+    id::{InterfaceId, LcSlot, PortId},
     redundancy::{Code, Mode},
     time::Instant,
 };
 use rp_contract::{Answer, Checkpointed, Client, Coding, Effect, Member, Progression, Table, Versions};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
     time::Duration,
 };
 
@@ -143,10 +144,21 @@ impl Links {
     }
 }
 
-/// A port's `ifIndex`: it follows from where the port is, so that it is the same on both units, in every term and
-/// after any restart.
-pub(crate) fn if_index(port: PortId) -> u32 {
-    u32::from(port.slot.0) << 8 | u32::from(port.port)
+/// An interface's `ifIndex`: it follows from what the interface is, so that it is the same on both units, in every term
+/// and after any restart. `None` where the number of a subinterface or of a virtual one is too large for that: fifteen bits
+/// say the port, and an index has thirty-one.
+pub(crate) fn if_index(id: InterfaceId) -> Option<u32> {
+    let virtual_one = |kind: u32, number: u32| (number < 1 << 28).then_some(1 << 30 | kind << 28 | number);
+    match id {
+        InterfaceId::Ethernet { port, sub } => {
+            let port = u32::from(port.slot.0) << 8 | u32::from(port.port);
+            let sub = sub.map_or(0, NonZeroU32::get);
+            (sub < 1 << 15).then_some(sub << 15 | port)
+        }
+        InterfaceId::Loopback(number) => virtual_one(0, number),
+        InterfaceId::Tunnel(number) => virtual_one(1, number),
+        InterfaceId::VirtualAccess(number) => virtual_one(2, number),
+    }
 }
 
 impl Client for Links {

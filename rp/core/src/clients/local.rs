@@ -2,51 +2,183 @@
 
 use super::links::Links;
 use crate::{
-    config::{Config, RouteTarget},
-    rib::{Interface, Local, StaticRoute, StaticTarget},
+    config::{self, Config, Edit, RouteTarget, VrfName},
+    rib::{Interface, Link, Local, LocalChange, Rib, StaticRoute, StaticTarget},
 };
-use fabric_proto::{fib::port_mac, id::LcSlot, linecard::PortConfig};
+use fabric_proto::{
+    fib::{Mac, port_mac},
+    id::{InterfaceId, LcSlot, PortId, TableId},
+    linecard::{InterfaceConfig, PortConfig},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
-/// Interfaces, neighbours and static routes. A port without carrier is as good as shut down.
-pub(super) fn routing(config: &Config, links: &Links) -> Local {
-    Local {
-        interfaces: config
-            .interfaces
-            .iter()
-            .map(|(port, interface)| {
-                let addresses = interface.addresses().map(|own| (own.address, own.len)).collect();
-                let enabled = !interface.shutdown && links.is_up(*port);
-                (*port, Interface { addresses, mac: port_mac(*port), enabled })
-            })
-            .collect(),
-        neighbors: config.resolved_neighbours().map(|(address, mac, port)| ((port, address), mac)).collect(),
-        statics: config
-            .routes
-            .iter()
-            .map(|(route, distance)| StaticRoute {
-                prefix: route.prefix,
-                distance: *distance,
-                target: match route.target {
-                    RouteTarget::Via(next_hop) => StaticTarget::NextHop(next_hop),
-                    RouteTarget::OnPort(port, next_hop) => StaticTarget::OnPort(port, next_hop),
-                    RouteTarget::Null0 => StaticTarget::Null,
-                },
-            })
-            .collect(),
+/// The table of a VRF, or the router's own.
+pub(super) fn table_of(vrf: Option<&VrfName>) -> TableId {
+    vrf.map_or(TableId::DEFAULT, VrfName::table)
+}
+
+/// What routing goes by in each table: interfaces, neighbours, static routes.
+pub(super) fn routing(config: &Config, links: &Links) -> BTreeMap<TableId, Local> {
+    let vrfs = [None].into_iter().chain(config.vrfs.keys().map(Some));
+    let mut tables: BTreeMap<TableId, Local> = vrfs.map(|vrf| (table_of(vrf), Local::default())).collect();
+    for (id, configured) in config.interfaces.iter() {
+        let table = tables.entry(table_of(configured.vrf.as_ref())).or_default();
+        table.interfaces.insert(*id, interface(config, links, *id, configured));
     }
+    for neighbour in config.resolved_neighbours() {
+        let on = config.interfaces.get(&neighbour.interface);
+        let table = tables.entry(table_of(on.and_then(|on| on.vrf.as_ref()))).or_default();
+        table.neighbors.insert((neighbour.interface, neighbour.address), neighbour.mac);
+    }
+    for (route, distance) in config.routes.iter() {
+        let table = tables.entry(table_of(route.vrf.as_ref())).or_default();
+        table.statics.insert(static_route(route, *distance));
+    }
+    tables
+}
+
+/// Changes of what routing goes by, table by table.
+pub(super) type Changes = BTreeMap<TableId, Vec<LocalChange>>;
+
+/// What differs for routing after a change of the configuration, of which `undo` would take back what it did. The work grows with what was changed, with what is on changed
+/// ports, and with the number of static neighbours. `None` where tables came or went: then all is to be compared.
+pub(super) fn changes(config: &Config, links: &Links, undo: &[Edit], rib: &Rib) -> Option<Changes> {
+    let mut changes = Changes::new();
+    let mut neighbours = false;
+    for edit in undo {
+        match edit {
+            Edit::Vrf(..) => return None,
+            Edit::Interface(id, old) => {
+                neighbours = true;
+                changed_interface(config, links, *id, old.as_deref(), &mut changes);
+            }
+            Edit::Neighbour(..) => neighbours = true,
+            Edit::Route(route, old) => {
+                let new = config.routes.get(route);
+                let of = changes.entry(table_of(route.vrf.as_ref())).or_default();
+                of.extend(old.map(|distance| LocalChange::Static(static_route(route, distance), false)));
+                of.extend(new.map(|distance| LocalChange::Static(static_route(route, *distance), true)));
+            }
+            Edit::Hostname(_)
+            | Edit::Version(_)
+            | Edit::Tolerated(_)
+            | Edit::BootSystem(_)
+            | Edit::Register(_)
+            | Edit::SlotImages(..)
+            | Edit::Ipv6Routing(_)
+            | Edit::Ipv6Cef(_)
+            | Edit::Redundancy(_)
+            | Edit::LinkTraps(_) => {}
+        }
+    }
+    if neighbours {
+        changed_neighbours(config, rib, &mut changes);
+    }
+    Some(changes)
+}
+
+/// What differs for routing when a port's carrier comes or goes: the port and what is on it.
+pub(super) fn carrier(config: &Config, links: &Links, port: PortId, rib: &Rib) -> Changes {
+    let mut changes = Changes::new();
+    for id in [port.into()].into_iter().chain(config.interfaces.vlans_of(port).map(|(_, id)| id)) {
+        changed_interface(config, links, id, config.interfaces.get(&id), &mut changes);
+    }
+    changed_neighbours(config, rib, &mut changes);
+    changes
+}
+
+/// Static neighbours of a table.
+type Neighbours = BTreeMap<(InterfaceId, IpAddr), Mac>;
+
+fn changed_interface(
+    config: &Config,
+    links: &Links,
+    id: InterfaceId,
+    old: Option<&config::Interface>,
+    changes: &mut Changes,
+) {
+    let new = config.interfaces.get(&id);
+    let mut put = |table: TableId, change| changes.entry(table).or_default().push(change);
+    let table = |interface: &config::Interface| table_of(interface.vrf.as_ref());
+    if let Some(left) = old.map(table).filter(|left| new.map(table) != Some(*left)) {
+        put(left, LocalChange::Interface(id, None));
+    }
+    if let Some(new) = new {
+        put(table(new), LocalChange::Interface(id, Some(interface(config, links, id, new))));
+    }
+    let open = |interface: Option<&config::Interface>| interface.is_some_and(|interface| !interface.shutdown);
+    if let Some(port) = id.as_port().filter(|_| open(old) != open(new)) {
+        for (_, on) in config.interfaces.vlans_of(port) {
+            if let Some(sub) = config.interfaces.get(&on) {
+                put(table(sub), LocalChange::Interface(on, Some(interface(config, links, on, sub))));
+            }
+        }
+    }
+}
+
+fn changed_neighbours(config: &Config, rib: &Rib, changes: &mut Changes) {
+    let known: BTreeMap<TableId, &Neighbours> = rib.neighbors().collect();
+    let mut now: BTreeMap<TableId, Neighbours> = BTreeMap::new();
+    for neighbour in config.resolved_neighbours() {
+        let on = config.interfaces.get(&neighbour.interface);
+        let of = now.entry(table_of(on.and_then(|on| on.vrf.as_ref()))).or_default();
+        of.insert((neighbour.interface, neighbour.address), neighbour.mac);
+    }
+    let none = Neighbours::new();
+    let tables: BTreeSet<TableId> = known.keys().chain(now.keys()).copied().collect();
+    for table in tables {
+        let (before, after) = (known.get(&table).copied().unwrap_or(&none), now.get(&table).unwrap_or(&none));
+        let gone = before.keys().filter(|key| !after.contains_key(key)).map(|key| (*key, None));
+        let new = after.iter().filter(|(key, mac)| before.get(key) != Some(mac)).map(|(key, mac)| (*key, Some(*mac)));
+        let differ: Vec<LocalChange> =
+            gone.chain(new).map(|((on, address), mac)| LocalChange::Neighbor(on, address, mac)).collect();
+        if !differ.is_empty() {
+            changes.entry(table).or_default().extend(differ);
+        }
+    }
+}
+
+/// A port without carrier is as good as shut down, and so is what is on it.
+fn interface(config: &Config, links: &Links, id: InterfaceId, configured: &config::Interface) -> Interface {
+    let carrier = id.port().is_none_or(|port| links.is_up(port));
+    Interface {
+        addresses: configured.addresses().map(|own| (own.address, own.len)).collect(),
+        link: id.port().map(|port| Link { port, mac: port_mac(port), vlan: configured.vlan }),
+        enabled: carrier && config.interfaces.is_enabled(id),
+    }
+}
+
+fn static_route(route: &config::StaticRoute, distance: u8) -> StaticRoute {
+    let target = match route.target {
+        RouteTarget::Via(next_hop) => StaticTarget::NextHop(next_hop),
+        RouteTarget::On(interface, next_hop) => StaticTarget::On(interface, next_hop),
+        RouteTarget::Null0 => StaticTarget::Null,
+    };
+    StaticRoute { prefix: route.prefix, distance, target }
 }
 
 /// The ports of one line card.
 pub(crate) fn ports(config: &Config, slot: LcSlot) -> Vec<PortConfig> {
-    config
-        .interfaces
-        .iter()
-        .filter(|(port, _)| port.slot == slot)
-        .map(|(port, interface)| PortConfig {
-            port: port.port,
-            enabled: !interface.shutdown,
-            mac: port_mac(*port),
-            mtu: interface.mtu,
-        })
-        .collect()
+    let port = |(port, interface): (PortId, &config::Interface)| {
+        let (enabled, mac) = (!interface.shutdown, port_mac(port));
+        PortConfig { port: port.port, enabled, mac, mtu: interface.mtu }
+    };
+    config.interfaces.ports_of(slot).map(port).collect()
+}
+
+/// The subinterfaces of one line card that are not shut down, and its ports that are in a VRF.
+pub(crate) fn interfaces(config: &Config, slot: LcSlot) -> Vec<InterfaceConfig> {
+    let of_port = |(port, own): (PortId, &config::Interface)| {
+        let table = |vrf: &Option<VrfName>| table_of(vrf.as_ref());
+        let own = own.vrf.is_some().then(|| InterfaceConfig { port: port.port, vlan: 0, table: table(&own.vrf) });
+        let tagged = config.interfaces.vlans_of(port).filter_map(move |(vlan, id)| {
+            let interface = config.interfaces.get(&id).filter(|interface| !interface.shutdown)?;
+            Some(InterfaceConfig { port: port.port, vlan, table: table(&interface.vrf) })
+        });
+        own.into_iter().chain(tagged).collect::<Vec<_>>()
+    };
+    config.interfaces.ports_of(slot).flat_map(of_port).collect()
 }

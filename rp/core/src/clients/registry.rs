@@ -1,14 +1,14 @@
 //! Who takes part: every client of this release, what a family lists it by, and the way to each.
 
 use super::{
-    cef::Cef, chassis::Chassis, links::Links, mode::ModeOfConfiguration, routing::Routing, running::Running,
+    cef::Cef, chassis::Chassis, links::Links, local, mode::ModeOfConfiguration, routing::Routing, running::Running,
     startup::Startup, stateless::Stateless,
 };
-use crate::{fib_feed::FibMaster, redundancy::ClientId, rib::Rib};
+use crate::{config::Edit, fib_feed::FibMaster, redundancy::ClientId, rib::Rib};
 use bytes::{Bytes, BytesMut};
 use fabric_proto::{
     checkpoint::{CfClientId, UnknownCfClient},
-    id::LcSlot,
+    id::{LcSlot, PortId},
     platform::{Profile, RfClient},
     redundancy::{Code, Mode},
     time::Instant,
@@ -210,9 +210,23 @@ impl Registry {
         self.routing.learn(&self.running.config, &self.links, &mut self.cef.fib);
     }
 
-    /// The configuration has changed, or carrier has.
+    /// The configuration has changed, or carrier has: all is compared.
     pub(crate) fn reroute(&mut self) {
         self.routing.configure(&self.running.config, &self.links, &mut self.cef.fib);
+    }
+
+    /// The configuration has changed; `undo` would take that back.
+    pub(crate) fn reroute_changed(&mut self, undo: &[Edit]) {
+        match local::changes(&self.running.config, &self.links, undo, &self.routing.rib) {
+            Some(changes) => self.routing.change(changes, &mut self.cef.fib),
+            None => self.reroute(),
+        }
+    }
+
+    /// A port's carrier came or went.
+    pub(crate) fn reroute_port(&mut self, port: PortId) {
+        let changes = local::carrier(&self.running.config, &self.links, port, &self.routing.rib);
+        self.routing.change(changes, &mut self.cef.fib);
     }
 
     /// The running configuration is the one of the startup configuration.

@@ -24,7 +24,14 @@ impl Routing {
     /// The configuration has changed, or carrier has. Only differences reach the forwarding table.
     pub(crate) fn configure(&mut self, config: &Config, links: &Links, fib: &mut FibMaster) {
         if self.learns {
-            self.rib.configure(local::routing(config, links), fib);
+            self.rib.configure_all(local::routing(config, links), fib);
+        }
+    }
+
+    /// The same where it is known what has changed.
+    pub(crate) fn change(&mut self, changes: local::Changes, fib: &mut FibMaster) {
+        if self.learns {
+            self.rib.change_all(changes, fib);
         }
     }
 }

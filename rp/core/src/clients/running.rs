@@ -4,11 +4,12 @@
 
 use crate::{
     cli::ConfigSyncCounts,
-    config::{Config, SyncError, SyncRecord, WholeReader},
+    config::{AutoSync, Config, Digest, SyncError, SyncRecord, WholeReader},
 };
 use bytes::Bytes;
 use fabric_proto::{
     checkpoint::CfClientId,
+    random::mix,
     redundancy::{Code, Mode},
     time::Instant,
 };
@@ -19,10 +20,10 @@ use std::collections::VecDeque;
 pub(crate) struct Change<'a> {
     /// What was typed, with what leads into its mode.
     pub(crate) lines: &'a str,
-    /// The configuration before.
-    pub(crate) old: &'a Config,
-    /// Digest of the one after.
-    pub(crate) digest: u32,
+    /// What was synchronised before it.
+    pub(crate) old: AutoSync,
+    /// What the configuration comes to after it, as the standby's release compares it.
+    pub(crate) digest: Digest,
 }
 
 /// The client of the running configuration.
@@ -46,9 +47,9 @@ impl Running {
     }
 
     /// An operator has changed it.
-    pub(crate) fn changed(&mut self, change: &Change<'_>) {
+    pub(crate) fn changed(&mut self, change: Change<'_>) {
         let Some(mode) = self.feeding else { return };
-        let record = match (syncs(change.old, mode), syncs(&self.config, mode)) {
+        let record = match (syncs(change.old, mode), syncs(self.config.redundancy.auto_sync, mode)) {
             (false, false) => return,
             (false, true) => self.whole(),
             (true, _) => {
@@ -69,19 +70,20 @@ impl Running {
             self.arriving.get_or_insert_default().feed(data)?;
             return Ok(false);
         }
-        let (config, whole) = match self.arriving.take() {
+        let whole = match self.arriving.take() {
             Some(mut reader) => {
                 reader.feed(data)?;
-                (reader.finish()?, true)
+                self.config = reader.finish()?;
+                true
             }
             // The standby is not to have it.
             None if data.is_empty() => return Ok(false),
             None => {
                 let record = SyncRecord::decode(data)?;
-                (self.config.follow(&record)?, matches!(record, SyncRecord::Whole(_)))
+                self.config.follow(&record)?;
+                matches!(record, SyncRecord::Whole(_))
             }
         };
-        self.config = config;
         let count = if whole { &mut self.counts.whole } else { &mut self.counts.commands };
         *count += 1;
         Ok(true)
@@ -90,8 +92,8 @@ impl Running {
 
 /// Whether a running configuration goes to the standby. SSO cannot do without: a hot standby with another
 /// configuration would be none.
-fn syncs(config: &Config, mode: Mode) -> bool {
-    config.redundancy.auto_sync.running_config || mode == Mode::Sso
+fn syncs(sync: AutoSync, mode: Mode) -> bool {
+    sync.running_config || mode == Mode::Sso
 }
 
 impl Client for Running {
@@ -124,7 +126,7 @@ impl Checkpointed for Running {
     fn chunk(&mut self, ask: &Ask) -> Chunk {
         self.feeding = Some(ask.mode);
         self.changes.clear();
-        let syncs = syncs(&self.config, ask.mode);
+        let syncs = syncs(self.config.redundancy.auto_sync, ask.mode);
         Chunk { data: if syncs { Bytes::from(self.whole().encode()) } else { Bytes::new() }, more: false }
     }
 
@@ -151,6 +153,6 @@ impl Checkpointed for Running {
     }
 
     fn digest(&self) -> u64 {
-        u64::from(self.config.digest())
+        self.config.digests().iter().fold(0, |all, (_, digest)| mix(all ^ digest))
     }
 }

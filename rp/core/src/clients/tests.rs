@@ -1,7 +1,7 @@
 //! Every client, as the facilities see it: who is registered, and that what a standby was given behaves as what gave it.
 
 use super::*;
-use crate::{fib_feed::tests::model, redundancy::ClientId};
+use crate::{config::Digest, fib_feed::tests::model, redundancy::ClientId};
 use fabric_proto::{
     checkpoint::CfClientId,
     id::{Epoch, LcSlot, PortId},
@@ -195,11 +195,11 @@ impl Pair {
                 active.startup.give();
             }
             Happens::Typed(n) => {
-                let old = active.running.config.clone();
+                let old = active.running.config.redundancy.auto_sync;
                 let lines = format!("hostname h{n}");
                 active.running.config.hostname = format!("h{n}");
-                let digest = active.running.config.digest();
-                active.running.changed(&Change { lines: &lines, old: &old, digest });
+                let digest = Digest::Sections(active.running.config.digests());
+                active.running.changed(Change { lines: &lines, old, digest });
             }
             Happens::Table(change) => self.owner.apply(change, &mut active.cef.fib),
             Happens::Chunk(room) => _ = self.chunk(*room),

@@ -3,7 +3,7 @@
 //! A boot and the check before it read alike. A line that is refused takes with it what is indented below it: the lines of an
 //! interface that there is not must not become those of the one before.
 
-use super::{Config, ConfigError, ConfigMode, ConfigSession};
+use super::{Config, ConfigError, Edit, Place, place::Next, session::Read};
 use crate::grammar::{LineError, Problem, words};
 use fabric_proto::platform::Profile;
 
@@ -43,12 +43,12 @@ pub(super) fn read(base: Config, text: &str, file: &str, profile: Option<&Profil
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     pub(super) config: Config,
-    session: ConfigSession,
+    place: Place,
     profile: Option<&'a Profile>,
     /// After `end`.
     over: bool,
-    /// Columns before the line that led into the session's mode.
-    opened: usize,
+    /// For each mode of the place, the columns before the line that led into it.
+    opened: Vec<usize>,
     /// The last line that was refused, and the columns before it: what is indented more belongs to it.
     refused: Option<(usize, usize)>,
 }
@@ -56,7 +56,7 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Begins to read over a configuration; lines that a platform does not take are refused where one is given.
     pub(super) fn over(config: Config, profile: Option<&'a Profile>) -> Self {
-        Self { config, session: ConfigSession::default(), profile, over: false, opened: 0, refused: None }
+        Self { config, place: Place::default(), profile, over: false, opened: Vec::new(), refused: None }
     }
 
     /// The next line; one that is refused changes nothing.
@@ -73,42 +73,29 @@ impl<'a> Reader<'a> {
             }
             _ => self.refused = None,
         }
-        let mode = self.session.mode();
-        match self.apply(line) {
-            Ok(left) => {
-                self.over = left;
-                if self.session.mode() != mode {
-                    self.opened = indent;
-                }
-                Ok(())
+        self.apply(line, indent).inspect_err(|_| {
+            self.refused = Some((number, indent));
+            // Not below the line that began a mode: it was to begin another one.
+            while self.opened.last().is_some_and(|opened| indent <= *opened) {
+                self.opened.pop();
+                self.place.go(self.opened.len(), Next::Stay);
             }
-            Err(error) => {
-                self.refused = Some((number, indent));
-                // Not below the line that began the section: it was to begin another one.
-                if mode != ConfigMode::Global && indent <= self.opened {
-                    self.session = ConfigSession::default();
-                }
-                Err(error)
-            }
-        }
+        })
     }
 
-    /// Applies a line; after an error session and configuration are as before.
-    fn apply(&mut self, line: &str) -> Result<bool, LineError> {
-        let Some(profile) = self.profile else { return self.session.apply_in_place(&mut self.config, line) };
-        // Of the configuration, all that a platform looks at.
-        let before = Config {
-            redundancy: self.config.redundancy.clone(),
-            slot_images: self.config.slot_images.clone(),
-            ..Config::default()
-        };
-        let session = self.session.clone();
-        let left = self.session.apply_in_place(&mut self.config, line)?;
-        let Some(why) = unsupported(profile, &before, &self.config) else { return Ok(left) };
-        self.session = session;
-        self.config.redundancy = before.redundancy;
-        self.config.slot_images = before.slot_images;
-        Err(refusal(line, why))
+    /// Applies a line; an error leaves place and configuration as they are.
+    fn apply(&mut self, line: &str, indent: usize) -> Result<(), LineError> {
+        let Read { asked, depth } = self.place.read(&self.config, line)?;
+        if let Some(why) = self.profile.and_then(|profile| unsupported(profile, &self.config, &asked.edits)) {
+            return Err(refusal(line, why));
+        }
+        for edit in asked.edits {
+            self.config.apply(edit);
+        }
+        self.opened.truncate(depth);
+        self.over = self.place.go(depth, asked.next);
+        self.opened.resize(self.place.keys().len(), indent);
+        Ok(())
     }
 }
 
@@ -118,16 +105,26 @@ fn refusal(line: &str, why: String) -> LineError {
     LineError { column, word: line.trim().to_owned(), problem: Problem::Value(why), expected: Vec::new() }
 }
 
-/// Why a platform does not take a line that leads from one configuration to another, whatever lines are around it.
-pub(crate) fn unsupported(profile: &Profile, old: &Config, new: &Config) -> Option<String> {
-    let (mode, name) = (new.redundancy.mode, profile.name);
-    if mode != old.redundancy.mode && !profile.supports(mode) {
-        return Some(format!("mode {mode} is not supported on {name}; its modes are {}", profile.mode_names()));
-    }
-    if new.slot_images != old.slot_images && !new.slot_images.is_empty() && !profile.hw_module_image {
-        return Some(format!("hw-module slot image is not supported on {name}: use boot system"));
-    }
-    None
+/// Why a platform does not take what a line asks for, whatever lines are around it.
+pub(crate) fn unsupported(profile: &Profile, config: &Config, edits: &[Edit]) -> Option<String> {
+    let name = profile.name;
+    let refusal = |edit: &Edit| {
+        if let Edit::Redundancy(new) = edit
+            && new.mode != config.redundancy.mode
+            && !profile.supports(new.mode)
+        {
+            let (mode, modes) = (new.mode, profile.mode_names());
+            return Some(format!("mode {mode} is not supported on {name}; its modes are {modes}"));
+        }
+        if let Edit::SlotImages(_, images) = edit
+            && !images.is_empty()
+            && !profile.hw_module_image
+        {
+            return Some(format!("hw-module slot image is not supported on {name}: use boot system"));
+        }
+        None
+    };
+    edits.iter().find_map(refusal)
 }
 
 #[cfg(test)]

@@ -34,10 +34,7 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("ip prefix-list", NO_ROUTING),
     ("route-map", NO_ROUTING),
     ("key chain", NO_ROUTING),
-    ("vrf definition", NO_VRF),
-    ("vrf forwarding", NO_VRF),
-    ("ip vrf", NO_VRF),
-    ("vrf", NO_VRF),
+    ("ip vrf", "VRFs are of both families: use vrf definition, and vrf forwarding on interfaces"),
     ("mpls", "there are no labels yet"),
     ("vpdn-group", NO_VPDN),
     ("vpdn", NO_VPDN),
@@ -86,11 +83,11 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("bandwidth", NO_QOS),
     ("cdp", "ports speak no discovery protocol"),
     ("lldp", "ports speak no discovery protocol"),
-    ("vlan", "ports are untagged Ethernet"),
+    ("vlan", "ports are routed: a subinterface has a VLAN"),
     ("spanning-tree", "ports are routed"),
     ("controller", "ports are Ethernet"),
     ("card", "cards are in the topology"),
-    ("encapsulation", "ports are untagged Ethernet"),
+    ("encapsulation", "a port is untagged Ethernet: its subinterfaces have VLANs"),
     ("switchport", "ports are routed"),
     ("channel-group", "ports are not bundled"),
     ("speed", "ports are emulated: there is no link rate to set"),
@@ -104,7 +101,6 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
 
 const NO_ROUTING: &str =
     "routes come from the route feed and from static routes; there is no routing process to configure";
-const NO_VRF: &str = "there are no VRFs yet";
 const NO_VPDN: &str = "there are no L2TP sessions yet";
 const NO_FILTERS: &str = "there are no packet filters";
 const NO_QOS: &str = "there is no quality of service";

@@ -1,155 +1,105 @@
-//! An interactive configuration session, and the reader of a file: a mode, and a line at a time.
+//! An interactive configuration session, and the reader of a file: a place, and a line at a time.
 
 use super::{
-    Config, ConfigChange,
-    commands::Does,
-    effect, interface_name,
+    Config, ConfigChange, Edit, Place,
     left_out::{HEADINGS, TOLERATED, UNSUPPORTED},
+    place::{Asked, At, misplaced},
+    sections,
 };
-use crate::grammar::{Found, HelpRow, LineError, Problem, Word, words};
-use fabric_proto::id::PortId;
+use crate::grammar::{HelpRow, LineError, Problem, Word, words};
 
-/// Where in the configuration a session is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ConfigMode {
-    /// `(config)`.
-    #[default]
-    Global,
-    /// `(config-red)`: `redundancy`.
-    Redundancy,
-    /// `(config-r-mc)`: `redundancy`, `main-cpu`.
-    MainCpu,
-    /// `(config-if)`: `interface`.
-    Interface(PortId),
-}
-
-impl ConfigMode {
-    /// The commands that lead into this mode from the global one, each with its line's end.
-    pub fn path(self) -> String {
-        match self {
-            Self::Global => String::new(),
-            Self::Redundancy => "redundancy\n".to_owned(),
-            Self::MainCpu => "redundancy\nmain-cpu\n".to_owned(),
-            Self::Interface(port) => format!("interface {}\n", interface_name(port)),
-        }
-    }
-
-    /// What the prompt shows of it.
-    pub fn prompt(self) -> &'static str {
-        match self {
-            Self::Global => "(config)",
-            Self::Redundancy => "(config-red)",
-            Self::MainCpu => "(config-r-mc)",
-            Self::Interface(_) => "(config-if)",
-        }
-    }
-}
-
-/// A configuration session: only its mode. The configuration itself stays the owner's, so that a
+/// A configuration session: only its place. The configuration itself stays the owner's, so that a
 /// line that the owner refuses leaves no trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigSession {
-    mode: ConfigMode,
+    place: Place,
 }
 
 /// What a line of configuration came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// The configuration after it; `None` where it changes nothing.
-    pub config: Option<Config>,
-    /// What is different.
+    /// What it asks for; nothing where all of it is so already.
+    pub edits: Vec<Edit>,
+    /// What is different then.
     pub changes: Vec<ConfigChange>,
+    /// What the operator should know of what it does besides, a line each.
+    pub notes: Vec<String>,
     /// Whether the session is over (`end`, or `exit` from the global mode).
     pub left: bool,
 }
 
-/// Where a line leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    Stay,
-    Enter(ConfigMode),
-    Up,
-    Leave,
+/// A line that was understood: what it asks for, and the depth of the mode that it is a command of.
+pub(super) struct Read {
+    pub(super) asked: Asked,
+    pub(super) depth: usize,
 }
 
 impl ConfigSession {
     /// Where the session is.
-    pub fn mode(&self) -> ConfigMode {
-        self.mode
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
-    /// Applies one line to `running`, which stays as it is. An error changes neither the session
-    /// nor the configuration.
+    /// Applies one line to `running`, which stays as it is. An error does not change the session either.
     pub fn apply_line(&mut self, running: &Config, line: &str) -> Result<Applied, LineError> {
-        let mut config = running.clone();
-        let left = self.apply_in_place(&mut config, line)?;
-        let changes = running.diff(&config);
-        Ok(Applied { config: (!changes.is_empty()).then_some(config), changes, left })
-    }
-
-    /// Applies one line and says whether it ends the session. After an error `config` is as before.
-    pub(super) fn apply_in_place(&mut self, config: &mut Config, line: &str) -> Result<bool, LineError> {
-        let words = words(line);
-        if comment(&words) {
-            return Ok(false);
-        }
-        if let Some(stem) = tolerated(&words) {
-            let line = words.iter().map(|word| word.text).collect::<Vec<_>>().join(" ");
-            if !config.tolerated.contains(&line) {
-                // A line takes its own negation back, and only that.
-                let opposite = |have: &String| line.starts_with("no ") != have.starts_with("no ") && about(have, stem);
-                config.tolerated.retain(|have| !opposite(have));
-                config.tolerated.push(line);
-            }
-            return Ok(false);
-        }
-        let (mode, does, found) = self.find(&words)?;
-        let next = effect::perform(config, mode, does, &found)?;
-        self.mode = match next {
-            Next::Stay => mode,
-            Next::Enter(mode) => mode,
-            Next::Up => match mode.outer() {
-                Some(outer) => outer,
-                None => return Ok(true),
-            },
-            Next::Leave => return Ok(true),
-        };
-        Ok(false)
+        let Read { asked, depth } = self.place.read(running, line)?;
+        let left = self.place.go(depth, asked.next);
+        let changes = running.changes(&asked.edits);
+        Ok(Applied { edits: asked.edits, changes, notes: asked.notes, left })
     }
 
     /// What `?` answers.
     pub(crate) fn help(&self, words: &[Word<'_>], partial: &str) -> Result<Vec<HelpRow>, LineError> {
-        let inner = self.mode.grammar().help(words, partial);
-        match self.mode.outer() {
-            // A global command is understood in every mode; it is offered where nothing else fits.
-            Some(_) if inner.as_ref().map_or(true, Vec::is_empty) => ConfigMode::Global.grammar().help(words, partial),
-            _ => inner,
+        let depth = self.place.keys().len();
+        let inner = self.place.mode(depth).grammar().help(words, partial);
+        // A global command is understood in every mode; it is offered where nothing else fits.
+        if depth > 0 && inner.as_ref().map_or(true, Vec::is_empty) {
+            return sections::GLOBAL.grammar().help(words, partial);
         }
+        inner
     }
+}
 
-    /// The command that the words make in this mode or in one around it.
-    fn find(&self, words: &[Word<'_>]) -> Result<(ConfigMode, Does, Vec<Found>), LineError> {
-        let mut mode = self.mode;
+impl Place {
+    /// Reads a line here: as a command of the innermost mode that has it.
+    pub(super) fn read(&self, config: &Config, line: &str) -> Result<Read, LineError> {
+        let words = words(line);
+        let depth = self.keys().len();
+        if comment(&words) {
+            return Ok(Read { asked: Asked::default(), depth });
+        }
+        if let Some(stem) = tolerated(&words) {
+            let edit = tolerate(config, &words, stem);
+            return Ok(Read { asked: edit.map(Asked::from).unwrap_or_default(), depth });
+        }
         let mut error: Option<LineError> = None;
-        loop {
-            match mode.grammar().parse(words) {
-                Ok((does, found)) => return Ok((mode, does, found)),
+        for depth in (0..=depth).rev() {
+            match self.mode(depth).grammar().parse(&words) {
+                Ok((does, line)) => {
+                    let at = At { config, keys: &self.keys()[..depth] };
+                    let mut asked = does(&at, &line)?;
+                    asked.edits.retain(|edit| !config.holds(edit));
+                    return Ok(Read { asked, depth });
+                }
                 Err(new) => error = Some(error.map_or_else(|| new.clone(), |old| nearer(old, new.clone()))),
             }
-            match mode.outer() {
-                Some(outer) => mode = outer,
-                None => break,
-            }
         }
-        let error = error.unwrap_or(LineError {
-            column: 1,
-            word: String::new(),
-            problem: Problem::Invalid,
-            expected: Vec::new(),
-        });
+        let error = error.unwrap_or_else(misplaced);
         // A command that is understood up to a later word is not the one that is left out.
-        Err(unsupported(words).filter(|(_, column)| error.column <= *column).map_or(error, |(left_out, _)| left_out))
+        Err(unsupported(&words).filter(|(_, column)| error.column <= *column).map_or(error, |(left_out, _)| left_out))
     }
+}
+
+/// Keeps a line that has no effect; `None` where it is there already.
+fn tolerate(config: &Config, words: &[Word<'_>], stem: &str) -> Option<Edit> {
+    let line = words.iter().map(|word| word.text).collect::<Vec<_>>().join(" ");
+    if config.tolerated.contains(&line) {
+        return None;
+    }
+    // A line takes its own negation back, and only that.
+    let opposite = |have: &String| line.starts_with("no ") != have.starts_with("no ") && about(have, stem);
+    let others = config.tolerated.iter().filter(|have| !opposite(have)).cloned();
+    Some(Edit::Tolerated(others.chain([line.clone()]).collect()))
 }
 
 /// Of two errors about one line, the one that came further; of equals, one with both expectations.

@@ -4,8 +4,8 @@
 //! mode that it was typed in, and the standby runs it. A digest says whether both now hold the same
 //! configuration; a standby that does not must not take over with it.
 
-use super::{Config, ConfigError, ConfigSession, LineError, check::Reader};
-use std::mem;
+use super::{Config, ConfigError, Edit, LineError, Place, SectionId, check::Reader, session::Read};
+use std::{fmt, mem};
 
 /// What the active sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +16,18 @@ pub enum SyncRecord {
     Command {
         /// The commands that lead into the mode, and the command, a line each.
         lines: String,
-        /// Digest of the active's configuration after it.
-        digest: u32,
+        /// What the active's configuration comes to after it.
+        digest: Digest,
     },
+}
+
+/// What a configuration comes to, as a record says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Digest {
+    /// As release 1.0 says it: of the whole text.
+    Text(u32),
+    /// Of each section. Those that a release does not know are not compared by it.
+    Sections(Vec<(SectionId, u64)>),
 }
 
 /// Why a standby cannot follow.
@@ -47,7 +56,10 @@ pub enum SyncError {
 }
 
 const WHOLE: &str = "whole\n";
+/// As release 1.0 says it, with the digest of the whole text.
 const COMMAND: &str = "command ";
+/// With the digests of the sections.
+const CHANGE: &str = "change ";
 /// As errors name it.
 const RUNNING: &str = "running-config";
 
@@ -56,7 +68,7 @@ impl SyncRecord {
     pub fn encode(&self) -> String {
         match self {
             Self::Whole(text) => format!("{WHOLE}{text}"),
-            Self::Command { lines, digest } => format!("{COMMAND}{digest:08x}\n{lines}"),
+            Self::Command { lines, digest } => format!("{digest}\n{lines}"),
         }
     }
 
@@ -66,10 +78,48 @@ impl SyncRecord {
         if let Some(text) = text.strip_prefix(WHOLE) {
             return Ok(Self::Whole(text.to_owned()));
         }
-        let rest = text.strip_prefix(COMMAND).ok_or(SyncError::Malformed)?;
-        let (digest, lines) = rest.split_once('\n').ok_or(SyncError::Malformed)?;
-        let digest = u32::from_str_radix(digest, 16).map_err(|_| SyncError::Malformed)?;
-        Ok(Self::Command { lines: lines.to_owned(), digest })
+        let (head, lines) = text.split_once('\n').ok_or(SyncError::Malformed)?;
+        Ok(Self::Command { lines: lines.to_owned(), digest: Digest::decode(head).ok_or(SyncError::Malformed)? })
+    }
+}
+
+/// The first line of a record.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(digest) => write!(f, "{COMMAND}{digest:08x}"),
+            Self::Sections(sections) => {
+                f.write_str(CHANGE.trim_end())?;
+                sections.iter().try_for_each(|(id, digest)| write!(f, " {id}={digest:016x}"))
+            }
+        }
+    }
+}
+
+impl Digest {
+    fn decode(text: &str) -> Option<Self> {
+        if let Some(digest) = text.strip_prefix(COMMAND) {
+            return u32::from_str_radix(digest, 16).ok().map(Self::Text);
+        }
+        let mut sections = Vec::new();
+        for section in text.strip_prefix(CHANGE)?.split(' ') {
+            let (name, digest) = section.split_once('=')?;
+            let digest = u64::from_str_radix(digest, 16).ok()?;
+            // One that this release does not know is not compared.
+            sections.extend(name.parse().ok().map(|id| (id, digest)));
+        }
+        Some(Self::Sections(sections))
+    }
+
+    /// Whether a configuration comes to this.
+    fn fits(&self, config: &Config) -> bool {
+        match self {
+            Self::Text(digest) => config.text_digest() == *digest,
+            Self::Sections(sections) => {
+                let own = config.digests();
+                sections.iter().all(|section| own.contains(section))
+            }
+        }
     }
 }
 
@@ -128,31 +178,39 @@ impl WholeReader {
     }
 }
 
-/// The digest of a configuration whose text is there already.
-pub fn digest_of(text: &str) -> u32 {
-    crc32fast::hash(text.as_bytes())
-}
-
 impl Config {
-    /// Equal for equal configurations, and hardly ever for others.
-    pub fn digest(&self) -> u32 {
-        digest_of(&self.render())
+    /// The digest of the whole text, as release 1.0 compares it.
+    pub fn text_digest(&self) -> u32 {
+        crc32fast::hash(self.render().as_bytes())
     }
 
-    /// The configuration after a record of the active's; `self` stays as it is.
-    pub fn follow(&self, record: &SyncRecord) -> Result<Self, SyncError> {
+    /// Follows a record of the active's. After an error it is as before.
+    pub fn follow(&mut self, record: &SyncRecord) -> Result<(), SyncError> {
         let (lines, digest) = match record {
-            SyncRecord::Whole(text) => return Ok(Self::parse(text, RUNNING)?),
-            SyncRecord::Command { lines, digest } => (lines, *digest),
+            SyncRecord::Whole(text) => {
+                *self = Self::parse(text, RUNNING)?;
+                return Ok(());
+            }
+            SyncRecord::Command { lines, digest } => (lines, digest),
         };
-        let mut config = self.clone();
-        let mut session = ConfigSession::default();
+        let mut place = Place::default();
+        let mut undo: Vec<Edit> = Vec::new();
         for line in lines.lines() {
-            session
-                .apply_in_place(&mut config, line)
-                .map_err(|error| SyncError::Command { line: line.to_owned(), error })?;
+            match place.read(self, line) {
+                Ok(Read { asked, depth }) => {
+                    undo.splice(0..0, self.apply_all(asked.edits));
+                    place.go(depth, asked.next);
+                }
+                Err(error) => {
+                    self.apply_all(undo);
+                    return Err(SyncError::Command { line: line.to_owned(), error });
+                }
+            }
         }
-        let line = lines.lines().last().unwrap_or_default().to_owned();
-        if config.digest() == digest { Ok(config) } else { Err(SyncError::Differs { line }) }
+        if digest.fits(self) {
+            return Ok(());
+        }
+        self.apply_all(undo);
+        Err(SyncError::Differs { line: lines.lines().last().unwrap_or_default().to_owned() })
     }
 }

@@ -1,8 +1,9 @@
 //! Shapes of arguments: how each is written, read and explained.
 
+use crate::vpn::VpnNumber;
 use fabric_proto::{
     fib::Mac,
-    id::{PortId, RpSlot, Slot},
+    id::{InterfaceId, RpSlot, Slot},
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -35,8 +36,14 @@ pub(crate) enum Shape {
     Slot,
     /// A route processor's slot.
     RpSlot,
-    /// A port, with or without the name of its kind.
-    Port,
+    /// An interface; a port with or without the name of its kind.
+    Interface,
+    /// A port or a subinterface without the name of its kind, which stands before it.
+    PortNumber,
+    /// The number of a loopback interface.
+    LoopbackNumber,
+    /// A route distinguisher or a route target.
+    VpnNumber,
 }
 
 /// What an argument says.
@@ -52,7 +59,8 @@ pub(crate) enum Value {
     Mac(Mac),
     Slot(Slot),
     RpSlot(RpSlot),
-    Port(PortId),
+    Interface(InterfaceId),
+    VpnNumber(VpnNumber),
 }
 
 impl Shape {
@@ -93,7 +101,17 @@ impl Shape {
             Self::Mac => mac(text),
             Self::Slot => text.parse().map(Value::Slot).map_err(|_| None),
             Self::RpSlot => text.parse().map(Value::RpSlot).map_err(|_| None),
-            Self::Port => port(text),
+            Self::Interface => interface(text),
+            Self::PortNumber if text.starts_with(|letter: char| letter.is_ascii_digit()) => interface(text),
+            Self::PortNumber => Err(None),
+            Self::VpnNumber => text.parse().map(Value::VpnNumber).map_err(|_| None),
+            Self::LoopbackNumber => {
+                let number = Self::Number(0, InterfaceId::NUMBER_MAX).parse(text)?;
+                if let Value::Number(number) = number {
+                    return Ok(Value::Interface(InterfaceId::Loopback(number)));
+                }
+                Err(None)
+            }
         }
     }
 
@@ -113,7 +131,9 @@ impl Shape {
             Self::Mac => "H.H.H".to_owned(),
             Self::Slot => "<A|B|1-64>".to_owned(),
             Self::RpSlot => "<A|B>".to_owned(),
-            Self::Port => "<slot>/<port>".to_owned(),
+            Self::Interface | Self::PortNumber => "<slot>/<port>".to_owned(),
+            Self::LoopbackNumber => Self::Number(0, InterfaceId::NUMBER_MAX).label(),
+            Self::VpnNumber => "ASN:nn or A.B.C.D:nn".to_owned(),
         }
     }
 
@@ -133,7 +153,9 @@ impl Shape {
             Self::Mac => "48-bit hardware address",
             Self::Slot => "Slot: a letter for a route processor, a number for a line card",
             Self::RpSlot => "Slot of a route processor",
-            Self::Port => "Line card and port, for example 1/1",
+            Self::Interface | Self::PortNumber => "Line card and port, for example 1/1",
+            Self::LoopbackNumber => "Number of the interface",
+            Self::VpnNumber => "Number of a VPN, in the space of an AS or of an address",
         }
     }
 }
@@ -175,12 +197,14 @@ fn mac(text: &str) -> Result<Value, Option<String>> {
 }
 
 /// `1/1`, `Gi1/1`, `GigabitEthernet1/1`.
-fn port(text: &str) -> Result<Value, Option<String>> {
-    let number = text.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
-    let kind = text[..text.len() - number.len()].to_ascii_lowercase();
-    match number.parse() {
-        Ok(port) if "gigabitethernet".starts_with(&kind) => Ok(Value::Port(port)),
-        Ok(_) => Err(Some("this chassis has GigabitEthernet ports only".to_owned())),
+fn interface(text: &str) -> Result<Value, Option<String>> {
+    let number = text.trim_start_matches(|letter: char| letter.is_ascii_alphabetic() || letter == '-');
+    match text.parse() {
+        Ok(id) => Ok(Value::Interface(id)),
+        Err(_) if InterfaceId::is_kind(&text[..text.len() - number.len()]) => Err(None),
+        Err(_) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || b"/.".contains(&byte)) => {
+            Err(Some("this chassis has GigabitEthernet and Loopback interfaces only".to_owned()))
+        }
         Err(_) => Err(None),
     }
 }

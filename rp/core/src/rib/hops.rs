@@ -3,7 +3,7 @@
 use super::StaticTarget;
 use fabric_proto::{
     fib::{PATHS_MAX, Path},
-    id::PortId,
+    id::InterfaceId,
 };
 use std::net::IpAddr;
 
@@ -18,8 +18,8 @@ pub enum Hop {
     /// Of a learned route, and any neighbour: by the longest connected or static route. Learned routes are never found
     /// by each other.
     Learned(IpAddr),
-    /// On this port, whatever routes there are.
-    Port(PortId, IpAddr),
+    /// On this interface, whatever routes there are.
+    On(InterfaceId, IpAddr),
     /// `Null0`: what takes it is dropped.
     Null,
 }
@@ -28,7 +28,7 @@ impl From<StaticTarget> for Hop {
     fn from(target: StaticTarget) -> Self {
         match target {
             StaticTarget::NextHop(address) => Self::Any(address),
-            StaticTarget::OnPort(port, address) => Self::Port(port, address),
+            StaticTarget::On(interface, address) => Self::On(interface, address),
             StaticTarget::Null => Self::Null,
         }
     }

@@ -1,17 +1,21 @@
 //! Routes out of the configuration: interfaces, neighbours, static routes.
 
 use super::{
-    Local, Protocol,
+    Interface, Local, LocalChange, Protocol,
     feed::{Feed, Learned},
     hops::{Hop, SetId},
+    recursion::{LearnedRoute, Recursion},
     sets::{Resolver, Via},
-    table::{Candidates, Table},
+    table::Table,
 };
 use crate::fib_feed::FibMaster;
-use fabric_proto::fib::{Family, Prefix};
+use fabric_proto::{
+    fib::{Family, Prefix},
+    id::InterfaceId,
+};
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
 };
 
 impl Table {
@@ -22,6 +26,58 @@ impl Table {
         }
         self.local = local;
         self.refresh(fib);
+    }
+
+    /// Takes over single changes of the configuration. The work grows with them and with the numbers of static routes and
+    /// of next-hop sets; not with the number of interfaces.
+    pub(super) fn change(&mut self, changes: Vec<LocalChange>, fib: &mut FibMaster) {
+        let mut touched: BTreeSet<Candidate> = BTreeSet::new();
+        let mut statics = !self.local.statics.is_empty();
+        for change in changes {
+            match change {
+                LocalChange::Interface(id, new) => self.change_interface(id, new, &mut touched),
+                LocalChange::Neighbor(id, address, mac) => {
+                    match mac {
+                        Some(mac) => self.local.neighbors.insert((id, address), mac),
+                        None => self.local.neighbors.remove(&(id, address)),
+                    };
+                    self.resolver.direct.set_neighbor((id, address), mac);
+                    touched.insert(adjacency(address));
+                }
+                LocalChange::Static(route, is_there) => {
+                    statics = true;
+                    match is_there {
+                        true => self.local.statics.insert(route),
+                        false => self.local.statics.remove(&route),
+                    };
+                }
+            }
+        }
+        if statics {
+            touched.extend(statics_of(&self.resolver));
+            self.resolver.statics = self.recursion();
+            touched.extend(statics_of(&self.resolver));
+        }
+        self.take_over(&touched, fib);
+    }
+
+    fn change_interface(&mut self, id: InterfaceId, new: Option<Interface>, touched: &mut BTreeSet<Candidate>) {
+        let neighbors = self.local.neighbors.range((id, ANY_FIRST)..).take_while(|((on, _), _)| *on == id);
+        touched.extend(neighbors.map(|((_, address), _)| adjacency(*address)));
+        if let Some(new) = &new {
+            touched.extend(candidates_of(new));
+        }
+        let old = match new.clone() {
+            Some(new) => self.local.interfaces.insert(id, new),
+            None => self.local.interfaces.remove(&id),
+        };
+        if let Some(old) = &old {
+            touched.extend(candidates_of(old));
+            self.resolver.direct.remove(id, old);
+        }
+        if let Some(new) = &new {
+            self.resolver.direct.add(id, new);
+        }
     }
 
     /// Withdraws everything: the table goes.
@@ -59,6 +115,15 @@ impl Table {
 
     /// How next hops are resolved now.
     fn resolver(&self) -> Resolver {
+        self.with_learned(|learned| Resolver::new(&self.local, learned))
+    }
+
+    /// How next hops of static routes are, with what is directly there as it is now.
+    fn recursion(&self) -> Recursion {
+        self.with_learned(|learned| Recursion::new(&self.local.statics, &self.resolver.direct, learned))
+    }
+
+    fn with_learned<T>(&self, f: impl FnOnce(&LearnedRoute<'_>) -> T) -> T {
         let learned = |prefix| {
             let of = |feed: &Feed| {
                 let (set, _) = feed.get(prefix)?;
@@ -70,29 +135,67 @@ impl Table {
             let best = self.feeds.values().filter_map(of).min_by_key(|(source, ..)| (source.distance, source.metric));
             best.map(|(source, set, hops)| (source.distance, set, hops))
         };
-        Resolver::new(&self.local, &learned)
+        f(&learned)
     }
 
     fn refresh_with(&mut self, resolver: Resolver, fib: &mut FibMaster) {
+        let held = self.candidates.iter();
+        let held =
+            held.flat_map(|(prefix, all)| all.keys().map(|(distance, protocol)| (*prefix, *distance, *protocol)));
+        let mut touched: BTreeSet<Candidate> = held.collect();
         self.resolver = resolver;
+        touched.extend(self.local.interfaces.values().flat_map(candidates_of));
+        touched.extend(self.local.neighbors.keys().map(|(_, address)| adjacency(*address)));
+        touched.extend(statics_of(&self.resolver));
+        self.take_over(&touched, fib);
+    }
+
+    /// Brings path lists, these candidates and the FIB in line with the configuration.
+    fn take_over(&mut self, touched: &BTreeSet<Candidate>, fib: &mut FibMaster) {
         let flips = self.sets.resolve(&self.resolver, fib);
-        let mut candidates: BTreeMap<Prefix, Candidates> = BTreeMap::new();
-        for ((prefix, distance, protocol), via) in wanted(&self.local, &self.resolver) {
-            let set = self.sets.hold(via, &self.resolver, fib);
-            candidates.entry(prefix).or_default().insert((distance, protocol), set);
+        let mut given_up = Vec::new();
+        for candidate in touched {
+            let (prefix, distance, protocol) = *candidate;
+            let key = (distance, protocol);
+            let set = wanted(*candidate, &self.resolver).map(|via| self.sets.hold(via, &self.resolver, fib));
+            let all = self.candidates.entry(prefix).or_default();
+            given_up.extend(match set {
+                Some(set) => all.insert(key, set),
+                None => all.remove(&key),
+            });
+            if all.is_empty() {
+                self.candidates.remove(&prefix);
+            }
         }
-        let before = std::mem::replace(&mut self.candidates, candidates);
-        let prefixes: BTreeSet<Prefix> = before.keys().chain(self.candidates.keys()).copied().collect();
+        let prefixes: BTreeSet<Prefix> = touched.iter().map(|(prefix, ..)| *prefix).collect();
         for prefix in prefixes {
             self.select(prefix, fib);
         }
+        self.select_local_routes_of(&flips.sets, fib);
         self.select_feed_routes_of(&flips.sets, fib);
         // Only now does no route use what is given up here.
-        for set in before.into_values().flat_map(BTreeMap::into_values) {
+        for set in given_up {
             self.sets.let_go(set, fib);
         }
         for list in flips.release {
             fib.release(list);
+        }
+    }
+
+    /// Selects anew the static routes and neighbours that may use one of `sets`.
+    fn select_local_routes_of(&self, sets: &[SetId], fib: &mut FibMaster) {
+        if sets.is_empty() {
+            return;
+        }
+        let neighbor = |hop: &Hop| if let Hop::Learned(address) = hop { Some(host(*address)) } else { None };
+        let hops = sets.iter().filter_map(|set| match self.sets.via(*set)? {
+            Via::NextHops(hops) => Some(hops),
+            Via::Receive | Via::Network(_) => None,
+        });
+        let statics = self.resolver.statics.routes().map(|(prefix, ..)| prefix);
+        let prefixes: BTreeSet<Prefix> = hops.flatten().filter_map(neighbor).chain(statics).collect();
+        for prefix in prefixes.into_iter().filter(|prefix| self.candidates.contains_key(prefix)) {
+            self.select(prefix, fib);
         }
     }
 
@@ -111,31 +214,52 @@ impl Table {
     }
 }
 
-/// The candidates that a configuration stands for.
-fn wanted(local: &Local, resolver: &Resolver) -> BTreeMap<(Prefix, u8, Protocol), Via> {
-    let mut wanted = BTreeMap::new();
-    let mut put = |prefix, protocol: Protocol, via| wanted.insert((prefix, protocol.distance(), protocol), via);
-    for interface in local.interfaces.values().filter(|interface| interface.enabled) {
-        for (address, len) in &interface.addresses {
-            put(host(*address), Protocol::Local, Via::Receive);
-            if let Ok(network) = Prefix::covering(*address, *len)
-                && network != host(*address)
-            {
-                put(network, Protocol::Connected, Via::Network(network));
-            }
+/// A candidate out of the local configuration: prefix, distance, source.
+type Candidate = (Prefix, u8, Protocol);
+
+/// Before every address.
+const ANY_FIRST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// What an interface may stand for.
+fn candidates_of(interface: &Interface) -> Vec<Candidate> {
+    let of = |(address, len): &(IpAddr, u8)| {
+        let own = (host(*address), Protocol::Local.distance(), Protocol::Local);
+        let network = Prefix::covering(*address, *len).ok();
+        let network = network.map(|network| (network, Protocol::Connected.distance(), Protocol::Connected));
+        [own].into_iter().chain(network)
+    };
+    interface.addresses.iter().flat_map(of).collect()
+}
+
+/// What a neighbour may stand for.
+fn adjacency(address: IpAddr) -> Candidate {
+    (host(address), Protocol::Adjacency.distance(), Protocol::Adjacency)
+}
+
+/// What static routes stand for, as they are resolved.
+fn statics_of(resolver: &Resolver) -> Vec<Candidate> {
+    resolver.statics.routes().map(|(prefix, distance, _)| (prefix, distance, Protocol::Static)).collect()
+}
+
+/// Where a candidate leads, if it is one as things are.
+fn wanted((prefix, distance, protocol): Candidate, resolver: &Resolver) -> Option<Via> {
+    let address = prefix.address();
+    let is_host = prefix == host(address);
+    match protocol {
+        Protocol::Local => (is_host && resolver.direct.is_own(address)).then_some(Via::Receive),
+        Protocol::Connected => {
+            let is_shared = resolver.direct.is_network(prefix) && !(is_host && resolver.direct.is_own(address));
+            is_shared.then_some(Via::Network(prefix))
         }
-    }
-    for (port, address) in local.neighbors.keys() {
-        if resolver.direct.network(*address).is_some_and(|(_, on)| on == *port) && resolver.direct.is_foreign(*address)
-        {
-            put(host(*address), Protocol::Adjacency, Via::next_hops(vec![Hop::Learned(*address)]));
+        Protocol::Adjacency => {
+            (is_host && resolver.direct.has_neighbor(address)).then(|| Via::next_hops(vec![Hop::Learned(address)]))
         }
+        Protocol::Static => {
+            let hops = resolver.statics.route(prefix, distance)?;
+            Some(Via::next_hops(hops.iter().map(|hop| resolver.statics.shared(*hop)).collect()))
+        }
+        Protocol::Feed => None,
     }
-    for (prefix, distance, hops) in resolver.statics.routes() {
-        let hops = hops.iter().map(|hop| resolver.statics.shared(*hop)).collect();
-        wanted.insert((prefix, distance, Protocol::Static), Via::next_hops(hops));
-    }
-    wanted
 }
 
 /// The prefix of one address.

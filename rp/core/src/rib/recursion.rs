@@ -14,7 +14,7 @@ use super::{
 };
 use fabric_proto::{
     fib::{Family, Path, Prefix, left_aligned},
-    id::PortId,
+    id::InterfaceId,
 };
 use petgraph::{
     algo::kosaraju_scc,
@@ -119,6 +119,12 @@ impl Recursion {
         self.routes.iter().map(|(prefix, (distance, hops))| (*prefix, *distance, hops.as_slice()))
     }
 
+    /// The next hops in use of a prefix, if they have this distance.
+    pub(super) fn route(&self, prefix: Prefix, distance: u8) -> Option<&[Hop]> {
+        let (held, hops) = self.routes.get(&prefix)?;
+        (*held == distance).then_some(hops)
+    }
+
     /// Whether a learned route's next hop leads in a circle.
     pub(super) fn is_circle(&self, address: IpAddr) -> bool {
         self.circled.contains(&address)
@@ -178,8 +184,8 @@ struct Edge {
 /// What a next hop is reached by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cover {
-    /// It is there: a neighbour on a port.
-    Neighbor(PortId, IpAddr),
+    /// It is there: a neighbour on an interface.
+    Neighbor(InterfaceId, IpAddr),
     /// `Null0`.
     Null,
     /// Another route.
@@ -249,8 +255,8 @@ impl Search<'_, '_> {
     fn cover(&mut self, hop: Hop) -> Option<Cover> {
         match hop {
             Hop::Null => Some(Cover::Null),
-            Hop::Port(port, address) => {
-                self.direct.path(port, address).is_some().then_some(Cover::Neighbor(port, address))
+            Hop::On(interface, address) => {
+                self.direct.path(interface, address).is_some().then_some(Cover::Neighbor(interface, address))
             }
             Hop::Any(address) => self.longest(address, true),
             Hop::Learned(address) if self.circled.contains(&address) => None,
@@ -269,8 +275,8 @@ impl Search<'_, '_> {
         let mut lengths = lengths.0[family as usize].iter().peekable();
         for len in (0..=family.width()).rev() {
             let prefix = Prefix::from_bits(family, left_aligned(address), len);
-            if let Some((_, port)) = network.filter(|(network, _)| *network == prefix) {
-                return Some(Cover::Neighbor(port, address));
+            if let Some((_, interface)) = network.filter(|(network, _)| *network == prefix) {
+                return Some(Cover::Neighbor(interface, address));
             }
             let distance = match lengths.next_if_eq(&&len) {
                 Some(_) => self.left.get(&prefix).and_then(|by_distance| Some(*by_distance.first_key_value()?.0)),
@@ -376,7 +382,9 @@ impl Search<'_, '_> {
         for node in order {
             let candidates = self.hops(*node).into_iter().flatten().map(|hop| {
                 let paths = match self.covers.get(&Edge { from: *node, hop: *hop }) {
-                    Some(Cover::Neighbor(port, address)) => self.direct.path(*port, *address).into_iter().collect(),
+                    Some(Cover::Neighbor(interface, address)) => {
+                        self.direct.path(*interface, *address).into_iter().collect()
+                    }
                     Some(Cover::Null) => vec![Path::Discard],
                     Some(Cover::Route(to)) => nodes.get(to).cloned().unwrap_or_default(),
                     None => Vec::new(),

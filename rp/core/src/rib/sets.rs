@@ -9,7 +9,7 @@ use super::{
 use crate::fib_feed::FibMaster;
 use fabric_proto::{
     fib::{Path, PathList, PathListId, Prefix},
-    id::PortId,
+    id::InterfaceId,
 };
 use std::collections::BTreeMap;
 
@@ -58,23 +58,23 @@ impl Resolver {
                 let network = self.direct.network(address);
                 match (self.statics.covering(address, network.map(|(network, _)| network.len())), network) {
                     (Some(paths), _) => paths.to_vec(),
-                    (None, Some((_, port))) => self.direct.path(port, address).into_iter().collect(),
+                    (None, Some((_, interface))) => self.direct.path(interface, address).into_iter().collect(),
                     (None, None) => Vec::new(),
                 }
             }
-            Hop::Port(port, address) => self.direct.path(port, address).into_iter().collect(),
+            Hop::On(interface, address) => self.direct.path(interface, address).into_iter().collect(),
             Hop::Null => vec![Path::Discard],
         }
     }
 
-    /// The port of a next hop that is a neighbour and is reached as one.
-    pub(super) fn port_of(&self, hop: Hop) -> Option<PortId> {
-        let (port, address) = match hop {
+    /// The interface of a next hop that is a neighbour and is reached as one.
+    pub(super) fn interface_of(&self, hop: Hop) -> Option<InterfaceId> {
+        let (interface, address) = match hop {
             Hop::Any(address) | Hop::Learned(address) => (self.direct.network(address)?.1, address),
-            Hop::Port(port, address) => (port, address),
+            Hop::On(interface, address) => (interface, address),
             Hop::Null => return None,
         };
-        (self.paths(hop) == [self.direct.path(port, address)?]).then_some(port)
+        (self.paths(hop) == [self.direct.path(interface, address)?]).then_some(interface)
     }
 
     /// Of these next hops, those that are used, and the paths that they come to.
@@ -155,11 +155,13 @@ impl Sets {
         self.sets[id as usize].as_ref().map(|set| &set.via)
     }
 
-    /// Resolves every set anew. Changes path lists in place; tells which sets became usable or unusable, whose
+    /// Resolves every set of next hops anew: the others never change. Changes path lists in place; tells which sets became usable or unusable, whose
     /// routes are to be selected anew, and which path lists are to be released after that.
     pub(super) fn resolve(&mut self, resolver: &Resolver, fib: &mut FibMaster) -> Flips {
         let mut flips = Flips::default();
-        for id in 0..self.sets.len() {
+        let mut of_next_hops: Vec<SetId> = self.by_via.range(..Via::Receive).map(|(_, id)| *id).collect();
+        of_next_hops.sort_unstable();
+        for id in of_next_hops.into_iter().map(|id| id as usize) {
             let Some(set) = &self.sets[id] else { continue };
             let list = match (set.list, resolver.resolve(&set.via)) {
                 (Some(list), Some(paths)) => {

@@ -6,7 +6,7 @@ use super::{
 };
 use fabric_proto::{
     fib::{Family, Prefix, left_aligned},
-    id::{PortId, TableId},
+    id::{InterfaceId, TableId},
 };
 use std::net::IpAddr;
 
@@ -17,8 +17,8 @@ impl Rib {
     }
 
     /// The port of a table's next hop that is a neighbour; `None` where another route leads to it, and for `Null0`.
-    pub fn port_of(&self, table: TableId, hop: Hop) -> Option<PortId> {
-        self.tables.0.get(&table)?.resolver.port_of(hop)
+    pub fn interface_of(&self, table: TableId, hop: Hop) -> Option<InterfaceId> {
+        self.tables.0.get(&table)?.resolver.interface_of(hop)
     }
 
     /// The best route of a table towards an address: of the longest prefix that covers it.

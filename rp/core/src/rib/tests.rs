@@ -24,22 +24,30 @@ fn port(port: u8) -> PortId {
     PortId { slot: LcSlot(1), port }
 }
 
+fn id(n: u8) -> InterfaceId {
+    port(n).into()
+}
+
+fn link(n: u8) -> Option<Link> {
+    Some(Link { port: port(n), mac: mac(n), vlan: None })
+}
+
 fn mac(n: u8) -> Mac {
     [2, 0, 0, 0, 0, n]
 }
 
 fn interface(n: u8, enabled: bool) -> Interface {
     let addresses = vec![(ip(&format!("10.0.{n}.1")), 24), (ip(&format!("2001:db8:{n}::1")), 64)];
-    Interface { addresses, mac: mac(n), enabled }
+    Interface { addresses, link: link(n), enabled }
 }
 
 /// Two interfaces with two neighbours each.
 fn local() -> Local {
     let neighbors = [1, 2]
         .into_iter()
-        .flat_map(|n| [2, 3].map(|host| ((port(n), ip(&format!("10.0.{n}.{host}"))), mac(n * 16 + host))));
+        .flat_map(|n| [2, 3].map(|host| ((id(n), ip(&format!("10.0.{n}.{host}"))), mac(n * 16 + host))));
     Local {
-        interfaces: [1, 2].map(|n| (port(n), interface(n, true))).into(),
+        interfaces: [1, 2].map(|n| (id(n), interface(n, true))).into(),
         neighbors: neighbors.collect(),
         statics: BTreeSet::new(),
     }
@@ -58,34 +66,28 @@ fn packed(ops: impl IntoIterator<Item = RouteOp>) -> (u32, Bytes) {
 
 /// One change of the configuration.
 impl Rib {
-    fn set_interface(&mut self, port: PortId, interface: Interface, fib: &mut FibMaster) {
-        self.table_mut(TableId::DEFAULT).local.interfaces.insert(port, interface);
-        self.table_mut(TableId::DEFAULT).refresh(fib);
+    fn set_interface(&mut self, id: InterfaceId, interface: Interface, fib: &mut FibMaster) {
+        self.change(TableId::DEFAULT, vec![LocalChange::Interface(id, Some(interface))], fib);
     }
 
-    fn remove_interface(&mut self, port: PortId, fib: &mut FibMaster) {
-        self.table_mut(TableId::DEFAULT).local.interfaces.remove(&port);
-        self.table_mut(TableId::DEFAULT).refresh(fib);
+    fn remove_interface(&mut self, id: InterfaceId, fib: &mut FibMaster) {
+        self.change(TableId::DEFAULT, vec![LocalChange::Interface(id, None)], fib);
     }
 
-    fn set_neighbor(&mut self, port: PortId, address: IpAddr, mac: Mac, fib: &mut FibMaster) {
-        self.table_mut(TableId::DEFAULT).local.neighbors.insert((port, address), mac);
-        self.table_mut(TableId::DEFAULT).refresh(fib);
+    fn set_neighbor(&mut self, on: InterfaceId, address: IpAddr, mac: Mac, fib: &mut FibMaster) {
+        self.change(TableId::DEFAULT, vec![LocalChange::Neighbor(on, address, Some(mac))], fib);
     }
 
-    fn remove_neighbor(&mut self, port: PortId, address: IpAddr, fib: &mut FibMaster) {
-        self.table_mut(TableId::DEFAULT).local.neighbors.remove(&(port, address));
-        self.table_mut(TableId::DEFAULT).refresh(fib);
+    fn remove_neighbor(&mut self, on: InterfaceId, address: IpAddr, fib: &mut FibMaster) {
+        self.change(TableId::DEFAULT, vec![LocalChange::Neighbor(on, address, None)], fib);
     }
 
     fn add_static(&mut self, route: StaticRoute, fib: &mut FibMaster) {
-        self.table_mut(TableId::DEFAULT).local.statics.insert(route);
-        self.table_mut(TableId::DEFAULT).refresh(fib);
+        self.change(TableId::DEFAULT, vec![LocalChange::Static(route, true)], fib);
     }
 
     fn remove_static(&mut self, route: StaticRoute, fib: &mut FibMaster) {
-        self.table_mut(TableId::DEFAULT).local.statics.remove(&route);
-        self.table_mut(TableId::DEFAULT).refresh(fib);
+        self.change(TableId::DEFAULT, vec![LocalChange::Static(route, false)], fib);
     }
 }
 
@@ -144,12 +146,12 @@ fn interfaces_and_neighbours_make_routes() {
     assert_eq!(router.paths("2001:db8:1::1/128"), Some(vec![Path::Receive]));
     assert_eq!(router.paths("10.0.1.0/24"), Some(vec![Path::Unresolved { next_hop: ip("10.0.1.0") }]));
     assert_eq!(router.paths("10.0.1.2/32"), Some(vec![via(1, 2)]));
-    router.rib.remove_neighbor(port(1), ip("10.0.1.2"), &mut router.fib);
+    router.rib.remove_neighbor(id(1), ip("10.0.1.2"), &mut router.fib);
     assert_eq!(router.paths("10.0.1.2/32"), None);
-    router.rib.set_interface(port(1), interface(1, false), &mut router.fib);
+    router.rib.set_interface(id(1), interface(1, false), &mut router.fib);
     assert_eq!(router.paths("10.0.1.1/32"), None);
     assert_eq!(router.paths("10.0.1.3/32"), None);
-    router.rib.remove_interface(port(2), &mut router.fib);
+    router.rib.remove_interface(id(2), &mut router.fib);
     router.fib.flush();
     assert!(router.fib.table().is_empty());
     assert_eq!(router.fib.table().all_paths().count(), 0, "path lists go with their routes");
@@ -180,7 +182,7 @@ fn static_routes_share_the_load_and_null_drops() {
     router.rib.add_static(route("203.0.113.0/24", 1, "10.0.1.2"), &mut router.fib);
     router.rib.add_static(route("203.0.113.0/24", 1, "10.0.2.2"), &mut router.fib);
     assert_eq!(router.paths("203.0.113.0/24"), Some(vec![via(1, 2), via(2, 2)]));
-    router.rib.set_interface(port(1), interface(1, false), &mut router.fib);
+    router.rib.set_interface(id(1), interface(1, false), &mut router.fib);
     assert_eq!(router.paths("203.0.113.0/24"), Some(vec![via(2, 2)]));
     let null = StaticRoute { prefix: net("192.0.2.0/24"), distance: 1, target: StaticTarget::Null };
     router.rib.add_static(null, &mut router.fib);
@@ -194,12 +196,12 @@ fn a_route_without_a_way_to_its_next_hop_is_not_used() {
     router.learn([(net("198.51.100.0/24"), Some(3))]);
     assert_eq!(router.paths("198.51.100.0/24"), None);
     router.rib.set_interface(
-        port(3),
-        Interface { addresses: vec![(ip("192.0.2.2"), 24)], mac: mac(3), enabled: true },
+        id(3),
+        Interface { addresses: vec![(ip("192.0.2.2"), 24)], link: link(3), enabled: true },
         &mut router.fib,
     );
     assert_eq!(router.paths("198.51.100.0/24"), Some(vec![Path::Unresolved { next_hop: ip("192.0.2.1") }]));
-    router.rib.remove_interface(port(3), &mut router.fib);
+    router.rib.remove_interface(id(3), &mut router.fib);
     assert_eq!(router.paths("198.51.100.0/24"), None);
 }
 
@@ -209,7 +211,7 @@ fn a_new_neighbour_address_costs_no_route() {
     router.open();
     router.learn((0..1000u32).map(|n| (Prefix::from_bits(Family::V4, u128::from(n << 8) << 96, 24), Some(2))));
     let before = router.sent();
-    router.rib.set_neighbor(port(2), ip("10.0.2.2"), mac(99), &mut router.fib);
+    router.rib.set_neighbor(id(2), ip("10.0.2.2"), mac(99), &mut router.fib);
     assert_eq!(router.sent(), before);
     let list = router.paths("0.0.1.0/24").unwrap();
     let leads_to_99 =

@@ -2,9 +2,8 @@
 //! it has, takes its networks and what leads there out of the routing table.
 
 use super::{Output, Rp};
-use crate::config::interface_name;
 use fabric_proto::{
-    id::{LcSlot, PortId},
+    id::{InterfaceId, LcSlot, PortId},
     operator::EventKind,
     time::Instant,
 };
@@ -16,7 +15,7 @@ impl Rp {
         let was = self.clients.links.is_up(port);
         if self.clients.links.report(now, port, up) {
             self.log_link(port, was, up, out);
-            self.clients.reroute();
+            self.clients.reroute_port(port);
             self.tell_clients(now, News::Carrier { port, up }, out);
         }
     }
@@ -55,23 +54,21 @@ impl Rp {
     /// Whether every port that is to be up, of cards that hold the table, has been reported.
     pub(super) fn links_are_known(&self) -> bool {
         let confirmed = self.feed.confirmed();
-        let open = |(port, interface): (&PortId, &crate::config::Interface)| {
-            !interface.shutdown && confirmed.contains(&port.slot) && self.clients.links.get(*port).is_none()
-        };
-        !self.config().interfaces.iter().any(open)
+        let mut ports = confirmed.iter().flat_map(|slot| self.config().interfaces.ports_of(*slot));
+        !ports.any(|(port, interface)| !interface.shutdown && self.clients.links.get(port).is_none())
     }
 
     fn log_link(&self, port: PortId, was: bool, up: bool, out: &mut Vec<Output>) {
-        let name = interface_name(port);
+        let id = InterfaceId::from(port);
         let mut log = |line: String| out.push(Output::Event(EventKind::Log { line }));
         let state = if up { "up" } else { "down" };
-        if self.config().interfaces.get(&port).is_none_or(|interface| interface.shutdown) && !up {
-            log(format!("%LINK-5-CHANGED: Interface {name}, changed state to administratively down"));
+        if self.config().interfaces.get(&id).is_none_or(|interface| interface.shutdown) && !up {
+            log(format!("%LINK-5-CHANGED: Interface {id}, changed state to administratively down"));
         } else {
-            log(format!("%LINK-3-UPDOWN: Interface {name}, changed state to {state}"));
+            log(format!("%LINK-3-UPDOWN: Interface {id}, changed state to {state}"));
         }
         if was != up {
-            log(format!("%LINEPROTO-5-UPDOWN: Line protocol on Interface {name}, changed state to {state}"));
+            log(format!("%LINEPROTO-5-UPDOWN: Line protocol on Interface {id}, changed state to {state}"));
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{Output, Rp, show};
 use crate::{
     cli::{Action, CliSession, Completion, Configure},
     clients::Change,
-    config::{CONFIG_MAX, Config, ConfigChange, digest_of, unsupported},
+    config::{CONFIG_MAX, Config, ConfigChange, Digest, Edit, unsupported},
     redundancy as rf,
 };
 use fabric_proto::{
@@ -17,13 +17,14 @@ use fabric_proto::{
 };
 use std::{collections::BTreeSet, time::Duration};
 
-/// Why a platform does not take this change.
-fn platform_refusal(profile: &Profile, old: &Config, new: &Config) -> Option<String> {
+/// Why a platform does not take these edits.
+fn platform_refusal(profile: &Profile, config: &Config, edits: &[Edit]) -> Option<String> {
     let name = profile.name;
-    let tftp = |config: &Config| config.boot_system.iter().filter(|image| image.starts_with("tftp")).count();
-    let sso = new.redundancy.mode == Mode::Sso;
-    let over_tftp = sso && !profile.tftp_boot && tftp(new) > tftp(old);
-    unsupported(profile, old, new).or_else(|| {
+    let tftp = |images: &[String]| images.iter().filter(|image| image.starts_with("tftp")).count();
+    let more = |edit: &Edit| matches!(edit, Edit::BootSystem(new) if tftp(new) > tftp(&config.boot_system));
+    let over_tftp = |edit: &Edit| config.redundancy.mode == Mode::Sso && more(edit);
+    let over_tftp = !profile.tftp_boot && edits.iter().any(over_tftp);
+    unsupported(profile, config, edits).or_else(|| {
         over_tftp.then(|| format!("{name} does not boot over TFTP in SSO: put the image on the unit's own flash"))
     })
 }
@@ -118,7 +119,7 @@ impl Rp {
                 self.unlock(session);
                 Ok(())
             }
-            Action::Configure(change) => self.configure(now, *change, out),
+            Action::Configure(change) => self.configure(now, change, out),
             Action::Close => {
                 self.unlock(session);
                 Ok(())
@@ -146,36 +147,42 @@ impl Rp {
         if let Some(refusal) = self.rf.config_refusal() {
             return Err(refusal.to_string());
         }
-        if let Some(refusal) = platform_refusal(self.boot.profile, self.config(), &change.config) {
+        if let Some(refusal) = platform_refusal(self.boot.profile, self.config(), &change.edits) {
             return Err(refusal);
-        }
-        let text = change.config.render();
-        // What makes one that is too long shorter is welcome.
-        if text.len() > CONFIG_MAX && text.len() > self.config().render().len() {
-            let bytes = text.len();
-            return Err(format!("the configuration would take {bytes} bytes; a standby RP can be given {CONFIG_MAX}"));
         }
         let heartbeat = self.boot.timers.heartbeat_ms;
         let least = Duration::from_millis(2 * heartbeat);
-        if change.config.redundancy.switchover_timer.is_some_and(|timer| timer < least) {
+        let short = |timer: Option<Duration>| timer.is_some_and(|timer| timer < least);
+        let too_short = |edit: &Edit| matches!(edit, Edit::Redundancy(new) if short(new.switchover_timer));
+        if change.edits.iter().any(too_short) {
             return Err(format!("the topology's heartbeats are {heartbeat} ms apart: two must fit into the timer"));
         }
-        let old = std::mem::replace(&mut self.clients.running.config, change.config);
+        let old = self.config().redundancy.auto_sync;
+        let before = self.config().rendered_len();
+        let config = &mut self.clients.running.config;
+        let undo = config.apply_all(change.edits);
+        let bytes = config.rendered_len();
+        // What makes one that is too long shorter is welcome.
+        if bytes > CONFIG_MAX && bytes > before {
+            config.apply_all(undo);
+            return Err(format!("the configuration would take {bytes} bytes; a standby RP can be given {CONFIG_MAX}"));
+        }
         let mut routing = false;
         let mut cards = BTreeSet::new();
         for changed in &change.changes {
             match changed {
-                ConfigChange::Interface(port) => {
+                ConfigChange::Vrf(_) => routing = true,
+                ConfigChange::Interface(id) => {
                     routing = true;
-                    cards.insert(port.slot);
+                    cards.extend(id.port().map(|port| port.slot));
                 }
-                ConfigChange::Ipv6Routing | ConfigChange::Neighbour(_) | ConfigChange::Route(_) => routing = true,
+                ConfigChange::Ipv6Routing | ConfigChange::Neighbour(_) | ConfigChange::Route(..) => routing = true,
                 ConfigChange::SwitchoverTimer | ConfigChange::CrashdumpTimeout => self.set_facility_timers(),
                 ConfigChange::RedundancyMode => {
                     self.for_rf.push_back(rf::Input::SetMode(self.config().redundancy.mode));
                 }
                 ConfigChange::AutoSync => {
-                    if !old.redundancy.auto_sync.startup_config {
+                    if !old.startup_config {
                         self.give_startup();
                     }
                 }
@@ -183,13 +190,23 @@ impl Rp {
             }
         }
         if routing {
-            self.clients.reroute();
+            self.clients.reroute_changed(&undo);
         }
         for slot in cards {
             self.configure_ports(now, slot, out);
         }
-        self.changed(&Change { lines: &change.lines, old: &old, digest: digest_of(&text) });
+        let digest = self.config_digest();
+        self.changed(Change { lines: &change.lines, old, digest });
         Ok(())
+    }
+
+    /// What the configuration comes to, as the standby's release compares it.
+    fn config_digest(&self) -> Digest {
+        let rf = self.rf.view();
+        match rf.peer {
+            Some(peer) if peer.release != rf.release => Digest::Text(self.config().text_digest()),
+            Some(_) | None => Digest::Sections(self.config().digests()),
+        }
     }
 
     /// Puts a request to the redundancy facility; its refusal is the command's output.

@@ -3,17 +3,17 @@
 use super::{Rp, switchover_timer};
 use crate::{
     cli::{
-        ClientView, ConfigView, CounterView, DebugView, FibCounts, HistoryView, LineCardState, LineCardView, LogView,
-        PortView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SwitchoverView, Tables, UnitView,
-        View,
+        ClientView, ConfigView, CounterView, DebugView, FibCounts, HistoryView, InterfaceView, LineCardState,
+        LineCardView, LogView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SwitchoverView, Tables,
+        UnitView, View,
     },
     clients::if_index,
     redundancy,
     rib::{Hop, Protocol, Route, Via},
 };
 use fabric_proto::{
-    fib::{Family, PathList, Prefix, port_mac},
-    id::{PortId, RpSlot, TableId},
+    fib::{Family, FibKey, PathList, Prefix, port_mac},
+    id::{InterfaceId, RpSlot, TableId},
     redundancy::RfState,
     time::Instant,
 };
@@ -36,7 +36,6 @@ pub(super) fn with_view<T>(rp: &Rp, now: Instant, f: impl FnOnce(&View<'_>) -> T
         startup: rp.clients.startup.text(),
         redundancy: facility(rp, &rf, now),
         line_cards: line_cards(rp, rf.active, now.since(rf.state_since)),
-        ports: rp.config().interfaces.keys().map(|port| port_view(rp, *port, now)).collect(),
         config: ConfigView {
             owner: rp.config_lock,
             refused: rp.rf.config_refusal().map(|why| why.to_string()),
@@ -49,7 +48,7 @@ pub(super) fn with_view<T>(rp: &Rp, now: Instant, f: impl FnOnce(&View<'_>) -> T
         },
         flow_seed: rp.boot.flow_seed,
         log: LogView { total: rp.log.total(), lines: rp.log.lines().map(|(at, line)| (rp.clock(at), line)).collect() },
-        tables: rp,
+        tables: &At { rp, now },
     };
     f(&view)
 }
@@ -124,17 +123,6 @@ fn facility(rp: &Rp, rf: &redundancy::View<'_>, now: Instant) -> RedundancyView 
     }
 }
 
-fn port_view(rp: &Rp, port: PortId, now: Instant) -> PortView {
-    let link = rp.clients.links.get(port);
-    PortView {
-        port,
-        index: if_index(port),
-        mac: port_mac(port),
-        link: link.map(|(up, _)| up),
-        since: link.and_then(|(_, since)| since).map(|since| now.since(since)),
-    }
-}
-
 fn line_cards(rp: &Rp, active: bool, in_state: Duration) -> Vec<LineCardView> {
     let sessions = rp.feed.status();
     rp.boot
@@ -151,7 +139,7 @@ fn line_cards(rp: &Rp, active: bool, in_state: Duration) -> Vec<LineCardView> {
                     Some(session) if session.sent_seq == 0 && session.routes == 0 => LineCardState::Adopting,
                     Some(_) => LineCardState::Syncing,
                 },
-                ports: rp.config().interfaces.keys().filter(|port| port.slot == *slot).count() as u8,
+                ports: rp.config().interfaces.ports_of(*slot).count() as u8,
                 in_state,
                 routes: Family::ALL.map(|family| rp.clients.cef.fib.table().len(family) as u64),
             }
@@ -161,19 +149,23 @@ fn line_cards(rp: &Rp, active: bool, in_state: Duration) -> Vec<LineCardView> {
 
 impl Rp {
     /// A next hop that is another route's to reach has no port of its own.
-    fn route_path(&self, hop: Hop) -> RoutePath {
+    fn route_path(&self, table: TableId, hop: Hop) -> RoutePath {
         let next_hop = match hop {
-            Hop::Any(address) | Hop::Learned(address) | Hop::Port(_, address) => Some(address),
+            Hop::Any(address) | Hop::Learned(address) | Hop::On(_, address) => Some(address),
             Hop::Null => None,
         };
-        RoutePath { next_hop, port: self.clients.routing.rib.port_of(TableId::DEFAULT, hop) }
+        RoutePath { next_hop, interface: self.clients.routing.rib.interface_of(table, hop) }
     }
 
-    fn route_view(&self, route: &Route) -> RouteView {
+    fn route_view(&self, table: TableId, route: &Route) -> RouteView {
+        let vrf = self.config().vrfs.keys().find(|vrf| vrf.table() == table);
         let views = match &route.via {
-            Via::NextHops(hops) => hops.iter().map(|hop| self.route_path(*hop)).collect(),
+            Via::NextHops(hops) => hops.iter().map(|hop| self.route_path(table, *hop)).collect(),
             Via::Receive | Via::Network(_) => {
-                vec![RoutePath { next_hop: None, port: self.config().port_towards(route.prefix.address()) }]
+                vec![RoutePath {
+                    next_hop: None,
+                    interface: self.config().interface_towards(vrf, route.prefix.address()),
+                }]
             }
         };
         RouteView {
@@ -192,23 +184,43 @@ impl Rp {
     }
 }
 
-impl Tables for Rp {
-    fn visit_routes(&self, family: Family, visit: &mut dyn FnMut(Prefix)) {
-        for route in self.clients.routing.rib.routes(TableId::DEFAULT, family) {
+/// A route processor at a moment.
+struct At<'a> {
+    rp: &'a Rp,
+    now: Instant,
+}
+
+impl Tables for At<'_> {
+    fn interface(&self, id: InterfaceId) -> InterfaceView {
+        let link = match id.port() {
+            Some(port) => self.rp.clients.links.get(port),
+            // Always there.
+            None => Some((true, None)),
+        };
+        InterfaceView {
+            index: if_index(id),
+            mac: id.port().map(port_mac),
+            link: link.map(|(up, _)| up),
+            since: link.and_then(|(_, since)| since).map(|since| self.now.since(since)),
+        }
+    }
+
+    fn visit_routes(&self, table: TableId, family: Family, visit: &mut dyn FnMut(Prefix)) {
+        for route in self.rp.clients.routing.rib.routes(table, family) {
             visit(route.prefix);
         }
     }
 
-    fn route(&self, prefix: Prefix) -> Option<RouteView> {
-        self.clients.routing.rib.get(TableId::DEFAULT, prefix).map(|route| self.route_view(&route))
+    fn route(&self, table: TableId, prefix: Prefix) -> Option<RouteView> {
+        self.rp.clients.routing.rib.get(table, prefix).map(|route| self.rp.route_view(table, &route))
     }
 
-    fn route_to(&self, address: IpAddr) -> Option<RouteView> {
-        self.clients.routing.rib.lookup(TableId::DEFAULT, address).map(|route| self.route_view(&route))
+    fn route_to(&self, table: TableId, address: IpAddr) -> Option<RouteView> {
+        self.rp.clients.routing.rib.lookup(table, address).map(|route| self.rp.route_view(table, &route))
     }
 
-    fn route_counts(&self, family: Family) -> Vec<(RouteSource, u64)> {
-        let best = self.clients.routing.rib.summary(TableId::DEFAULT).best;
+    fn route_counts(&self, table: TableId, family: Family) -> Vec<(RouteSource, u64)> {
+        let best = self.rp.clients.routing.rib.summary(table).best;
         [
             (RouteSource::Connected, Protocol::Connected),
             (RouteSource::Local, Protocol::Local),
@@ -221,30 +233,31 @@ impl Tables for Rp {
         .collect()
     }
 
-    fn visit_fib(&self, family: Family, visit: &mut dyn FnMut(Prefix)) {
-        let plain = self.clients.cef.fib.table().routes().filter_map(|(key, _)| key.plain());
+    fn visit_fib(&self, table: TableId, family: Family, visit: &mut dyn FnMut(Prefix)) {
+        let plain = self.rp.clients.cef.fib.table().routes().filter_map(|(key, _)| key.ip());
+        let plain = plain.filter_map(|(of, prefix)| (of == table).then_some(prefix));
         plain.filter(|prefix| prefix.family() == family).for_each(visit);
     }
 
-    fn fib(&self, prefix: Prefix) -> Option<PathList> {
-        let table = self.clients.cef.fib.table();
-        table.paths(table.get(prefix)?).cloned()
+    fn fib(&self, table: TableId, prefix: Prefix) -> Option<PathList> {
+        let held = self.rp.clients.cef.fib.table();
+        held.paths(held.get(FibKey::Ip(table, prefix))?).cloned()
     }
 
-    fn fib_to(&self, address: IpAddr) -> Option<(Prefix, PathList)> {
-        let table = self.clients.cef.fib.table();
-        let (prefix, id) = table.lookup(address)?;
-        Some((prefix, table.paths(id)?.clone()))
+    fn fib_to(&self, table: TableId, address: IpAddr) -> Option<(Prefix, PathList)> {
+        let held = self.rp.clients.cef.fib.table();
+        let (prefix, id) = held.lookup_in(table, address)?;
+        Some((prefix, held.paths(id)?.clone()))
     }
 
     fn fib_counts(&self, family: Family) -> FibCounts {
-        let (table, position) = (self.clients.cef.fib.table(), self.clients.cef.fib.position());
+        let (table, position) = (self.rp.clients.cef.fib.table(), self.rp.clients.cef.fib.position());
         FibCounts {
             prefixes: table.len(family) as u64,
             path_lists: table.all_paths().count() as u64,
             epoch: position.epoch.0,
             seq: position.seq,
-            refused_sets: self.clients.routing.rib.refused_sets(),
+            refused_sets: self.rp.clients.routing.rib.refused_sets(),
         }
     }
 }

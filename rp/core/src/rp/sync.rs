@@ -122,7 +122,7 @@ impl Rp {
     }
 
     /// An operator has changed the running configuration.
-    pub(super) fn changed(&mut self, change: &Change<'_>) {
+    pub(super) fn changed(&mut self, change: Change<'_>) {
         self.count_change();
         if !sabotage::is(Sabotage::ForgetConfig) {
             self.clients.running.changed(change);

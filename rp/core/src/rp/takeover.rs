@@ -173,7 +173,8 @@ impl Rp {
     /// Sends a card the ports that the running configuration gives it.
     pub(super) fn configure_ports(&mut self, now: Instant, slot: LcSlot, out: &mut Vec<Output>) {
         let ports = clients::ports(self.config(), slot);
-        self.step_feed(now, Some(fib_feed::Input::Ports { slot, ports, interfaces: Vec::new() }), out);
+        let interfaces = clients::interfaces(self.config(), slot);
+        self.step_feed(now, Some(fib_feed::Input::Ports { slot, ports, interfaces }), out);
     }
 
     pub(super) fn lc_connected(&mut self, now: Instant, slot: LcSlot, out: &mut Vec<Output>) {

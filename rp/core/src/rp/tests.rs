@@ -10,6 +10,7 @@ use std::time::Duration;
 
 mod example;
 mod hang;
+mod kinds;
 
 const STARTUP: &str = "hostname pe1\ninterface 1/1\n ip address 10.0.1.1 255.255.255.0\nend\n";
 const SECOND: Duration = Duration::from_secs(1);
@@ -471,7 +472,7 @@ fn a_configuration_of_ten_megabytes_reaches_the_standby_in_pieces() {
     let startup = large_startup();
     let mut pair = Pair::new(&startup);
     assert!(pair.rps[A].clients.running.config.render().len() > 10 << 20);
-    assert_eq!(pair.rps[A].clients.running.config.digest(), pair.rps[B].clients.running.config.digest());
+    assert_eq!(pair.rps[A].clients.running.config.digests(), pair.rps[B].clients.running.config.digests());
     assert!(pair.rps[B].stats().redundant);
     assert_eq!((pair.rps[B].clients.running.counts.whole, pair.rps[B].clients.running.counts.failed), (1, 0));
 

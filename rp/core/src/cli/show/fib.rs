@@ -1,35 +1,76 @@
 //! `show ip cef`, `show ipv6 cef`: what the line cards are given.
 
-use super::{Select, Shown, first_prefixes, more, prefix_text};
+use super::{
+    A4, A6, IP, IPV6, LONGER, MASK, P4, P6, SHOW, SUMMARY, Select, Shown, VRF, family, first_prefixes, more,
+    prefix_text, select, show, table as named_table,
+};
 use crate::{
-    cli::{View, text::address},
-    config::{dotted, interface_name},
+    cli::{View, commands::Exec, text::address},
+    config::dotted,
+    grammar::{
+        Command, Help, Line, Shape,
+        Token::{self, Argument as A, Keyword as K, Optional},
+        Value as Argument,
+    },
 };
 use fabric_proto::{
     drops::DropCause,
     fib::{Family, Path, PathList, Prefix, left_aligned},
     flow,
-    id::Epoch,
+    id::{Epoch, InterfaceId, TableId},
     special::Special,
 };
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
-pub(super) fn show(view: &View<'_>, family: Family, select: Select) -> Result<Shown, String> {
-    let tables = view.tables;
+const CEF: Token = K("cef");
+const EXACT: Token = K("exact-route");
+const FROM: Token = K("src-port");
+const TO: Token = K("dest-port");
+const L4: Token = A(Shape::Number(0, 65_535));
+
+pub(super) static COMMANDS: &[Command<Exec>] = &[
+    show(&[SHOW, IP, CEF, VRF], table),
+    show(&[SHOW, IP, CEF, SUMMARY], |view, line| Ok(summary(view, family(line)))),
+    show(&[SHOW, IP, CEF, VRF, EXACT, A4, A4], exact_route),
+    show(&[SHOW, IP, CEF, VRF, EXACT, A4, FROM, L4, A4, TO, L4], exact_route),
+    show(&[SHOW, IP, CEF, VRF, A4], table),
+    show(&[SHOW, IP, CEF, VRF, A4, MASK, Optional(&[LONGER])], table),
+    show(&[SHOW, IP, CEF, VRF, P4, Optional(&[LONGER])], table),
+    show(&[SHOW, IPV6, CEF, VRF], table),
+    show(&[SHOW, IPV6, CEF, SUMMARY], |view, line| Ok(summary(view, family(line)))),
+    show(&[SHOW, IPV6, CEF, VRF, EXACT, A6, A6], exact_route),
+    show(&[SHOW, IPV6, CEF, VRF, EXACT, A6, FROM, L4, A6, TO, L4], exact_route),
+    show(&[SHOW, IPV6, CEF, VRF, A6], table),
+    show(&[SHOW, IPV6, CEF, VRF, P6, Optional(&[LONGER])], table),
+];
+
+pub(super) const HELP: Help = &[
+    ("cef", "Forwarding table"),
+    ("exact-route", "The path of one flow, as line cards choose it"),
+    ("src-port", "With TCP's or UDP's source port"),
+    ("dest-port", "With TCP's or UDP's ports"),
+];
+
+fn table(view: &View<'_>, line: &Line) -> Result<Shown, String> {
+    let family = family(line);
+    let (tables, (vrf, table)) = (view.tables, named_table(view, line)?);
     let missing = || "Prefix not found".to_owned();
-    match select {
-        Select::All | Select::Port(_) | Select::Slot(_) | Select::Flow(..) => Ok(list(view, family, None)),
-        Select::Within(prefix) => Ok(list(view, family, Some(prefix))),
-        Select::To(address) => tables.fib_to(address).map(|(prefix, paths)| entry(prefix, &paths)).ok_or_else(missing),
-        Select::Exactly(prefix) => tables.fib(prefix).map(|paths| entry(prefix, &paths)).ok_or_else(missing),
+    match select(line)? {
+        Select::All => Ok(list(view, (vrf, table), family, None)),
+        Select::Within(prefix) => Ok(list(view, (vrf, table), family, Some(prefix))),
+        Select::To(address) => {
+            tables.fib_to(table, address).map(|(prefix, paths)| entry(prefix, &paths)).ok_or_else(missing)
+        }
+        Select::Exactly(prefix) => tables.fib(table, prefix).map(|paths| entry(prefix, &paths)).ok_or_else(missing),
     }
 }
 
-fn list(view: &View<'_>, family: Family, within: Option<Prefix>) -> Shown {
-    let (prefixes, count) = first_prefixes(|visit| view.tables.visit_fib(family, visit), within);
+fn list(view: &View<'_>, named: (Option<&str>, TableId), family: Family, within: Option<Prefix>) -> Shown {
+    let (vrf, table) = named;
+    let (prefixes, count) = first_prefixes(|visit| view.tables.visit_fib(table, family, visit), within);
     let entries: Vec<(Prefix, PathList)> =
-        prefixes.iter().filter_map(|prefix| Some((*prefix, view.tables.fib(*prefix)?))).collect();
+        prefixes.iter().filter_map(|prefix| Some((*prefix, view.tables.fib(table, *prefix)?))).collect();
     let mut text = match family {
         Family::V4 => format!("{:<21}{:<21}Interface\n", "Prefix", "Next Hop"),
         Family::V6 => String::new(),
@@ -42,6 +83,7 @@ fn list(view: &View<'_>, family: Family, within: Option<Prefix>) -> Shown {
     }
     text.extend(more(entries.len(), count));
     let json = json!({
+        "vrf": vrf,
         "family": family.to_string(),
         "count": count,
         "listed": entries.len(),
@@ -66,7 +108,7 @@ fn write_row(text: &mut String, prefix: Prefix, paths: &PathList) {
 /// Next hop and interface. A next hop without a rewrite is `unresolved`: its packets are dropped.
 fn columns(path: &Path) -> (String, String) {
     match path {
-        Path::Port { port, next_hop, .. } => (address(*next_hop), interface_name(*port)),
+        Path::Port { port, next_hop, .. } => (address(*next_hop), InterfaceId::from(*port).to_string()),
         Path::Unresolved { next_hop } => (address(*next_hop), "unresolved".to_owned()),
         Path::Receive => ("receive".to_owned(), String::new()),
         Path::Discard => ("attached".to_owned(), "Null0".to_owned()),
@@ -95,11 +137,9 @@ fn entry(prefix: Prefix, paths: &PathList) -> Shown {
 }
 
 /// The path of one flow: what a line card makes of it, by the function that line cards choose by.
-pub(super) fn exact_route(view: &View<'_>, select: Select) -> Result<Shown, String> {
-    let Select::Flow(source, destination, ports) = select else {
-        return Err("the source and the destination are wanted".to_owned());
-    };
-    let entry = view.tables.fib_to(destination);
+fn exact_route(view: &View<'_>, line: &Line) -> Result<Shown, String> {
+    let (source, destination, ports) = flow(line).ok_or("the source and the destination are wanted")?;
+    let entry = view.tables.fib_to(named_table(view, line)?.1, destination);
     let hash = flow_hash(view, source, destination, ports);
     let path = entry.as_ref().and_then(|(_, paths)| paths.paths().get(flow::choose(hash, paths.paths().len())));
     let dropped = verdict(source, destination, entry.is_some(), path).err();
@@ -107,7 +147,7 @@ pub(super) fn exact_route(view: &View<'_>, select: Select) -> Result<Shown, Stri
         (Some(cause), _) => format!("drop, {cause}"),
         (None, Some(Path::Port { port, next_hop, .. })) => {
             let adjacency = if next_hop.is_ipv4() { "IP" } else { "IPV6" };
-            format!("{adjacency} adj out of {}, addr {}", interface_name(*port), address(*next_hop))
+            format!("{adjacency} adj out of {}, addr {}", InterfaceId::from(*port), address(*next_hop))
         }
         (None, Some(Path::Lookup { table })) => format!("lookup in table {table}"),
         (None, _) => "receive".to_owned(),
@@ -125,6 +165,19 @@ pub(super) fn exact_route(view: &View<'_>, select: Select) -> Result<Shown, Stri
             "dropped": dropped,
         }),
     })
+}
+
+/// Source, destination, and ports if it has any.
+fn flow(line: &Line) -> Option<(IpAddr, IpAddr, Option<[u16; 2]>)> {
+    let values: Vec<&Argument> =
+        line.values().iter().map(|found| &found.value).filter(|value| !matches!(value, Argument::Text(_))).collect();
+    match values.as_slice() {
+        [Argument::Address(source), Argument::Address(destination)] => Some((*source, *destination, None)),
+        [Argument::Address(source), Argument::Number(from), Argument::Address(destination), Argument::Number(to)] => {
+            Some((*source, *destination, Some([*from as u16, *to as u16])))
+        }
+        _ => None,
+    }
 }
 
 fn flow_hash(view: &View<'_>, source: IpAddr, destination: IpAddr, ports: Option<[u16; 2]>) -> u32 {
@@ -153,7 +206,7 @@ fn verdict(source: IpAddr, destination: IpAddr, found: bool, path: Option<&Path>
     }
 }
 
-pub(super) fn summary(view: &View<'_>, family: Family) -> Shown {
+fn summary(view: &View<'_>, family: Family) -> Shown {
     let counts = view.tables.fib_counts(family);
     let epoch = Epoch(counts.epoch).to_string();
     Shown {
@@ -185,7 +238,7 @@ fn path_json(path: &Path) -> Value {
         Path::Port { port, next_hop, rewrite } => json!({
             "type": "port",
             "next_hop": next_hop,
-            "interface": interface_name(*port),
+            "interface": InterfaceId::from(*port),
             "destination_mac": rewrite.macs().map(|(to, _)| dotted(to)),
             "source_mac": rewrite.macs().map(|(_, from)| dotted(from)),
         }),

@@ -1,148 +1,211 @@
 //! `show interfaces`, `show ip interface brief` and others of their kind. Counters are on the line cards, and
 //! never on a route processor: they are not shown here.
 
-use super::{Select, Shown, lines};
+use super::{INTERFACE, IP, IPV6, SHOW, Shown, family, lines, show};
 use crate::{
     cli::{
-        PortView, View,
+        InterfaceView, View,
+        commands::Exec,
         text::{address, age},
     },
-    config::{Interface, dotted, interface_name},
+    config::{Interface, ResolvedNeighbour, VrfName, dotted},
+    grammar::{
+        Command, Help, Line,
+        Token::{Keyword as K, Optional},
+    },
 };
-use fabric_proto::fib::Family;
+use fabric_proto::{fib::Family, id::InterfaceId};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// A configured port and its configuration.
-fn ports<'a>(view: &'a View<'_>) -> impl Iterator<Item = (&'a PortView, &'a Interface)> {
-    view.ports.iter().filter_map(|port| Some((port, view.running.interfaces.get(&port.port)?)))
+pub(super) static COMMANDS: &[Command<Exec>] = &[
+    show(&[SHOW, K("interfaces"), Optional(&[INTERFACE])], interfaces),
+    show(&[SHOW, K("interfaces"), K("description")], |view, _| Ok(description(view))),
+    show(&[SHOW, IP, K("interface"), K("brief")], |view, line| Ok(brief(view, family(line)))),
+    show(&[SHOW, IPV6, K("interface"), K("brief")], |view, line| Ok(brief(view, family(line)))),
+    show(&[SHOW, Optional(&[IP]), K("arp")], |view, line| Ok(neighbours(view, family(line)))),
+    show(&[SHOW, IPV6, K("neighbors")], |view, line| Ok(neighbours(view, family(line)))),
+    show(&[SHOW, K("snmp"), K("mib"), K("ifmib")], |view, _| Ok(if_mib(view))),
+];
+
+pub(super) const HELP: Help = &[
+    ("interfaces", "Ports"),
+    ("description", "Their descriptions"),
+    ("interface", "Ports"),
+    ("brief", "A line a port"),
+    ("arp", "Static ARP entries"),
+    ("neighbors", "Static neighbor discovery entries"),
+    ("snmp", "Data that an SNMP agent would serve"),
+    ("mib", "Of a MIB"),
+    ("ifmib", "Interfaces (RFC 2863)"),
+];
+
+/// Most interfaces that one command lists; the rest is counted, as with routes.
+const LISTED_MAX: usize = 1000;
+
+/// An interface as configured, and how it is.
+struct Row<'a> {
+    id: InterfaceId,
+    is: InterfaceView,
+    configured: &'a Interface,
+    /// Neither it nor the port that it is on is shut down.
+    enabled: bool,
 }
 
-/// Status of the port and of its line protocol.
-fn status(port: &PortView, interface: &Interface) -> (&'static str, &'static str) {
-    match (interface.shutdown, port.link) {
-        (true, _) => ("administratively down", "down"),
-        (false, Some(true)) => ("up", "up"),
-        (false, Some(false) | None) => ("down", "down"),
+/// The first interfaces, those with hardware before the others, and how many there are in all.
+fn rows<'a>(view: &'a View<'_>) -> (Vec<Row<'a>>, usize) {
+    let all = &view.running.interfaces;
+    let hardware = |id: &InterfaceId| id.port().is_some();
+    let ids = all.keys().filter(|id| hardware(id)).chain(all.keys().filter(|id| !hardware(id)));
+    (ids.take(LISTED_MAX).filter_map(|id| row(view, *id)).collect(), all.len())
+}
+
+fn row<'a>(view: &'a View<'_>, id: InterfaceId) -> Option<Row<'a>> {
+    let all = &view.running.interfaces;
+    Some(Row { id, is: view.tables.interface(id), configured: all.get(&id)?, enabled: all.is_enabled(id) })
+}
+
+/// The line that stands for the interfaces not listed.
+fn more(listed: &[Row<'_>], count: usize) -> Option<String> {
+    (listed.len() < count).then(|| format!("... {} more: name an interface", count - listed.len()))
+}
+
+impl Row<'_> {
+    /// Status of the interface and of its line protocol.
+    fn status(&self) -> (&'static str, &'static str) {
+        match (self.enabled, self.is.link) {
+            (false, _) => ("administratively down", "down"),
+            (true, Some(true)) => ("up", "up"),
+            (true, Some(false) | None) => ("down", "down"),
+        }
+    }
+
+    fn mac(&self) -> Option<String> {
+        self.is.mac.map(dotted)
     }
 }
 
-pub(super) fn show(view: &View<'_>, select: Select) -> Result<Shown, String> {
-    let wanted = |port: &PortView| !matches!(select, Select::Port(wanted) if wanted != port.port);
-    let chosen: Vec<_> = ports(view).filter(|(port, _)| wanted(port)).collect();
-    if let (Select::Port(port), true) = (select, chosen.is_empty()) {
-        return Err(format!("{} is not configured", interface_name(port)));
-    }
-    let text = chosen.iter().map(|(port, interface)| entry(port, interface)).collect();
-    let rows: Vec<Value> = chosen.iter().map(|(port, interface)| row(port, interface)).collect();
-    Ok(Shown { text, json: json!({"interfaces": rows}) })
+fn interfaces(view: &View<'_>, line: &Line) -> Result<Shown, String> {
+    let (chosen, count) = match line.interface() {
+        Ok(id) => (vec![row(view, id).ok_or_else(|| format!("{id} is not configured"))?], 1),
+        Err(_) => rows(view),
+    };
+    let text = chosen.iter().map(entry).collect::<String>() + &lines(more(&chosen, count));
+    Ok(Shown { text, json: rows_json(&chosen, count) })
 }
 
-fn entry(port: &PortView, interface: &Interface) -> String {
-    let (state, protocol) = status(port, interface);
-    let mac = dotted(port.mac);
-    let mut text = format!(
-        "{} is {state}, line protocol is {protocol}\n  Hardware is emulated Ethernet, address is {mac} (bia {mac})\n",
-        interface_name(port.port)
-    );
+fn entry(row: &Row<'_>) -> String {
+    let (state, protocol) = row.status();
+    let interface = row.configured;
+    let mut text = format!("{} is {state}, line protocol is {protocol}\n", row.id);
+    text += &match row.mac() {
+        Some(mac) => format!("  Hardware is emulated Ethernet, address is {mac} (bia {mac})\n"),
+        None => "  Hardware is Loopback\n".to_owned(),
+    };
     if let Some(description) = &interface.description {
         text += &format!("  Description: {description}\n");
     }
     for own in interface.addresses() {
         text += &format!("  Internet address is {}/{}\n", address(own.address), own.len);
     }
-    text += &format!("  MTU {} bytes\n  Encapsulation ARPA, loopback not set\n", interface.mtu);
-    if let Some(since) = port.since {
+    if let Some(vrf) = &interface.vrf {
+        text += &format!("  VPN Routing/Forwarding \"{vrf}\"\n");
+    }
+    text += &format!("  MTU {} bytes\n", interface.mtu);
+    text += &match (row.id.port(), interface.vlan) {
+        (Some(_), Some(vlan)) => format!("  Encapsulation 802.1Q Virtual LAN, Vlan ID  {vlan}.\n"),
+        (Some(_), None) => "  Encapsulation ARPA, loopback not set\n".to_owned(),
+        (None, _) => "  Encapsulation LOOPBACK, loopback not set\n".to_owned(),
+    };
+    if let Some(since) = row.is.since {
         text += &format!("  Last link change {}\n", age(since));
     }
     text
 }
 
-fn row(port: &PortView, interface: &Interface) -> Value {
-    let (state, protocol) = status(port, interface);
+fn row_json(row: &Row<'_>) -> Value {
+    let (state, protocol) = row.status();
+    let interface = row.configured;
     json!({
-        "interface": interface_name(port.port),
-        "if_index": port.index,
+        "interface": row.id,
+        "if_index": row.is.index,
         "status": state,
         "line_protocol": protocol,
-        "mac_address": dotted(port.mac),
+        "mac_address": row.mac(),
         "description": interface.description,
+        "vlan": interface.vlan,
+        "vrf": interface.vrf.as_ref().map(VrfName::as_str),
         "mtu": interface.mtu,
         "addresses": interface.addresses().map(|own| format!("{}/{}", own.address, own.len)).collect::<Vec<_>>(),
-        "link_known": port.link.is_some(),
-        "last_link_change_seconds": port.since.map(|since: Duration| since.as_secs()),
+        "link_known": row.is.link.is_some(),
+        "last_link_change_seconds": row.is.since.map(|since: Duration| since.as_secs()),
     })
 }
 
-pub(super) fn description(view: &View<'_>) -> Shown {
+fn description(view: &View<'_>) -> Shown {
+    let (rows, count) = rows(view);
     let head = format!("{:<31}{:<15}{:<9}Description", "Interface", "Status", "Protocol");
-    let rows = ports(view).map(|(port, interface)| {
-        let (state, protocol) = status(port, interface);
-        let state = if interface.shutdown { "admin down" } else { state };
-        let text = interface.description.as_deref().unwrap_or_default();
-        let name = short_name(port);
+    let line = |row: &Row<'_>| {
+        let (state, protocol) = row.status();
+        let state = if row.enabled { state } else { "admin down" };
+        let text = row.configured.description.as_deref().unwrap_or_default();
+        let name = row.id.short();
         format!("{name:<31}{state:<15}{protocol:<9}{text}").trim_end().to_owned()
-    });
-    let text = lines([head].into_iter().chain(rows));
-    Shown { text, json: rows_json(view) }
-}
-
-pub(super) fn brief(view: &View<'_>, family: Family) -> Shown {
-    let text = match family {
-        Family::V4 => {
-            let head = "Interface              IP-Address      OK? Method Status                Protocol".to_owned();
-            let rows = ports(view).map(|(port, interface)| {
-                let (state, protocol) = status(port, interface);
-                let own = interface.ipv4.map_or_else(|| "unassigned".to_owned(), |own| own.address.to_string());
-                let method = if interface.ipv4.is_some() { "NVRAM" } else { "unset" };
-                format!("{:<22} {own:<15} YES {method:<6} {state:<21} {protocol}", interface_name(port.port))
-            });
-            lines([head].into_iter().chain(rows))
-        }
-        Family::V6 => lines(ports(view).flat_map(|(port, interface)| {
-            let (state, protocol) = status(port, interface);
-            let head = format!("{:<22} [{state}/{protocol}]", interface_name(port.port));
-            let mut rows = vec![head];
-            rows.extend(interface.ipv6.iter().map(|own| format!("    {}", address(own.address))));
-            if interface.ipv6.is_empty() {
-                rows.push("    unassigned".to_owned());
-            }
-            rows
-        })),
     };
-    Shown { text, json: rows_json(view) }
+    let text = lines([head].into_iter().chain(rows.iter().map(line)).chain(more(&rows, count)));
+    Shown { text, json: rows_json(&rows, count) }
 }
 
-fn rows_json(view: &View<'_>) -> Value {
-    json!({"interfaces": ports(view).map(|(port, interface)| row(port, interface)).collect::<Vec<_>>()})
+fn brief(view: &View<'_>, family: Family) -> Shown {
+    let (rows, count) = rows(view);
+    let head = "Interface              IP-Address      OK? Method Status                Protocol";
+    let v4 = |row: &Row<'_>| {
+        let (state, protocol) = row.status();
+        let own = row.configured.ipv4.map_or_else(|| "unassigned".to_owned(), |own| own.address.to_string());
+        let method = if row.configured.ipv4.is_some() { "NVRAM" } else { "unset" };
+        format!("{:<22} {own:<15} YES {method:<6} {state:<21} {protocol}", row.id.to_string())
+    };
+    let v6 = |row: &Row<'_>| {
+        let (state, protocol) = row.status();
+        let own = row.configured.ipv6.iter().map(|own| format!("    {}", address(own.address)));
+        let none = row.configured.ipv6.is_empty().then(|| "    unassigned".to_owned());
+        let head = format!("{:<22} [{state}/{protocol}]", row.id.to_string());
+        [head].into_iter().chain(own).chain(none).collect::<Vec<_>>()
+    };
+    let text = match family {
+        Family::V4 => lines([head.to_owned()].into_iter().chain(rows.iter().map(v4)).chain(more(&rows, count))),
+        Family::V6 => lines(rows.iter().flat_map(v6).chain(more(&rows, count))),
+    };
+    Shown { text, json: rows_json(&rows, count) }
 }
 
-fn short_name(port: &PortView) -> String {
-    format!("Gi{}", port.port)
+fn rows_json(rows: &[Row<'_>], count: usize) -> Value {
+    json!({"count": count, "interfaces": rows.iter().map(row_json).collect::<Vec<_>>()})
 }
 
-pub(super) fn neighbours(view: &View<'_>, family: Family) -> Shown {
-    let entries: Vec<_> = view.running.resolved_neighbours().filter(|(own, ..)| Family::of(*own) == family).collect();
+fn neighbours(view: &View<'_>, family: Family) -> Shown {
+    let of_family = |neighbour: &ResolvedNeighbour| Family::of(neighbour.address) == family;
+    let entries: Vec<_> = view.running.resolved_neighbours().filter(of_family).collect();
     let head = match family {
         Family::V4 => "Protocol  Address          Age (min)  Hardware Addr   Type   Interface",
         Family::V6 => "IPv6 Address                              Age Link-layer Addr State Interface",
     };
-    let rows = entries.iter().map(|(neighbour, mac, port)| match family {
+    let rows = entries.iter().map(|ResolvedNeighbour { address: own, mac, interface }| match family {
         Family::V4 => {
-            let (neighbour, mac) = (neighbour.to_string(), dotted(*mac));
-            format!("Internet  {neighbour:<15}         -   {mac}  ARPA   {}", interface_name(*port))
+            let (own, mac) = (own.to_string(), dotted(*mac));
+            format!("Internet  {own:<15}         -   {mac}  ARPA   {interface}")
         }
-        Family::V6 => format!("{:<40}    - {} REACH Gi{port}", address(*neighbour), dotted(*mac)),
+        Family::V6 => format!("{:<40}    - {} REACH {}", address(*own), dotted(*mac), interface.short()),
     });
     Shown {
         text: lines([head.to_owned()].into_iter().chain(rows)),
         json: json!({
             "neighbors": entries
                 .iter()
-                .map(|(neighbour, mac, port)| json!({
-                    "address": neighbour,
+                .map(|ResolvedNeighbour { address: own, mac, interface }| json!({
+                    "address": own,
                     "mac_address": dotted(*mac),
-                    "interface": interface_name(*port),
+                    "interface": interface,
                     "type": "static",
                 }))
                 .collect::<Vec<_>>()
@@ -152,7 +215,7 @@ pub(super) fn neighbours(view: &View<'_>, family: Family) -> Shown {
 
 /// What an SNMP agent would serve of the IF-MIB: the data that is kept and synchronised, under the names of
 /// RFC 2863.
-pub(super) fn if_mib(view: &View<'_>) -> Shown {
+fn if_mib(view: &View<'_>) -> Shown {
     let traps = view.running.link_traps;
     let switch = |on: bool| if on { "enabled" } else { "disabled" };
     let mut text = format!("linkDown: {}, linkUp: {}\n", switch(traps.down), switch(traps.up));
@@ -160,32 +223,32 @@ pub(super) fn if_mib(view: &View<'_>) -> Shown {
         "{:<9}{:<22}{:<15}{:<14}ifLinkUpDownTrapEnable\n",
         "ifIndex", "ifName", "ifAdminStatus", "ifOperStatus"
     );
-    let admin = |interface: &Interface| if interface.shutdown { "down" } else { "up" };
-    let oper = |port: &PortView| match port.link {
-        Some(true) => "up",
-        Some(false) => "down",
+    let (rows, count) = rows(view);
+    let admin = |row: &Row<'_>| if row.configured.shutdown { "down" } else { "up" };
+    let oper = |row: &Row<'_>| match row.is.link {
+        Some(true) if row.enabled => "up",
+        Some(_) => "down",
         None => "unknown",
     };
-    text += &lines(ports(view).map(|(port, interface)| {
-        format!(
-            "{:<9}{:<22}{:<15}{:<14}{}",
-            port.index,
-            interface_name(port.port),
-            admin(interface),
-            oper(port),
-            switch(interface.link_trap)
-        )
-    }));
-    let rows = ports(view).map(|(port, interface)| {
+    let line = |row: &Row<'_>| {
+        let index = row.is.index.map_or_else(|| "-".to_owned(), |index| index.to_string());
+        let (name, trap) = (row.id.to_string(), switch(row.configured.link_trap));
+        format!("{index:<9}{name:<22}{:<15}{:<14}{trap}", admin(row), oper(row))
+    };
+    text += &lines(rows.iter().map(line).chain(more(&rows, count)));
+    let row_json = |row: &Row<'_>| {
         json!({
-            "if_index": port.index,
-            "if_name": interface_name(port.port),
-            "if_admin_status": admin(interface),
-            "if_oper_status": oper(port),
-            "if_link_up_down_trap_enable": interface.link_trap,
-            "if_last_change_seconds_ago": port.since.map(|since| since.as_secs()),
+            "if_index": row.is.index,
+            "if_name": row.id,
+            "if_admin_status": admin(row),
+            "if_oper_status": oper(row),
+            "if_link_up_down_trap_enable": row.configured.link_trap,
+            "if_last_change_seconds_ago": row.is.since.map(|since| since.as_secs()),
         })
-    });
-    let rows: Vec<Value> = rows.collect();
-    Shown { text, json: json!({"link_down_trap": traps.down, "link_up_trap": traps.up, "if_table": rows}) }
+    };
+    let rows: Vec<Value> = rows.iter().map(row_json).collect();
+    Shown {
+        text,
+        json: json!({"link_down_trap": traps.down, "link_up_trap": traps.up, "count": count, "if_table": rows}),
+    }
 }

@@ -1,10 +1,17 @@
 //! `show logging`.
 
-use super::{Shown, lines};
-use crate::cli::{View, text::syslog_time};
+use super::{SHOW, Shown, lines, show};
+use crate::{
+    cli::{View, commands::Exec, text::syslog_time},
+    grammar::{Command, Help, Token::Keyword as K},
+};
 use serde_json::json;
 
-pub(super) fn show(view: &View<'_>) -> Shown {
+pub(super) static COMMANDS: &[Command<Exec>] = &[show(&[SHOW, K("logging")], |view, _| Ok(log(view)))];
+
+pub(super) const HELP: Help = &[("logging", "Log messages kept")];
+
+fn log(view: &View<'_>) -> Shown {
     let log = &view.log;
     let head = format!(
         "Syslog logging: enabled (0 messages dropped, 0 messages rate-limited, 0 flushes, 0 overruns, xml disabled, \

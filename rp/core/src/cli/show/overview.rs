@@ -1,18 +1,24 @@
 //! `show redundancy`, in the layout of each platform.
 
 use super::{
-    Shown, lines,
-    redundancy::{MAINTENANCE, communications, operating, operating_name, simplex},
-    system,
+    SHOW, Shown, lines,
+    redundancy::{MAINTENANCE, RED, communications, operating, operating_name, simplex},
+    show, system,
 };
-use crate::cli::{
-    UnitView, View,
-    style::{Overview, Style},
-    text::uptime,
+use crate::{
+    cli::{
+        UnitView, View,
+        commands::Exec,
+        style::{Overview, Style},
+        text::uptime,
+    },
+    grammar::Command,
 };
 use serde_json::{Value, json};
 
-pub(super) fn show(view: &View<'_>) -> Shown {
+pub(super) static COMMANDS: &[Command<Exec>] = &[show(&[SHOW, RED], |view, _| Ok(overview(view)))];
+
+fn overview(view: &View<'_>) -> Shown {
     let style = Style::of(view.platform);
     let text = match style.overview {
         Overview::Blocks => blocks(view, style),

@@ -1,17 +1,56 @@
 //! `show redundancy …`, in the layouts that network parsers read.
 
-use super::{Shown, lines};
-use crate::cli::{
-    Debug, LineCardState, UnitView, View,
-    style::{States, Style},
-    text::{clock, hours, snake_case},
+use super::{SHOW, Shown, lines, show};
+use crate::{
+    cli::{
+        Debug, LineCardState, UnitView, View,
+        commands::Exec,
+        style::{States, Style},
+        text::{clock, hours, snake_case},
+    },
+    grammar::{
+        Command, Help,
+        Token::{self, Keyword as K, Optional},
+    },
 };
 use serde_json::{Map, Value, json};
+
+pub(super) const RED: Token = K("redundancy");
+
+pub(super) static COMMANDS: &[Command<Exec>] = &[
+    show(&[SHOW, RED, K("states")], |view, _| Ok(states(view))),
+    show(&[SHOW, RED, K("clients")], |view, _| Ok(clients(view))),
+    show(&[SHOW, RED, K("counters")], |view, _| Ok(counters(view))),
+    show(&[SHOW, RED, K("history")], |view, _| Ok(history(view))),
+    show(&[SHOW, RED, K("switchover"), Optional(&[K("history")])], |view, _| Ok(switchover_history(view))),
+    show(&[SHOW, RED, K("linecard"), K("all")], |view, _| Ok(line_cards(view))),
+    show(&[SHOW, RED, K("handover")], |view, _| Ok(handover(view))),
+    show(&[SHOW, RED, K("debug-log")], |view, _| Ok(debug_log(view))),
+    show(&[SHOW, RED, K("inter-device")], |_, _| Ok(inter_device())),
+    show(&[SHOW, RED, K("config-sync")], |view, _| Ok(config_sync(view))),
+    show(&[SHOW, K("debugging")], |view, _| Ok(debugging(view))),
+];
+
+pub(super) const HELP: Help = &[
+    ("show redundancy", "Redundancy of the route processors"),
+    ("states", "States of both units, and the mode"),
+    ("clients", "Clients of the redundancy facility, in order of progression"),
+    ("counters", "Counters of the redundancy facility"),
+    ("history", "Log of the redundancy facility's events"),
+    ("switchover", "Switchovers"),
+    ("switchover history", "Reason and time of each switchover"),
+    ("linecard", "Line cards"),
+    ("handover", "A planned switchover that is under way"),
+    ("debug-log", "Debugging messages kept"),
+    ("inter-device", "Redundancy between chassis"),
+    ("config-sync", "How the standby follows the configuration"),
+    ("debugging", "What is debugged"),
+];
 
 /// There is no maintenance mode: it is shown because parsers want it.
 pub(super) const MAINTENANCE: &str = "Disabled";
 
-pub(super) fn states(view: &View<'_>) -> Shown {
+fn states(view: &View<'_>) -> Shown {
     let red = &view.redundancy;
     let style = Style::of(view.platform);
     let hardware = if red.duplex { "Duplex" } else { "Simplex" };
@@ -100,7 +139,7 @@ pub(super) fn communications(view: &View<'_>) -> String {
     }
 }
 
-pub(super) fn clients(view: &View<'_>) -> Shown {
+fn clients(view: &View<'_>) -> Shown {
     let clients = &view.redundancy.clients;
     Shown {
         text: lines(
@@ -117,7 +156,7 @@ pub(super) fn clients(view: &View<'_>) -> Shown {
     }
 }
 
-pub(super) fn counters(view: &View<'_>) -> Shown {
+fn counters(view: &View<'_>) -> Shown {
     let counters = &view.redundancy.counters;
     let mut json = Map::new();
     for counter in counters {
@@ -128,7 +167,7 @@ pub(super) fn counters(view: &View<'_>) -> Shown {
     Shown { text: lines(head.into_iter().chain(rows)), json: Value::Object(json) }
 }
 
-pub(super) fn history(view: &View<'_>) -> Shown {
+fn history(view: &View<'_>) -> Shown {
     let history = &view.redundancy.history;
     Shown {
         text: lines(history.iter().map(|entry| format!("{} {}", hours(entry.at), entry.text))),
@@ -141,7 +180,7 @@ pub(super) fn history(view: &View<'_>) -> Shown {
     }
 }
 
-pub(super) fn switchover_history(view: &View<'_>) -> Shown {
+fn switchover_history(view: &View<'_>) -> Shown {
     let history = &view.redundancy.switchover_history;
     let style = Style::of(view.platform);
     let head = "Index  Previous  Current  Switchover             Switchover\n       \
@@ -177,7 +216,7 @@ pub(super) fn switchover_history(view: &View<'_>) -> Shown {
 }
 
 /// A planned switchover: the standby takes over while the active still runs.
-pub(super) fn handover(view: &View<'_>) -> Shown {
+fn handover(view: &View<'_>) -> Shown {
     let red = &view.redundancy;
     let possible = red.manual_swact_refused.is_none();
     let last = red.switchover_history.iter().rfind(|switchover| switchover.reason.starts_with("user"));
@@ -193,7 +232,7 @@ pub(super) fn handover(view: &View<'_>) -> Shown {
     Shown { text, json: json!({"possible": possible, "reason": red.manual_swact_refused, "last": last}) }
 }
 
-pub(super) fn debug_log(view: &View<'_>) -> Shown {
+fn debug_log(view: &View<'_>) -> Shown {
     let log = &view.debug.log;
     Shown {
         text: lines(log.iter().map(|(at, line)| format!("{} {line}", clock(*at)))),
@@ -206,7 +245,7 @@ pub(super) fn debug_log(view: &View<'_>) -> Shown {
     }
 }
 
-pub(super) fn debugging(view: &View<'_>) -> Shown {
+fn debugging(view: &View<'_>) -> Shown {
     let on = Debug::KINDS.iter().filter(|(kind, _)| view.debug.kinds.contains(*kind)).map(|(_, name)| *name);
     let on: Vec<&str> = on.collect();
     let text = match on.as_slice() {
@@ -217,14 +256,14 @@ pub(super) fn debugging(view: &View<'_>) -> Shown {
 }
 
 /// Redundancy of several chassis is another facility, which this chassis does not have.
-pub(super) fn inter_device() -> Shown {
+fn inter_device() -> Shown {
     Shown {
         text: "Redundancy inter-device state: not configured\n".to_owned(),
         json: json!({"state": "not configured"}),
     }
 }
 
-pub(super) fn config_sync(view: &View<'_>) -> Shown {
+fn config_sync(view: &View<'_>) -> Shown {
     let sync = view.config.sync;
     let auto = view.running.redundancy.auto_sync;
     let switch = |on| if on { "on" } else { "off" };
@@ -247,7 +286,7 @@ pub(super) fn config_sync(view: &View<'_>) -> Shown {
 }
 
 /// Line cards of this chassis have no redundancy group and no peer: those columns hold a dash.
-pub(super) fn line_cards(view: &View<'_>) -> Shown {
+fn line_cards(view: &View<'_>) -> Shown {
     let head = "              LC     My         Peer       Peer     Peer\n\
                 Slot Subslot  Group  State      State      Slot     Subslot  Role     Mode\n\
                 -------------------------------------------------------------------------------\n";

@@ -1,23 +1,51 @@
 //! `show ip route`, `show ipv6 route`.
 
-use super::{Select, Shown, first_prefixes, more, prefix_text};
+use super::{
+    A4, A6, IP, IPV6, LONGER, MASK, P4, P6, SHOW, SUMMARY, Select, Shown, VRF, family, first_prefixes, more,
+    prefix_text, select, show, table as named_table,
+};
 use crate::{
     cli::{
         RoutePath, RouteSource, RouteView, View,
+        commands::Exec,
         text::{address, age},
     },
-    config::interface_name,
+    grammar::{
+        Command, Help, Line,
+        Token::{self, Keyword as K, Optional},
+    },
 };
-use fabric_proto::fib::{Family, PATHS_MAX, Prefix};
+use fabric_proto::{
+    fib::{Family, PATHS_MAX, Prefix},
+    id::TableId,
+};
 use serde_json::{Value, json};
 
-pub(super) fn show(view: &View<'_>, family: Family, select: Select) -> Result<Shown, String> {
-    let tables = view.tables;
-    match select {
-        Select::All | Select::Port(_) | Select::Slot(_) | Select::Flow(..) => Ok(list(view, family, None)),
-        Select::Within(prefix) => Ok(list(view, family, Some(prefix))),
-        Select::To(address) => tables.route_to(address).map(|route| entry(&route)).ok_or_else(missing),
-        Select::Exactly(prefix) => tables.route(prefix).map(|route| entry(&route)).ok_or_else(missing),
+const ROUTE: Token = K("route");
+
+pub(super) static COMMANDS: &[Command<Exec>] = &[
+    show(&[SHOW, IP, ROUTE, VRF], table),
+    show(&[SHOW, IP, ROUTE, VRF, SUMMARY], summary),
+    show(&[SHOW, IP, ROUTE, VRF, A4], table),
+    show(&[SHOW, IP, ROUTE, VRF, A4, MASK, Optional(&[LONGER])], table),
+    show(&[SHOW, IP, ROUTE, VRF, P4, Optional(&[LONGER])], table),
+    show(&[SHOW, IPV6, ROUTE, VRF], table),
+    show(&[SHOW, IPV6, ROUTE, VRF, SUMMARY], summary),
+    show(&[SHOW, IPV6, ROUTE, VRF, A6], table),
+    show(&[SHOW, IPV6, ROUTE, VRF, P6, Optional(&[LONGER])], table),
+];
+
+pub(super) const HELP: Help = &[("route", "Routing table")];
+
+fn table(view: &View<'_>, line: &Line) -> Result<Shown, String> {
+    let family = family(line);
+    let (tables, named) = (view.tables, named_table(view, line)?);
+    let table = named.1;
+    match select(line)? {
+        Select::All => Ok(list(view, named, family, None)),
+        Select::Within(prefix) => Ok(list(view, named, family, Some(prefix))),
+        Select::To(address) => tables.route_to(table, address).map(|route| entry(&route)).ok_or_else(missing),
+        Select::Exactly(prefix) => tables.route(table, prefix).map(|route| entry(&route)).ok_or_else(missing),
     }
 }
 
@@ -25,16 +53,19 @@ fn missing() -> String {
     "Network not in table".to_owned()
 }
 
-fn list(view: &View<'_>, family: Family, within: Option<Prefix>) -> Shown {
-    let (prefixes, count) = first_prefixes(|visit| view.tables.visit_routes(family, visit), within);
-    let routes: Vec<RouteView> = prefixes.iter().filter_map(|prefix| view.tables.route(*prefix)).collect();
+fn list(view: &View<'_>, named: (Option<&str>, TableId), family: Family, within: Option<Prefix>) -> Shown {
+    let (vrf, table) = named;
+    let (prefixes, count) = first_prefixes(|visit| view.tables.visit_routes(table, family, visit), within);
+    let routes: Vec<RouteView> = prefixes.iter().filter_map(|prefix| view.tables.route(table, *prefix)).collect();
     let mut text = match family {
         Family::V4 => format!(
-            "Codes: L - local, C - connected, S - static, B - BGP\n\nGateway of last resort is {}\n\n",
-            gateway(view)
+            "{}Codes: L - local, C - connected, S - static, B - BGP\n\nGateway of last resort is {}\n\n",
+            vrf.map_or_else(String::new, |vrf| format!("Routing Table: {vrf}\n")),
+            gateway(view, table)
         ),
         Family::V6 => format!(
-            "IPv6 Routing Table - default - {count} entries\nCodes: C - Connected, L - Local, S - Static, B - BGP\n"
+            "IPv6 Routing Table - {} - {count} entries\nCodes: C - Connected, L - Local, S - Static, B - BGP\n",
+            vrf.unwrap_or("default")
         ),
     };
     for route in &routes {
@@ -45,6 +76,7 @@ fn list(view: &View<'_>, family: Family, within: Option<Prefix>) -> Shown {
     }
     text.extend(more(routes.len(), count));
     let json = json!({
+        "vrf": vrf,
         "family": family.to_string(),
         "count": count,
         "listed": routes.len(),
@@ -53,8 +85,8 @@ fn list(view: &View<'_>, family: Family, within: Option<Prefix>) -> Shown {
     Shown { text, json }
 }
 
-fn gateway(view: &View<'_>) -> String {
-    let default = view.tables.route(Prefix::from_bits(Family::V4, 0, 0));
+fn gateway(view: &View<'_>, table: TableId) -> String {
+    let default = view.tables.route(table, Prefix::from_bits(Family::V4, 0, 0));
     match default.and_then(|route| route.paths.first().and_then(|path| path.next_hop)) {
         Some(next_hop) => format!("{next_hop} to network 0.0.0.0"),
         None => "not set".to_owned(),
@@ -68,7 +100,7 @@ fn write_v4(text: &mut String, route: &RouteView) {
     for path in &route.paths {
         *text += &match path.next_hop {
             Some(next_hop) => format!("{lead} {cost} via {next_hop}{}\n", tail(route, path)),
-            None => format!("{lead} is directly connected, {}\n", port(path)),
+            None => format!("{lead} is directly connected, {}\n", interface(path)),
         };
         lead = " ".repeat(head.len());
     }
@@ -77,24 +109,24 @@ fn write_v4(text: &mut String, route: &RouteView) {
 fn write_v6(text: &mut String, route: &RouteView) {
     *text += &format!("{:<4}{} [{}/{}]\n", code(route.source), prefix_text(route.prefix), route.distance, route.metric);
     for path in &route.paths {
-        *text += &match (path.next_hop, path.port) {
-            (Some(next_hop), Some(_)) => format!("     via {}, {}\n", address(next_hop), port(path)),
+        *text += &match (path.next_hop, path.interface) {
+            (Some(next_hop), Some(_)) => format!("     via {}, {}\n", address(next_hop), interface(path)),
             (Some(next_hop), None) => format!("     via {}\n", address(next_hop)),
-            (None, _) if route.source == RouteSource::Local => format!("     via {}, receive\n", port(path)),
-            (None, _) => format!("     via {}, directly connected\n", port(path)),
+            (None, _) if route.source == RouteSource::Local => format!("     via {}, receive\n", interface(path)),
+            (None, _) => format!("     via {}, directly connected\n", interface(path)),
         };
     }
 }
 
-/// Age and port, where there are any.
+/// Age and interface, where there are any.
 fn tail(route: &RouteView, path: &RoutePath) -> String {
     let age = route.age.map_or_else(String::new, |time| format!(", {}", age(time)));
-    let port = path.port.map_or_else(String::new, |port| format!(", {}", interface_name(port)));
-    age + &port
+    let interface = path.interface.map_or_else(String::new, |interface| format!(", {interface}"));
+    age + &interface
 }
 
-fn port(path: &RoutePath) -> String {
-    path.port.map_or_else(|| "Null0".to_owned(), interface_name)
+fn interface(path: &RoutePath) -> String {
+    path.interface.map_or_else(|| "Null0".to_owned(), |interface| interface.to_string())
 }
 
 /// One route, at length.
@@ -110,23 +142,26 @@ fn entry(route: &RouteView) -> Shown {
         let star = if index == 0 { '*' } else { ' ' };
         text += &match path.next_hop {
             Some(next_hop) => format!("  {star} {}{}\n", address(next_hop), tail(route, path)),
-            None => format!("  {star} directly connected, via {}\n", port(path)),
+            None => format!("  {star} directly connected, via {}\n", interface(path)),
         };
         text += &format!("      Route metric is {}, traffic share count is 1\n", route.metric);
     }
     Shown { text, json: route_json(route) }
 }
 
-pub(super) fn summary(view: &View<'_>, family: Family) -> Shown {
-    let counts = view.tables.route_counts(family);
+fn summary(view: &View<'_>, line: &Line) -> Result<Shown, String> {
+    let family = family(line);
+    let (vrf, table) = named_table(view, line)?;
+    let counts = view.tables.route_counts(table, family);
     let total: u64 = counts.iter().map(|(_, count)| count).sum();
     let ip = match family {
         Family::V4 => "IP",
         Family::V6 => "IPv6",
     };
     let mut text = format!(
-        "{ip} routing table name is default\n{ip} routing table maximum-paths is {PATHS_MAX}\n\
-         Route Source    Prefixes\n"
+        "{ip} routing table name is {}\n{ip} routing table maximum-paths is {PATHS_MAX}\n\
+         Route Source    Prefixes\n",
+        vrf.unwrap_or("default")
     );
     for (source, count) in &counts {
         text += &format!("{:<15} {count}\n", name(*source));
@@ -134,7 +169,7 @@ pub(super) fn summary(view: &View<'_>, family: Family) -> Shown {
     text += &format!("{:<15} {total}\n", "Total");
     let sources: Vec<Value> =
         counts.iter().map(|(source, count)| json!({"source": name(*source), "prefixes": count})).collect();
-    Shown { text, json: json!({"family": family.to_string(), "total": total, "sources": sources}) }
+    Ok(Shown { text, json: json!({"vrf": vrf, "family": family.to_string(), "total": total, "sources": sources}) })
 }
 
 fn route_json(route: &RouteView) -> Value {
@@ -147,7 +182,7 @@ fn route_json(route: &RouteView) -> Value {
         "paths": route
             .paths
             .iter()
-            .map(|path| json!({"next_hop": path.next_hop, "interface": path.port.map(interface_name)}))
+            .map(|path| json!({"next_hop": path.next_hop, "interface": path.interface.map(|interface| interface.to_string())}))
             .collect::<Vec<_>>(),
     })
 }

@@ -1,17 +1,38 @@
-//! `show version`, `show platform`, `show clock` and the configurations.
+//! `show version`, `show platform`, `show diag` and others about the chassis as a whole.
 
-use super::{Select, Shown, lines};
+use super::{SHOW, SLOT, SUMMARY, Shown, lines, show};
 use crate::{
     cli::{
         LineCardState, LineCardView, UnitView, View,
+        commands::Exec,
         style::Style,
         text::{self, age, snake_case, uptime},
     },
-    config::{Config, interface_name},
+    config::Config,
+    grammar::{Command, Help, Line, Token::Keyword as K, Token::Optional},
 };
 use fabric_proto::id::Slot;
 use serde_json::{Value, json};
 use std::time::Duration;
+
+pub(super) static COMMANDS: &[Command<Exec>] = &[
+    show(&[SHOW, K("version")], |view, _| Ok(version(view))),
+    show(&[SHOW, K("diag"), Optional(&[SLOT])], diag),
+    show(&[SHOW, K("diag"), SUMMARY], |view, _| Ok(diag_summary(view))),
+    show(&[SHOW, K("boot")], |view, _| Ok(boot(view))),
+    show(&[SHOW, K("bootvar")], |view, _| Ok(boot(view))),
+    show(&[SHOW, K("clock")], |view, _| Ok(clock(view))),
+    show(&[SHOW, K("platform")], |view, _| Ok(platform(view))),
+];
+
+pub(super) const HELP: Help = &[
+    ("version", "Release of each unit, and uptime"),
+    ("diag", "Hardware of the slots"),
+    ("boot", "What each unit boots"),
+    ("bootvar", "What each unit boots"),
+    ("clock", "Time of day"),
+    ("platform", "Slots of the chassis"),
+];
 
 /// The one line that names an image.
 pub(super) fn version_line(release: &str) -> String {
@@ -39,7 +60,7 @@ pub(super) fn boot_variable(config: &Config, unit: &UnitView) -> Option<String> 
     Some(if image.contains(':') { image } else { format!("image:{image}") })
 }
 
-pub(super) fn version(view: &View<'_>) -> Shown {
+fn version(view: &View<'_>) -> Shown {
     let red = &view.redundancy;
     let release = red.my.release.as_deref().unwrap_or("unknown");
     let hostname = &view.running.hostname;
@@ -80,33 +101,8 @@ pub(super) fn version(view: &View<'_>) -> Shown {
     Shown { text, json }
 }
 
-pub(super) fn running(view: &View<'_>, select: Select) -> Result<Shown, String> {
-    let config = match select {
-        Select::Port(port) => {
-            let name = interface_name(port);
-            let interface = view.running.interfaces.get(&port).ok_or_else(|| format!("{name} is not configured"))?;
-            format!("!\ninterface {name}\n{interface}end\n")
-        }
-        _ => view.running.render(),
-    };
-    let text = format!("Building configuration...\n\nCurrent configuration : {} bytes\n{config}", config.len());
-    Ok(Shown { text, json: config_json("running_config", &config) })
-}
-
-pub(super) fn config_lock(view: &View<'_>) -> Shown {
-    let state = match (view.config.owner, &view.config.refused) {
-        (Some(owner), _) => format!("held by session {owner}"),
-        (None, Some(why)) => format!("refused: {why}"),
-        (None, None) => "free".to_owned(),
-    };
-    Shown {
-        text: format!("Configuration mode: {state}\n"),
-        json: json!({"owner_session": view.config.owner, "refused": view.config.refused}),
-    }
-}
-
 /// What each unit boots. Both boot by the same configuration.
-pub(super) fn boot(view: &View<'_>) -> Shown {
+fn boot(view: &View<'_>) -> Shown {
     let red = &view.redundancy;
     let register = format!("0x{:X}", view.running.config_register);
     let variable = |unit| boot_variable(view.running, unit).unwrap_or_default();
@@ -175,10 +171,10 @@ fn cards(view: &View<'_>) -> Vec<Card> {
     cards
 }
 
-pub(super) fn diag(view: &View<'_>, select: Select) -> Result<Shown, String> {
-    let wanted = |card: &Card| !matches!(select, Select::Slot(slot) if slot != card.id);
-    let chosen: Vec<Card> = cards(view).into_iter().filter(wanted).collect();
-    if let (Select::Slot(slot), true) = (select, chosen.is_empty()) {
+fn diag(view: &View<'_>, line: &Line) -> Result<Shown, String> {
+    let named = line.slot().ok();
+    let chosen: Vec<Card> = cards(view).into_iter().filter(|card| named.is_none_or(|slot| slot == card.id)).collect();
+    if let (Some(slot), true) = (named, chosen.is_empty()) {
         return Err(format!("There is no slot {slot} in this chassis."));
     }
     let mut text = String::new();
@@ -199,7 +195,7 @@ pub(super) fn diag(view: &View<'_>, select: Select) -> Result<Shown, String> {
     Ok(Shown { text, json: json!({"slots": slots.collect::<Vec<_>>()}) })
 }
 
-pub(super) fn diag_summary(view: &View<'_>) -> Shown {
+fn diag_summary(view: &View<'_>) -> Shown {
     let cards = cards(view);
     let row = |card: &Card| format!("Slot {:<4}{:<12}{}", card.slot, card.kind, card.state);
     Shown {
@@ -213,22 +209,12 @@ pub(super) fn diag_summary(view: &View<'_>) -> Shown {
     }
 }
 
-pub(super) fn startup(view: &View<'_>) -> Result<Shown, String> {
-    let config = view.startup.ok_or("startup-config is not present")?;
-    let text = format!("Using {} bytes\n{}", config.len(), lines(config.lines().map(str::to_owned)));
-    Ok(Shown { text, json: config_json("startup_config", config) })
-}
-
-fn config_json(key: &str, config: &str) -> Value {
-    json!({ key: config.lines().collect::<Vec<_>>(), "bytes": config.len() })
-}
-
-pub(super) fn clock(view: &View<'_>) -> Shown {
+fn clock(view: &View<'_>) -> Shown {
     let clock = text::clock(view.clock);
     Shown { text: format!("{clock}\n"), json: json!({"clock": clock, "unix_ms": view.clock.as_millis() as u64}) }
 }
 
-pub(super) fn platform(view: &View<'_>) -> Shown {
+fn platform(view: &View<'_>) -> Shown {
     let cards = cards(view);
     let head = format!(
         "Chassis type: {}\n\n{:<10}{:<20}{:<22}Insert time (ago)\n{} {} {} {}\n",

@@ -2,8 +2,8 @@
 
 use crate::{
     cli::{
-        ClientView, ConfigSyncCounts, ConfigView, CounterView, Debug, DebugView, FibCounts, HistoryView, LineCardState,
-        LineCardView, LogView, PortView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView,
+        ClientView, ConfigSyncCounts, ConfigView, CounterView, Debug, DebugView, FibCounts, HistoryView, InterfaceView,
+        LineCardState, LineCardView, LogView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView,
         SwitchoverView, Tables, UnitView, View,
     },
     config::{Config, STATIC_DISTANCE},
@@ -12,7 +12,7 @@ use crate::{
 use fabric_proto::{
     fib::{Family, Path, PathList, Prefix, port_mac},
     flow::FlowSeed,
-    id::{LcSlot, PortId, RpSlot},
+    id::{InterfaceId, LcSlot, PortId, RpSlot, TableId},
 };
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
@@ -28,6 +28,9 @@ pub(super) const STARTUP: &str = "hostname pe1\nend\n";
 
 const RUNNING: &str = "\
 hostname pe1
+vrf definition red
+ rd 65000:1
+ address-family ipv4
 redundancy
  mode sso
 interface 1/1
@@ -84,18 +87,6 @@ impl Chassis {
                     routes: [0, 0],
                 },
             ],
-            ports: self
-                .running
-                .interfaces
-                .keys()
-                .map(|port| PortView {
-                    port: *port,
-                    index: 256,
-                    mac: port_mac(*port),
-                    link: (port.port != 3).then_some(port.port == 1),
-                    since: Some(Duration::from_secs(62)),
-                })
-                .collect(),
             config: ConfigView {
                 owner: Some(3),
                 refused: None,
@@ -183,17 +174,18 @@ impl Small {
         let one: PortId = "1/1".parse().unwrap();
         let path = |next_hop: &str| Path::ethernet(one, next_hop.parse().unwrap(), [2, 0, 0, 0, 0, 2], port_mac(one));
         let lost = Path::Unresolved { next_hop: "10.9.9.9".parse().unwrap() };
-        let bgp = |next_hops: &[&str], port| Self::via(RouteSource::Bgp, 20, next_hops, port);
+        let bgp = |next_hops: &[&str], interface| Self::via(RouteSource::Bgp, 20, next_hops, interface);
+        let first = Some(one.into());
         let entries = [
-            ("0.0.0.0/0", bgp(&["10.0.1.2"], Some(one)), vec![path("10.0.1.2")]),
-            ("10.0.1.0/24", Self::own(RouteSource::Connected, Some(one)), vec![Path::Receive]),
-            ("10.0.1.1/32", Self::own(RouteSource::Local, Some(one)), vec![Path::Receive]),
-            ("192.0.2.0/24", bgp(&["10.0.1.2", "10.0.1.3"], Some(one)), vec![path("10.0.1.2"), path("10.0.1.3")]),
+            ("0.0.0.0/0", bgp(&["10.0.1.2"], first), vec![path("10.0.1.2")]),
+            ("10.0.1.0/24", Self::own(RouteSource::Connected, first), vec![Path::Receive]),
+            ("10.0.1.1/32", Self::own(RouteSource::Local, first), vec![Path::Receive]),
+            ("192.0.2.0/24", bgp(&["10.0.1.2", "10.0.1.3"], first), vec![path("10.0.1.2"), path("10.0.1.3")]),
             ("198.51.100.0/24", Self::own(RouteSource::Static, None), vec![Path::Discard]),
             ("203.0.113.0/24", bgp(&["10.9.9.9"], None), vec![lost]),
-            ("2001:db8:1::/64", Self::own(RouteSource::Connected, Some(one)), vec![Path::Receive]),
-            ("2001:db8:f::/48", bgp(&["2001:db8:1::2"], Some(one)), vec![path("2001:db8:1::2")]),
-            ("::/0", bgp(&["2001:db8:1::2"], Some(one)), vec![path("2001:db8:1::2")]),
+            ("2001:db8:1::/64", Self::own(RouteSource::Connected, first), vec![Path::Receive]),
+            ("2001:db8:f::/48", bgp(&["2001:db8:1::2"], first), vec![path("2001:db8:1::2")]),
+            ("::/0", bgp(&["2001:db8:1::2"], first), vec![path("2001:db8:1::2")]),
         ];
         Self(
             entries
@@ -206,17 +198,24 @@ impl Small {
         )
     }
 
-    fn via(source: RouteSource, distance: u8, next_hops: &[&str], port: Option<PortId>) -> RouteView {
-        let path = |hop: &&str| RoutePath { next_hop: Some(hop.parse().unwrap()), port };
+    fn via(source: RouteSource, distance: u8, next_hops: &[&str], interface: Option<InterfaceId>) -> RouteView {
+        let path = |hop: &&str| RoutePath { next_hop: Some(hop.parse().unwrap()), interface };
         let paths = next_hops.iter().map(path).collect();
         let prefix = Prefix::from_bits(Family::V4, 0, 0);
         RouteView { prefix, source, distance, metric: 0, age: Some(Duration::from_secs(62)), paths }
     }
 
-    fn own(source: RouteSource, port: Option<PortId>) -> RouteView {
+    fn own(source: RouteSource, interface: Option<InterfaceId>) -> RouteView {
         let distance = if source == RouteSource::Static { STATIC_DISTANCE } else { 0 };
         let prefix = Prefix::from_bits(Family::V4, 0, 0);
-        RouteView { prefix, source, distance, metric: 0, age: None, paths: vec![RoutePath { next_hop: None, port }] }
+        RouteView {
+            prefix,
+            source,
+            distance,
+            metric: 0,
+            age: None,
+            paths: vec![RoutePath { next_hop: None, interface }],
+        }
     }
 
     fn longest(&self, address: IpAddr) -> Option<&(RouteView, PathList)> {
@@ -229,20 +228,30 @@ impl Small {
 }
 
 impl Tables for Small {
-    fn visit_routes(&self, family: Family, visit: &mut dyn FnMut(Prefix)) {
+    fn interface(&self, id: InterfaceId) -> InterfaceView {
+        let port = id.port().unwrap();
+        InterfaceView {
+            index: Some(256),
+            mac: Some(port_mac(port)),
+            link: (port.port != 3).then_some(port.port == 1),
+            since: Some(Duration::from_secs(62)),
+        }
+    }
+
+    fn visit_routes(&self, _: TableId, family: Family, visit: &mut dyn FnMut(Prefix)) {
         // Backwards: show commands must sort.
         self.0.keys().rev().filter(|prefix| prefix.family() == family).for_each(|prefix| visit(*prefix));
     }
 
-    fn route(&self, prefix: Prefix) -> Option<RouteView> {
+    fn route(&self, _: TableId, prefix: Prefix) -> Option<RouteView> {
         self.0.get(&prefix).map(|(route, _)| route.clone())
     }
 
-    fn route_to(&self, address: IpAddr) -> Option<RouteView> {
+    fn route_to(&self, _: TableId, address: IpAddr) -> Option<RouteView> {
         self.longest(address).map(|(route, _)| route.clone())
     }
 
-    fn route_counts(&self, family: Family) -> Vec<(RouteSource, u64)> {
+    fn route_counts(&self, _: TableId, family: Family) -> Vec<(RouteSource, u64)> {
         let mut counts = BTreeMap::new();
         for (route, _) in self.0.values().filter(|(route, _)| route.prefix.family() == family) {
             *counts.entry(route.source).or_default() += 1;
@@ -250,15 +259,15 @@ impl Tables for Small {
         counts.into_iter().collect()
     }
 
-    fn visit_fib(&self, family: Family, visit: &mut dyn FnMut(Prefix)) {
-        self.visit_routes(family, visit);
+    fn visit_fib(&self, _: TableId, family: Family, visit: &mut dyn FnMut(Prefix)) {
+        self.visit_routes(TableId::DEFAULT, family, visit);
     }
 
-    fn fib(&self, prefix: Prefix) -> Option<PathList> {
+    fn fib(&self, _: TableId, prefix: Prefix) -> Option<PathList> {
         self.0.get(&prefix).map(|(_, paths)| paths.clone())
     }
 
-    fn fib_to(&self, address: IpAddr) -> Option<(Prefix, PathList)> {
+    fn fib_to(&self, _: TableId, address: IpAddr) -> Option<(Prefix, PathList)> {
         self.longest(address).map(|(route, paths)| (route.prefix, paths.clone()))
     }
 
@@ -280,8 +289,9 @@ pub(super) fn sample(tokens: &[Token]) -> String {
         Token::Argument(Shape::Ipv6) => "2001:db8:f::77".to_owned(),
         Token::Argument(Shape::Ipv6Length) if six => "2001:db8:f::/48".to_owned(),
         Token::Argument(Shape::Slot) => "1".to_owned(),
-        Token::Argument(Shape::Port) => "1/1".to_owned(),
-        Token::Argument(_) => "24".to_owned(),
+        Token::Argument(Shape::Interface) => "1/1".to_owned(),
+        Token::Argument(Shape::Word) => "red".to_owned(),
+        _ => "24".to_owned(),
     });
     words.collect::<Vec<_>>().join(" ")
 }

@@ -1,9 +1,13 @@
 //! `docs/commands.md`: every command, from the grammars themselves, with the tools that read its output.
 
+use super::exec_rows;
 use crate::{
-    cli::{commands::EXEC, pipe::PIPE},
-    config::command_tables,
-    grammar::{Command, Grammar, Token},
+    cli::{
+        commands::grammar,
+        pipe::{self, PIPE},
+    },
+    config::MODES,
+    grammar::{Grammar, Token, syntax},
 };
 use std::fmt::Write as _;
 
@@ -43,21 +47,13 @@ leaves what looks and `enable` gives back the rest, without a password. `termina
 taken and change nothing: output is never paged or wrapped.
 ";
 
-fn words<C>(command: &Command<C>) -> String {
-    let word = |token: &Token| match token {
-        Token::Keyword(word) => (*word).to_owned(),
-        Token::Argument(_) => token.label(),
-    };
-    command.tokens.iter().map(word).collect::<Vec<_>>().join(" ")
-}
-
-fn explanation<C: Copy>(grammar: &Grammar<C>, command: &Command<C>) -> &'static str {
-    let mut path = Vec::new();
-    let mut text = "";
-    for token in command.tokens {
+/// What the last keyword means that is not left open.
+fn explanation<C: Copy>(grammar: &Grammar<C>, tokens: &[Token]) -> &'static str {
+    let (mut before, mut text) = ("", "");
+    for token in tokens {
         if let Token::Keyword(word) = token {
-            text = grammar.text(&path, word);
-            path.push(*word);
+            text = grammar.text(before, word);
+            before = word;
         }
     }
     text
@@ -70,9 +66,9 @@ fn escaped(text: &str) -> String {
 fn page() -> String {
     let mut page = HEAD.to_owned();
     page += "\n## Exec mode\n\n| command | what | read by |\n| --- | --- | --- |\n";
-    for command in EXEC.commands {
-        let words = words(command);
-        let what = explanation(&EXEC, command);
+    for row in exec_rows() {
+        let words = syntax(&row);
+        let what = explanation(grammar(true), &row);
         let read = match (
             words.starts_with("show "),
             READ.lines().find_map(|line| line.strip_prefix(&format!("{words}: "))),
@@ -84,13 +80,15 @@ fn page() -> String {
         writeln!(page, "| `{}` | {what} | {read} |", escaped(&words)).unwrap();
     }
     page += "\n## Filters\n\n| filter | what |\n| --- | --- |\n";
-    for command in PIPE.commands {
-        writeln!(page, "| `\\| {}` | {} |", escaped(&words(command)), explanation(&PIPE, command)).unwrap();
+    for command in pipe::COMMANDS {
+        let what = explanation(&PIPE, command.tokens);
+        writeln!(page, "| `\\| {}` | {what} |", escaped(&syntax(command.tokens))).unwrap();
     }
-    for (mode, rows) in command_tables() {
-        writeln!(page, "\n## Configuration: {mode}\n\n| command | what |\n| --- | --- |").unwrap();
-        for (command, what) in rows {
-            writeln!(page, "| `{}` | {what} |", escaped(&command)).unwrap();
+    for mode in MODES {
+        writeln!(page, "\n## Configuration: {}\n\n| command | what |\n| --- | --- |", mode.name).unwrap();
+        for command in mode.commands() {
+            let what = explanation(mode.grammar(), command.tokens);
+            writeln!(page, "| `{}` | {what} |", escaped(&syntax(command.tokens))).unwrap();
         }
     }
     page += "\nCommands of a mode around are understood too, and lead there.\n\n### Refused by name\n\n\

@@ -1,11 +1,14 @@
 //! Listings of large tables, times and dates.
 
 use crate::cli::{
-    CliSession, FibCounts, LISTED_ROUTES_MAX, RouteSource, RouteView, Tables, View,
+    CliSession, FibCounts, InterfaceView, LISTED_ROUTES_MAX, RouteSource, RouteView, Tables, View,
     tests::fixture::Chassis,
     text::{age, clock, snake_case, uptime},
 };
-use fabric_proto::fib::{Family, PathList, Prefix};
+use fabric_proto::{
+    fib::{Family, PathList, Prefix},
+    id::{InterfaceId, TableId},
+};
 use std::{cell::Cell, net::IpAddr, time::Duration};
 
 /// A table of `0..count` host routes in 10.0.0.0/8, in a scattered order; counts the routes asked for.
@@ -15,7 +18,11 @@ struct Large {
 }
 
 impl Tables for Large {
-    fn visit_routes(&self, _: Family, visit: &mut dyn FnMut(Prefix)) {
+    fn interface(&self, _: InterfaceId) -> InterfaceView {
+        InterfaceView { index: None, mac: None, link: None, since: None }
+    }
+
+    fn visit_routes(&self, _: TableId, _: Family, visit: &mut dyn FnMut(Prefix)) {
         // A step without a common factor with the (odd) count visits every number once.
         let mut at = 0u64;
         for _ in 0..self.count {
@@ -24,29 +31,29 @@ impl Tables for Large {
         }
     }
 
-    fn route(&self, prefix: Prefix) -> Option<RouteView> {
+    fn route(&self, _: TableId, prefix: Prefix) -> Option<RouteView> {
         self.looked_up.set(self.looked_up.get() + 1);
         let (distance, metric, age, paths) = (0, 0, None, vec![Default::default()]);
         Some(RouteView { prefix, source: RouteSource::Connected, distance, metric, age, paths })
     }
 
-    fn route_to(&self, _: IpAddr) -> Option<RouteView> {
+    fn route_to(&self, _: TableId, _: IpAddr) -> Option<RouteView> {
         None
     }
 
-    fn route_counts(&self, _: Family) -> Vec<(RouteSource, u64)> {
+    fn route_counts(&self, _: TableId, _: Family) -> Vec<(RouteSource, u64)> {
         Vec::new()
     }
 
-    fn visit_fib(&self, family: Family, visit: &mut dyn FnMut(Prefix)) {
-        self.visit_routes(family, visit);
+    fn visit_fib(&self, _: TableId, family: Family, visit: &mut dyn FnMut(Prefix)) {
+        self.visit_routes(TableId::DEFAULT, family, visit);
     }
 
-    fn fib(&self, _: Prefix) -> Option<PathList> {
+    fn fib(&self, _: TableId, _: Prefix) -> Option<PathList> {
         Some(PathList::default())
     }
 
-    fn fib_to(&self, _: IpAddr) -> Option<(Prefix, PathList)> {
+    fn fib_to(&self, _: TableId, _: IpAddr) -> Option<(Prefix, PathList)> {
         None
     }
 

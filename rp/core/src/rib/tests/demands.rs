@@ -55,9 +55,9 @@ proptest! {
                 }
                 Step::Open => router.open(),
                 Step::Close => rib.feed_closed(NOW, FEED, fib),
-                Step::Interface(n, up) => rib.set_interface(port(n), interface(n, up), fib),
-                Step::Neighbor(n, m) => rib.set_neighbor(port(n), hop(n), mac(m), fib),
-                Step::NoNeighbor(n) => rib.remove_neighbor(port(n), hop(n), fib),
+                Step::Interface(n, up) => rib.set_interface(id(n), interface(n, up), fib),
+                Step::Neighbor(n, m) => rib.set_neighbor(id(n), hop(n), mac(m), fib),
+                Step::NoNeighbor(n) => rib.remove_neighbor(id(n), hop(n), fib),
                 Step::Static(n, distance, to) => rib.add_static(fixed(n, distance, to), fib),
                 Step::NoStatic(n, distance, to) => rib.remove_static(fixed(n, distance, to), fib),
                 Step::Rename(set, to) => {
@@ -92,12 +92,15 @@ proptest! {
 
 fn by_hand(local: &Local, hop: Hop) -> Option<Path> {
     let (Hop::Any(hop) | Hop::Learned(hop)) = hop else { return None };
-    let (port, interface) = local.interfaces.iter().find(|(_, interface)| {
+    let (id, interface) = local.interfaces.iter().find(|(_, interface)| {
         interface.enabled
             && interface.addresses.iter().any(|(address, len)| Prefix::covering(*address, *len).unwrap().contains(hop))
     })?;
-    Some(match local.neighbors.get(&(*port, hop)) {
-        Some(dst_mac) => Path::ethernet(*port, hop, *dst_mac, interface.mac),
+    Some(match local.neighbors.get(&(*id, hop)) {
+        Some(dst_mac) => {
+            let Link { port, mac, .. } = interface.link?;
+            Path::ethernet(port, hop, *dst_mac, mac)
+        }
         None => Path::Unresolved { next_hop: hop },
     })
 }

@@ -9,7 +9,7 @@ fn null(prefix: &str, distance: u8) -> StaticRoute {
 }
 
 fn on_port(prefix: &str, n: u8, hop: &str) -> StaticRoute {
-    StaticRoute { prefix: net(prefix), distance: 1, target: StaticTarget::OnPort(port(n), ip(hop)) }
+    StaticRoute { prefix: net(prefix), distance: 1, target: StaticTarget::On(id(n), ip(hop)) }
 }
 
 fn unresolved(hop: &str) -> Path {
@@ -24,7 +24,7 @@ impl Router {
     }
 
     fn port_up(&mut self, n: u8, up: bool) {
-        self.rib.set_interface(port(n), interface(n, up), &mut self.fib);
+        self.rib.set_interface(id(n), interface(n, up), &mut self.fib);
     }
 
     /// What `show ip route` has of a prefix.
@@ -236,8 +236,8 @@ fn next_hops_that_nobody_can_be_are_not_used() {
 #[test]
 fn both_addresses_of_a_31_are_hosts() {
     let mut router = Router::with(&[route("20.0.0.0/8", 1, "10.9.0.0")]);
-    let link = Interface { addresses: vec![(ip("10.9.0.1"), 31)], mac: mac(9), enabled: true };
-    router.rib.set_interface(port(9), link, &mut router.fib);
+    let link = Interface { addresses: vec![(ip("10.9.0.1"), 31)], link: link(9), enabled: true };
+    router.rib.set_interface(id(9), link, &mut router.fib);
     assert_eq!(router.paths("20.0.0.0/8"), Some(vec![unresolved("10.9.0.0")]));
 }
 
@@ -249,7 +249,7 @@ fn a_next_hop_with_its_interface_needs_no_other_route() {
         on_port("2001:db8:f::/48", 1, "fe80::2"),
         route("10.0.1.2/32", 1, "10.0.2.3"),
     ]);
-    router.rib.set_neighbor(port(1), ip("fe80::2"), mac(7), &mut router.fib);
+    router.rib.set_neighbor(id(1), ip("fe80::2"), mac(7), &mut router.fib);
     let here = Path::ethernet(port(1), ip("fe80::2"), mac(7), mac(1));
     assert_eq!(router.paths("2001:db8:f::/48"), Some(vec![here]));
     // The same address on another port is another neighbour, whom nobody knows.
@@ -368,7 +368,7 @@ fn walk(rib: &Rib, of: Prefix, hop: Hop, on_the_way: &mut Vec<Prefix>, paths: &m
             return true;
         }
         Hop::Any(address) | Hop::Learned(address) => address,
-        Hop::Port(..) => return false,
+        Hop::On(..) => return false,
     };
     let longest = (0..=32u8).rev().find_map(|len| {
         let route = rib.get(TableId::DEFAULT, Prefix::covering(address, len).unwrap())?;

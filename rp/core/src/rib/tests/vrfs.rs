@@ -8,9 +8,9 @@ const BLUE: TableId = TableId(8);
 
 /// The interface and neighbours that port 1 has in the default table, on another port and with other MAC addresses.
 fn customer(n: u8) -> Local {
-    let neighbor = |host: u8| ((port(n), ip(&format!("10.0.1.{host}"))), mac(n * 16 + host));
+    let neighbor = |host: u8| ((id(n), ip(&format!("10.0.1.{host}"))), mac(n * 16 + host));
     Local {
-        interfaces: [(port(n), Interface { mac: mac(n), ..interface(1, true) })].into(),
+        interfaces: [(id(n), Interface { link: link(n), ..interface(1, true) })].into(),
         neighbors: [2, 3].map(neighbor).into(),
         statics: [route("20.0.0.0/8", 1, "10.0.1.2")].into(),
     }
@@ -48,7 +48,7 @@ fn the_same_addresses_lead_elsewhere_in_each_table() {
     assert_eq!(router.paths_in(RED, "10.0.2.1/32"), None, "an own address is no address of another table");
     let route = router.rib.lookup(BLUE, ip("20.1.2.3")).unwrap();
     assert_eq!((route.prefix, route.protocol), (net("20.0.0.0/8"), Protocol::Static));
-    assert_eq!(router.rib.port_of(BLUE, Hop::Any(ip("10.0.1.2"))), Some(port(4)));
+    assert_eq!(router.rib.interface_of(BLUE, Hop::Any(ip("10.0.1.2"))), Some(id(4)));
     assert_eq!(router.rib.lookup(TableId::DEFAULT, ip("20.1.2.3")), None);
     assert_eq!(router.rib.summary(RED).of(Protocol::Static), [1, 0]);
     assert_eq!(router.rib.routes(TableId(99), Family::V4).count(), 0, "a table that does not exist");

@@ -1,3 +1,5 @@
+mod kinds;
+
 use super::*;
 use crate::{
     redundancy::TakeOver,
@@ -11,6 +13,7 @@ use fabric_proto::{
     machine::Machine as _,
     platform,
 };
+use std::collections::BTreeSet;
 
 const NOW: Instant = Instant(1_000_000_000);
 const EPOCH: Epoch = Epoch(4);
@@ -39,6 +42,10 @@ struct Chassis {
 impl Chassis {
     /// An RP that has just become active, without a feed.
     fn active() -> Self {
+        Self::booted(STARTUP)
+    }
+
+    fn booted(startup: &str) -> Self {
         let boot = Boot {
             slot: RpSlot::A,
             boot: 1,
@@ -47,7 +54,7 @@ impl Chassis {
             modelled: false,
             legacy: Default::default(),
             timers: RedundancyTimers::default(),
-            startup: Some(STARTUP.to_owned()),
+            startup: Some(startup.to_owned()),
             last_term: Default::default(),
             line_cards: vec![LcSlot(1), LcSlot(2)],
             flow_seed: fabric_proto::flow::FlowSeed::default(),
@@ -95,6 +102,17 @@ impl Chassis {
     fn logged(&mut self) -> Vec<String> {
         std::mem::take(&mut self.log)
     }
+}
+
+#[test]
+fn interfaces_have_indices_of_their_own_that_last() {
+    let index = |name: &str| crate::clients::if_index(name.parse().unwrap());
+    assert_eq!(index("1/2"), Some(258), "a port's is what it was in release 1.0");
+    let names = ["1/2", "2/1", "64/255", "1/2.1", "1/2.2", "1/1.2", "64/255.32767", "Lo0", "Lo1", "Tu0", "Vi0"];
+    let indices: BTreeSet<u32> = names.iter().map(|name| index(name).unwrap()).collect();
+    assert_eq!(indices.len(), names.len());
+    assert!(indices.iter().all(|index| *index <= i32::MAX as u32));
+    assert_eq!((index("1/2.32768"), index("Lo268435456")), (None, None));
 }
 
 #[test]
