@@ -18,6 +18,7 @@ use bytes::Bytes;
 use fabric_proto::{
     codec::{Class, CodecError},
     id::CardId,
+    offer::Agreed,
     operator::Refusals,
 };
 use quinn::{AsyncUdpSocket, SendDatagramError, VarInt};
@@ -39,6 +40,7 @@ pub struct ControlEndpoint(Plane);
 pub struct Connection {
     connection: quinn::Connection,
     peer: Arc<CardId>,
+    agreed: Arc<Agreed>,
     /// A stream that was accepted and has not announced its class yet: a cancelled
     /// [`Connection::accept_stream`] leaves it here for the next call.
     unannounced: Arc<Mutex<Option<(quinn::SendStream, quinn::RecvStream)>>>,
@@ -134,7 +136,8 @@ fn tuning() -> Tuning {
 
 impl From<Joined> for Connection {
     fn from(joined: Joined) -> Self {
-        Self { connection: joined.connection, peer: Arc::new(joined.peer), unannounced: Arc::default() }
+        let Joined { connection, peer, agreed } = joined;
+        Self { connection, peer: Arc::new(peer), agreed, unannounced: Arc::default() }
     }
 }
 
@@ -142,6 +145,11 @@ impl Connection {
     /// Whom the other side's certificate names.
     pub fn peer(&self) -> &CardId {
         &self.peer
+    }
+
+    /// What both sides speak.
+    pub fn agreed(&self) -> &Arc<Agreed> {
+        &self.agreed
     }
 
     /// Where the other side is.
@@ -158,7 +166,7 @@ impl Connection {
     pub async fn open(&self, class: Class) -> Result<(Sender, Receiver), FabricError> {
         let (mut send, recv) = self.connection.open_bi().await.map_err(|error| FabricError::closed(&error))?;
         send.write_all(&[class as u8]).await.map_err(|error| stream::write_failed(&self.connection, &error))?;
-        Ok(self.pair(send, recv))
+        Ok(self.pair(class, send, recv))
     }
 
     /// The next stream that the other side opened. Cancel-safe.
@@ -176,7 +184,7 @@ impl Connection {
             match read {
                 Ok(Some(1)) => {
                     let class = Class::try_from(byte[0]).map_err(|error| self.refuse(error))?;
-                    let (sender, receiver) = self.pair(send, recv);
+                    let (sender, receiver) = self.pair(class, send, recv);
                     return Ok((class, sender, receiver));
                 }
                 // A stream given up before it began.
@@ -228,8 +236,9 @@ impl Connection {
         self.connection.rtt()
     }
 
-    fn pair(&self, send: quinn::SendStream, recv: quinn::RecvStream) -> (Sender, Receiver) {
-        (Sender::new(self.connection.clone(), send), Receiver::new(self.connection.clone(), recv))
+    fn pair(&self, class: Class, send: quinn::SendStream, recv: quinn::RecvStream) -> (Sender, Receiver) {
+        let version = self.agreed.messages(class);
+        (Sender::new(self.connection.clone(), send, version), Receiver::new(self.connection.clone(), recv))
     }
 
     /// Ends the connection because of what the peer sent.

@@ -4,6 +4,8 @@
 //! stream: TLS 1.3 lets a caller finish before its certificate is looked at, and without the welcome
 //! a refusal would only show on first use.
 //!
+//! **What both sides speak** is agreed on before that is over ([`exchange`]): it costs no round trip.
+//!
 //! **Whoever calls first proves its address** (QUIC's Retry): what cannot be answered costs no state, no signature and no
 //! place. Places are given by [`gate`].
 //!
@@ -13,6 +15,7 @@
 //! the next packet sent. A caller need not wait for that: it calls again, and takes the new connection.
 
 mod door;
+mod exchange;
 mod gate;
 
 use crate::{
@@ -27,6 +30,7 @@ use crate::{
 use door::{Door, lock};
 use fabric_proto::{
     id::{CardId, Unit},
+    offer::Agreed,
     operator::Refusals,
 };
 use gate::Gate;
@@ -59,9 +63,6 @@ const OPERATOR_IDLE: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_millis(250);
 /// Before the first measurement; it sets the pace at which a handshake's first packet is repeated.
 const INITIAL_RTT: Duration = Duration::from_millis(10);
-
-/// The welcome byte: the version of what follows the handshake.
-const WELCOME: u8 = 1;
 
 /// What the planes do differently.
 pub(crate) struct Tuning {
@@ -100,6 +101,8 @@ struct Inner {
 pub(crate) struct Joined {
     pub(crate) connection: quinn::Connection,
     pub(crate) peer: CardId,
+    /// What both sides speak.
+    pub(crate) agreed: Arc<Agreed>,
 }
 
 impl Plane {
@@ -193,14 +196,15 @@ impl Plane {
         let welcomed = async {
             timeout(ANSWER, connecting.handshake_data()).await.map_err(|_| unreachable())?.map_err(failed)?;
             let connection = connecting.await.map_err(failed)?;
-            await_welcome(&connection).await.map_err(failed)?;
-            Ok(connection)
+            let agreed = exchange::call(&connection, self.0.identity.offer()).await.map_err(failed)?;
+            Ok((connection, agreed))
         };
-        let connection = timeout(HANDSHAKE, welcomed).await.unwrap_or_else(|_| Err(unreachable()));
+        let joined = timeout(HANDSHAKE, welcomed).await.unwrap_or_else(|_| Err(unreachable()));
         if impostor.get().is_some() {
             self.0.tally.count(Cause::WrongCard);
         }
-        Ok(Joined { connection: connection?, peer: peer.clone() })
+        let (connection, agreed) = joined?;
+        Ok(Joined { connection, peer: peer.clone(), agreed: Arc::new(agreed) })
     }
 
     /// The next caller that proved who it is; `None` after [`Plane::close`].
@@ -240,17 +244,6 @@ fn call_failed(
         }
         (None, error) => FabricError::Refused { address, reason: reason_of(error) },
     }
-}
-
-async fn await_welcome(connection: &quinn::Connection) -> Result<(), ConnectionError> {
-    let mut stream = connection.accept_uni().await?;
-    let mut byte = [0];
-    // A stream that ends early or says something else is a peer of another make.
-    if stream.read_exact(&mut byte).await.is_err() || byte != [WELCOME] {
-        connection.close(VarInt::from_u32(1), b"no welcome");
-        return Err(connection.closed().await);
-    }
-    Ok(())
 }
 
 fn transport(tuning: &Tuning, window: ConstantWindow, idle: Duration) -> TransportConfig {

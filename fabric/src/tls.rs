@@ -10,5 +10,6 @@ mod verify;
 
 pub use authority::{Authority, Issued};
 pub use identity::Identity;
+pub(crate) use identity::OFFERING;
 pub use name::check_name;
 pub(crate) use name::dns_name;

@@ -62,7 +62,7 @@ async fn messages_go_both_ways_in_order() {
 async fn a_message_that_is_too_long_is_refused_before_its_body() {
     let Pair { to_b, to_a, .. } = &pair().await;
     let (mut send, _recv) = to_b.open(Class::LineCard).await.unwrap();
-    let mut head = vec![Class::LineCard as u8, FromLc::VERSION];
+    let mut head = vec![Class::LineCard as u8, Class::LineCard.versions().newest()];
     head.extend_from_slice(&(FromLc::CAP as u32 + 1).to_be_bytes());
     send.send_frame(Bytes::from(head)).await.unwrap();
     let (_, _send, mut there) = soon(to_a.accept_stream()).await.unwrap();

@@ -7,6 +7,7 @@ use fabric::{
     control::ControlEndpoint,
     tls::Identity,
 };
+use fabric_proto::offer::Offer;
 use linecard::{
     control::{Control, End},
     data::{DataConfig, DataError},
@@ -44,7 +45,7 @@ fn start(file: &Path) -> anyhow::Result<End> {
         .lc()
         .ok_or_else(|| BadFile::new(FileKind::Configuration, file, format_args!("{} is not a line card", config.id)))?;
     let release = card::manifest(&config.image)?.version;
-    let identity = Identity::load(&config.id, &config.tls)?;
+    let identity = Identity::load(&config.id, &config.tls)?.speaking(Offer::new(&release));
     let life: NextLife = process::inherited();
     let boot = fabric::clock::now().0;
     let machine = LineCard::new(LineCardConfig { slot, boot, highest: life.highest, stale_time: STALE_TIME });

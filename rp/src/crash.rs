@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(sent(&mut crash, record(8, false)), Course::Go);
         assert!(!crash.on_input(NOW, &Input::Checkpoint(CfMessage::Ack { seq: 7 })));
         assert!(crash.on_input(NOW, &Input::Checkpoint(CfMessage::Ack { seq: 8 })));
-        assert!(crash.on_input(NOW + ACKNOWLEDGED_WITHIN, &Input::PeerConnected), "nobody waits for ever");
+        assert!(crash.on_input(NOW + ACKNOWLEDGED_WITHIN, &Input::PeerLost), "nobody waits for ever");
     }
 
     #[test]

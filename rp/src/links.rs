@@ -12,10 +12,11 @@ use fabric_proto::{
     feed::FromFeed,
     id::{CardId, LcSlot},
     linecard::FromLc,
+    offer::Agreed,
     redundancy::{Heartbeat, RfMessage},
 };
 use rp_core::rp::Input;
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 /// Messages waiting for one stream. The machines' own windows are far smaller (tens); this is what
@@ -84,7 +85,7 @@ where
         loop {
             if let Ok(connection) = endpoint.connect(&id, address).await {
                 while outgoing.try_recv().is_ok() {} // meant for the connection before
-                if inputs.send(wrap(LinkEvent::Up)).await.is_err() {
+                if inputs.send(wrap(LinkEvent::Up(Arc::clone(connection.agreed())))).await.is_err() {
                     return;
                 }
                 let reason = speak(&connection, &inputs, &wrap, &mut outgoing).await;
@@ -102,8 +103,8 @@ where
 
 /// What happens on a dialled connection.
 pub(crate) enum LinkEvent<In> {
-    /// It is there.
-    Up,
+    /// It is there, and both sides speak this.
+    Up(Arc<Agreed>),
     /// A message.
     Message(In),
     /// It is gone.
@@ -147,7 +148,7 @@ async fn speak<In: Message, Out: Message>(
 /// The line card in `slot`.
 pub(crate) fn line_card_input(slot: LcSlot) -> impl Fn(LinkEvent<FromLc>) -> Input + Send + Sync + 'static {
     move |event| match event {
-        LinkEvent::Up => Input::LcConnected(slot),
+        LinkEvent::Up(agreed) => Input::LcConnected(slot, agreed),
         LinkEvent::Message(message) => Input::Lc(slot, message),
         LinkEvent::Down => Input::LcLost(slot),
     }
@@ -156,7 +157,7 @@ pub(crate) fn line_card_input(slot: LcSlot) -> impl Fn(LinkEvent<FromLc>) -> Inp
 /// The route feed.
 pub(crate) fn feed_input(event: LinkEvent<FromFeed>) -> Input {
     match event {
-        LinkEvent::Up => Input::FeedConnected,
+        LinkEvent::Up(_) => Input::FeedConnected,
         LinkEvent::Message(message) => Input::Feed(message),
         LinkEvent::Down => Input::FeedLost,
     }
@@ -180,7 +181,7 @@ async fn run_peer(connection: &Connection, dialled: bool, inputs: &Inputs, outgo
         Err(error) => return error,
     };
     let [(mut redundancy, from_redundancy), (mut checkpoint, from_checkpoint)] = streams;
-    if inputs.urgent.send(Input::PeerConnected).await.is_err() {
+    if inputs.urgent.send(Input::PeerConnected(Arc::clone(connection.agreed()))).await.is_err() {
         return "shutting down".to_owned();
     }
     let receive_rf = pump::<RfMessage>(from_redundancy, &inputs.urgent, Input::Peer);
@@ -227,9 +228,10 @@ async fn distribute(
     checkpoint: mpsc::Sender<CfMessage>,
     mut outgoing: mpsc::Receiver<ToPeer>,
 ) -> String {
+    let version = redundancy.version();
     while let Some(message) = outgoing.recv().await {
         let sent = match message {
-            ToPeer::Heartbeat(heartbeat) => match codec::encode(&heartbeat) {
+            ToPeer::Heartbeat(heartbeat) => match codec::encode_at(&heartbeat, version) {
                 // A datagram that cannot be sent now is worth nothing later.
                 Ok(frame) => connection.send_datagram(frame).or(Ok(())),
                 Err(error) => Err(error.to_string()),

@@ -82,7 +82,7 @@ fn start(file: &Path) -> anyhow::Result<End> {
             clock_offset: fabric::clock::wall_offset(),
         },
     );
-    let identity = Identity::load(&config.id, &config.tls)?;
+    let identity = Identity::load(&config.id, &config.tls)?.speaking(rp.offer());
     // Two workers: QUIC's own work goes on while the owner is busy with routes.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {

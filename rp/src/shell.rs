@@ -303,7 +303,7 @@ impl Shell {
     /// After a crash only one thing is of interest: whether the peer can be told that the core is dumped.
     fn after_crash(&mut self, input: &Input) {
         match input {
-            Input::PeerConnected => self.tell_peer(ToPeer::Redundancy(RfMessage::CrashdumpDone)),
+            Input::PeerConnected(_) => self.tell_peer(ToPeer::Redundancy(RfMessage::CrashdumpDone)),
             Input::PeerLost => self.renew_peer(),
             _ => {}
         }

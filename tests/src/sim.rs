@@ -6,8 +6,8 @@
 //! what must be true once things are quiet.
 //!
 //! * `clock.rs`: clocks that run apart; `disk.rs`: writes that tear, fsync that lies
-//! * `fabric.rs`: connections, streams, partitions; `cards.rs`: what the shells of the cards do; `wires.rs`: which ports have
-//!   carrier; `feed.rs`: the peer that announces routes
+//! * `fabric.rs`: connections, streams, partitions; `wire.rs`: messages as bytes, in the version of two releases
+//! * `cards.rs`: what the shells of the cards do; `wires.rs`: which ports have carrier; `feed.rs`: the peer that announces routes
 //! * `packets.rs`: packets with bytes, and seats for neighbours at the ends of wires; `neighbours.rs`: a load, and who counts
 //!   it; `probe.rs`: packets whose way is watched
 //! * `hands.rs`: what an RP asks its shell for, said in `rp_core::rp::Shell`
@@ -29,6 +29,7 @@ mod reference;
 mod schedule;
 mod shrink;
 mod story;
+mod wire;
 mod wires;
 
 pub use check::Violation;
@@ -413,11 +414,6 @@ impl World {
     /// After `records` more, a checkpoint record arrives as one of a client that the standby does not have.
     pub fn garble(&mut self, records: u32) {
         self.garbled = Some(records);
-    }
-
-    /// The image that an RP boots from here on.
-    pub fn set_image(&mut self, slot: RpSlot, release: &str) {
-        self.rps[slot.index()].release = release.to_owned();
     }
 
     /// Whether an RP's disk says that data is safe when it is not.

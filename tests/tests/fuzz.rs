@@ -10,7 +10,7 @@ use chassis_tests::{
 use fabric_proto::{
     cell,
     checkpoint::{CfClientId, CfMessage},
-    codec::{Message, decode, encode},
+    codec::{Message, decode, encode, encode_at},
     feed::{FromFeed, ToFeed},
     fib::{
         Batch, BatchBuilder, Birth, Family, FibKey, FibTable, ListUpdate, Path, PathList, Position, Prefix, Rewrite,
@@ -19,10 +19,12 @@ use fabric_proto::{
     id::{CircuitId, Epoch, Label, LcSlot, PortId, RpSlot, TableId},
     linecard::{Adoption, FibPart, FibUpdate, FromLc, InterfaceConfig, PortConfig, ToLc},
     machine::Machine as _,
+    offer::{Agreed, Group, Offer},
     operator,
     platform::NATIVE,
     redundancy::{Code, Heartbeat, Hello, Mode, RfMessage, RfState},
     time::Instant,
+    version::Versions,
     wire,
 };
 use linecard_core::{
@@ -74,13 +76,36 @@ fn batch() -> Batch {
     builder.take()
 }
 
-/// Decodes what a peer might send; what decodes must encode to what decodes to the same.
+/// Decodes what a peer might send, of any release; what decodes must encode, in the version that it came in and in the newest,
+/// to what decodes to the same.
 fn message<M: Message + PartialEq + std::fmt::Debug>(target: &str, samples: &[M]) {
-    let samples: Vec<Vec<u8>> = samples.iter().map(|sample| encode(sample).unwrap().to_vec()).collect();
+    let versions = || M::CLASS.versions().all();
+    // What an older version has no words for is no sample of it.
+    let encoded = |sample| versions().filter_map(move |version| encode_at(sample, version).ok());
+    let samples: Vec<Vec<u8>> = samples.iter().flat_map(encoded).map(|frame| frame.to_vec()).collect();
     fuzz(target, &samples, |bytes| {
         if let Ok(decoded) = decode::<M>(bytes) {
-            let again = encode(&decoded).unwrap();
-            assert_eq!(decode::<M>(&again).unwrap(), decoded);
+            for version in [bytes[1], M::CLASS.versions().newest()] {
+                let again = encode_at(&decoded, version).unwrap();
+                assert_eq!(decode::<M>(&again).unwrap(), decoded);
+            }
+        }
+    });
+}
+
+/// What a caller says before anybody knows what it speaks.
+#[test]
+fn offers_of_versions() {
+    let client = Group::Client(CfClientId(4));
+    let later = Offer::new("3.0").with(client, Versions::new(2, 9));
+    fuzz("offer", &[Offer::of_1_0().encode(), later.encode()], |bytes| {
+        if let Ok(offer) = Offer::decode(bytes) {
+            assert_eq!(Offer::decode(&offer.encode()).unwrap(), offer);
+            let agreed = Agreed::between(Offer::new("2.0"), offer.clone());
+            for (group, verdict) in agreed.verdicts() {
+                let version = verdict.version();
+                assert!(version.is_none_or(|version| offer.versions(group).unwrap().contains(version)), "{group}");
+            }
         }
     });
 }
@@ -100,6 +125,7 @@ fn fabric_messages() {
         CfMessage::BulkBegin { round: 1, after: 2, mode: Mode::Sso },
         CfMessage::Record { seq: 3, client: CfClientId::FIB, bulk: true, data: Bytes::from_static(b"abc") },
         CfMessage::Ack { seq: 4 },
+        CfMessage::Piece { seq: 5, client: CfClientId::FIB, data: Bytes::from_static(b"d") },
     ];
     message("checkpoint", &cf);
     let ports = vec![PortConfig { port: 1, enabled: true, mac: [2; 6], mtu: 1500 }];
@@ -123,7 +149,10 @@ fn fabric_messages() {
 #[test]
 fn operator_messages() {
     // Any frame of the class: requests and replies are two sides of one stream.
-    let samples = [vec![5, 1, 0, 0, 0, 1, 0xc0], vec![5, 1, 0, 0, 0, 4, 0x81, 0xa1, 0x41, 0x90]];
+    let stats = operator::Reply::Stats(Box::default());
+    let damaged = [vec![5, 1, 0, 0, 0, 1, 0xc0], vec![5, 1, 0, 0, 0, 4, 0x81, 0xa1, 0x41, 0x90]];
+    let samples: Vec<Vec<u8>> =
+        [1, 2].into_iter().map(|version| encode_at(&stats, version).unwrap().to_vec()).chain(damaged).collect();
     fuzz("operator", &samples, |bytes| {
         let _ = decode::<operator::Request>(bytes);
         let _ = decode::<operator::Reply>(bytes);

@@ -9,8 +9,11 @@
 //! | `Ack` | standby → active | – (cumulative) |
 //! | `Broken` | standby → active | the sync fails |
 
+mod compat;
+
 use crate::{
-    codec::{Class, Message},
+    codec::{self, Body, BodyError, Class, Message},
+    compat::v1_0::checkpoint as v1,
     redundancy::Mode,
 };
 use bytes::Bytes;
@@ -104,8 +107,21 @@ pub enum CfMessage {
 
 impl Message for CfMessage {
     const CLASS: Class = Class::Checkpoint;
-    const VERSION: u8 = 1;
     const CAP: usize = 4 << 20;
+
+    fn write(&self, version: u8, body: &mut Body) -> Result<(), BodyError> {
+        match version {
+            1 => codec::write_as::<v1::CfMessage, _>(self, body),
+            _ => Ok(rmp_serde::encode::write(body, self)?),
+        }
+    }
+
+    fn read(version: u8, body: &[u8]) -> Result<Self, rmp_serde::decode::Error> {
+        match version {
+            1 => codec::read_as::<v1::CfMessage, _>(body),
+            _ => rmp_serde::from_slice(body),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Frames: `class u8 | version u8 | length u32 BE | rmp-serde body`, with a size cap checked before decoding.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use crate::version::{Inexpressible, Versions};
+use bytes::{BufMut, Bytes, BytesMut, buf::Writer};
 use serde::{Serialize, de::DeserializeOwned};
+use std::fmt;
 
 /// Bytes before a body.
 pub const HEADER: usize = 6;
@@ -22,29 +24,93 @@ pub enum Class {
     Operator = 5,
 }
 
-impl TryFrom<u8> for Class {
-    type Error = CodecError;
-    fn try_from(number: u8) -> Result<Self, CodecError> {
-        [Self::Redundancy, Self::Checkpoint, Self::LineCard, Self::Feed, Self::Operator]
-            .into_iter()
-            .find(|class| *class as u8 == number)
-            .ok_or(CodecError::Class(number))
+impl Class {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Redundancy, Self::Checkpoint, Self::LineCard, Self::Feed, Self::Operator];
+
+    /// The versions of its messages that this release reads and writes: its own, and its neighbour's.
+    pub const fn versions(self) -> Versions {
+        match self {
+            Self::Redundancy | Self::LineCard | Self::Feed => Versions::FIRST,
+            // 2: pieces of what is longer than a record.
+            Self::Checkpoint => Versions::new(1, 2),
+            // 2: refusals by cause, connections, an armed crash point, since when nothing was read.
+            Self::Operator => Versions::new(1, 2),
+        }
+    }
+
+    /// As image manifests have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Redundancy => "redundancy",
+            Self::Checkpoint => "checkpoint",
+            Self::LineCard => "line-card",
+            Self::Feed => "feed",
+            Self::Operator => "operator",
+        }
     }
 }
 
-/// A message that has a class, a version and a size cap.
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl TryFrom<u8> for Class {
+    type Error = CodecError;
+    fn try_from(number: u8) -> Result<Self, CodecError> {
+        Self::ALL.into_iter().find(|class| *class as u8 == number).ok_or(CodecError::Class(number))
+    }
+}
+
+/// A message that has a class, versions and a size cap.
 pub trait Message: Serialize + DeserializeOwned {
     /// The stream it travels on.
     const CLASS: Class;
-    /// Version that this release writes.
-    const VERSION: u8;
-    /// Oldest version that this release still reads: its neighbour's.
-    const OLDEST: u8 = if Self::VERSION > 1 { Self::VERSION - 1 } else { 1 };
     /// Largest body in bytes; a peer that announces more is refused before anything is allocated.
     const CAP: usize;
+
+    /// Writes the body in one of the class's versions. A message whose shape is the same in all of them need not say
+    /// more.
+    fn write(&self, _version: u8, body: &mut Body) -> Result<(), BodyError> {
+        Ok(rmp_serde::encode::write(body, self)?)
+    }
+
+    /// Reads a body of one of the class's versions.
+    fn read(_version: u8, body: &[u8]) -> Result<Self, rmp_serde::decode::Error> {
+        rmp_serde::from_slice(body)
+    }
 }
 
-/// Why bytes are not a message. All but [`CodecError::Encode`] blame the sender.
+/// Where bodies are written.
+pub type Body = Writer<BytesMut>;
+
+/// Why a body cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The version is older than what is to be said.
+    #[error(transparent)]
+    Inexpressible(#[from] Inexpressible),
+    /// rmp-serde says so.
+    #[error(transparent)]
+    Encode(#[from] rmp_serde::encode::Error),
+}
+
+/// Writes a message as the frozen shape of an older version.
+pub fn write_as<'a, Shape, M>(message: &'a M, body: &mut Body) -> Result<(), BodyError>
+where
+    Shape: Serialize + TryFrom<&'a M, Error = Inexpressible>,
+{
+    Ok(rmp_serde::encode::write(body, &Shape::try_from(message)?)?)
+}
+
+/// Reads a message from the frozen shape of an older version.
+pub fn read_as<Shape: DeserializeOwned + Into<M>, M>(body: &[u8]) -> Result<M, rmp_serde::decode::Error> {
+    rmp_serde::from_slice::<Shape>(body).map(Into::into)
+}
+
+/// Why bytes are not a message. All but [`CodecError::Encode`] and [`CodecError::Inexpressible`] blame the sender.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
     /// The first byte names no class.
@@ -88,6 +154,14 @@ pub enum CodecError {
         /// What rmp-serde found.
         source: rmp_serde::decode::Error,
     },
+    /// A message of ours that the peer's version has no words for: it should not have been sent to that peer.
+    #[error("cannot say to this peer: {why}, of {class} messages")]
+    Inexpressible {
+        /// Class of the message.
+        class: Class,
+        /// What is missing there.
+        why: Inexpressible,
+    },
     /// A message of ours that does not fit.
     #[error("cannot encode a {class:?} message: {why}")]
     Encode {
@@ -122,13 +196,10 @@ impl Header {
         if self.class != M::CLASS {
             return Err(CodecError::WrongClass { want: M::CLASS, got: self.class });
         }
-        if !(M::OLDEST..=M::VERSION).contains(&self.version) {
-            return Err(CodecError::Version {
-                class: self.class,
-                got: self.version,
-                oldest: M::OLDEST,
-                newest: M::VERSION,
-            });
+        let versions = self.class.versions();
+        if !versions.contains(self.version) {
+            let (oldest, newest) = (versions.oldest(), versions.newest());
+            return Err(CodecError::Version { class: self.class, got: self.version, oldest, newest });
         }
         if self.length > M::CAP {
             return Err(CodecError::TooLong { class: self.class, length: self.length, cap: M::CAP });
@@ -137,27 +208,35 @@ impl Header {
     }
 }
 
-/// One message as a frame.
+/// One message as a frame, in the newest version of its class.
 pub fn encode<M: Message>(message: &M) -> Result<Bytes, CodecError> {
+    encode_at(message, M::CLASS.versions().newest())
+}
+
+/// One message as a frame, in the version that was agreed on with who gets it.
+pub fn encode_at<M: Message>(message: &M, version: u8) -> Result<Bytes, CodecError> {
+    let class = M::CLASS;
     let mut frame = BytesMut::with_capacity(256);
     frame.put_bytes(0, HEADER);
-    let mut writer = frame.writer();
-    rmp_serde::encode::write(&mut writer, message)
-        .map_err(|error| CodecError::Encode { class: M::CLASS, why: error.to_string() })?;
-    let mut frame = writer.into_inner();
+    let mut body = frame.writer();
+    message.write(version, &mut body).map_err(|error| match error {
+        BodyError::Inexpressible(why) => CodecError::Inexpressible { class, why },
+        BodyError::Encode(error) => CodecError::Encode { class, why: error.to_string() },
+    })?;
+    let mut frame = body.into_inner();
     let length = frame.len() - HEADER;
     if length > M::CAP {
-        return Err(CodecError::Encode { class: M::CLASS, why: format!("{length} bytes, the limit is {}", M::CAP) });
+        return Err(CodecError::Encode { class, why: format!("{length} bytes, the limit is {}", M::CAP) });
     }
-    frame[0] = M::CLASS as u8;
-    frame[1] = M::VERSION;
+    frame[0] = class as u8;
+    frame[1] = version;
     frame[2..HEADER].copy_from_slice(&(length as u32).to_be_bytes());
     Ok(frame.freeze())
 }
 
 /// The body of a frame whose header was checked.
-pub fn decode_body<M: Message>(body: &[u8]) -> Result<M, CodecError> {
-    rmp_serde::from_slice(body).map_err(|source| CodecError::Body { class: M::CLASS, source })
+pub fn decode_body<M: Message>(version: u8, body: &[u8]) -> Result<M, CodecError> {
+    M::read(version, body).map_err(|source| CodecError::Body { class: M::CLASS, source })
 }
 
 /// One whole frame; for datagrams and tests. Bytes after the frame are an error.
@@ -170,7 +249,7 @@ pub fn decode<M: Message>(frame: &[u8]) -> Result<M, CodecError> {
     if header.length != body.len() {
         return Err(short());
     }
-    decode_body(body)
+    decode_body(header.version, body)
 }
 
 #[cfg(test)]

@@ -1,6 +1,14 @@
 //! What a card is told when it is started: one JSON file, written by the orchestrator.
 
-use crate::id::{CardId, LcSlot, RpSlot, Slot, Unit};
+mod compat;
+
+pub use compat::{CONFIG_VERSIONS, Told};
+
+use crate::{
+    compat::v1_0::deploy as v1,
+    id::{CardId, LcSlot, RpSlot, Slot, Unit},
+    version::Versions,
+};
 use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -11,9 +19,8 @@ pub const CONFIG_FILE: &str = "config.json";
 /// used and sealed into NVRAM by a boot that finds no startup configuration of its own.
 pub const INITIAL_CONFIG: &str = "startup-config.cfg";
 
-/// A card's, or a tester's, configuration.
+/// A card's, or a tester's, configuration. Keys that a card does not know are passed over; its log names them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct CardConfig {
     /// Who it is; its certificate says the same.
     pub id: CardId,
@@ -98,7 +105,7 @@ pub struct WireEnd {
 
 /// Timers of the redundancy facility, milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct RedundancyTimers {
     /// Between heartbeats.
     pub heartbeat_ms: u64,
@@ -170,12 +177,26 @@ pub struct Manifest {
     pub version: String,
     /// One sentence for people.
     pub description: String,
-    /// Message versions that it offers, by class: `redundancy`, `checkpoint`, `line-card`, `feed`, `operator`.
+    /// Versions that it speaks: of message classes (`redundancy`, `checkpoint`, `line-card`, `feed`, `operator`), and of the
+    /// card's configuration (`configuration`; a release that does not say it reads version 1).
     pub messages: std::collections::BTreeMap<String, Vec<u8>>,
     /// Features that it has; releases differ in these.
     pub features: Vec<String>,
     /// Executable of each kind of card.
     pub programs: Programs,
+}
+
+impl Manifest {
+    /// The versions that it says it speaks of something: the whole range, from its lowest number to its highest.
+    pub fn versions(&self, of: &str) -> Option<Versions> {
+        let listed = self.messages.get(of)?.iter().copied();
+        Versions::checked(listed.clone().min()?, listed.max()?)
+    }
+
+    /// The version in which its cards are told their configuration.
+    pub fn configuration(&self) -> Option<u8> {
+        self.versions("configuration").unwrap_or(Versions::FIRST).common(CONFIG_VERSIONS)
+    }
 }
 
 /// Executables of a release.

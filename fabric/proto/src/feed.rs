@@ -36,13 +36,11 @@ pub enum FromFeed {
 
 impl Message for ToFeed {
     const CLASS: Class = Class::Feed;
-    const VERSION: u8 = 1;
     const CAP: usize = 1024;
 }
 
 impl Message for FromFeed {
     const CLASS: Class = Class::Feed;
-    const VERSION: u8 = 1;
     /// A feed message packs a few thousand routes.
     const CAP: usize = 1 << 20;
 }

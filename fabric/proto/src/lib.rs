@@ -2,7 +2,8 @@
 //!
 //! * [`id`]: slots, ports, cards, epochs
 //! * [`time`] and [`machine`]: the clock as an input, and the contract of every protocol machine
-//! * [`codec`]: frames with a class, a version and a size cap
+//! * [`codec`]: frames with a class, a version and a size cap; [`version`] and [`offer`]: which versions two cards speak;
+//!   [`compat`]: the shapes of releases that were shipped
 //! * one module a message class: [`redundancy`], [`checkpoint`], [`linecard`], [`feed`], [`operator`]
 //! * [`fib`]: prefixes, path lists, the bucketed route table and its digests, shared by RPs and line cards
 //! * [`cell`] and [`wire`]: the data plane's framing
@@ -18,6 +19,7 @@
 pub mod cell;
 pub mod checkpoint;
 pub mod codec;
+pub mod compat;
 pub mod deploy;
 pub mod drops;
 pub mod feed;
@@ -27,6 +29,7 @@ pub mod id;
 pub mod lateness;
 pub mod linecard;
 pub mod machine;
+pub mod offer;
 pub mod operator;
 pub mod platform;
 pub mod random;
@@ -34,5 +37,6 @@ pub mod redundancy;
 pub mod sabotage;
 pub mod special;
 pub mod time;
+pub mod version;
 pub mod wire;
 mod word;

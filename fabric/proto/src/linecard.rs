@@ -186,14 +186,12 @@ pub enum FromLc {
 
 impl Message for ToLc {
     const CLASS: Class = Class::LineCard;
-    const VERSION: u8 = 1;
     /// A bucket or a batch is tens of kilobytes; path lists of a large table a few hundred.
     const CAP: usize = 4 << 20;
 }
 
 impl Message for FromLc {
     const CLASS: Class = Class::LineCard;
-    const VERSION: u8 = 1;
     /// All digests take 9 bytes each.
     const CAP: usize = 128 << 10;
 }

@@ -3,6 +3,7 @@
 //! Every stream is a session of its own: requests are answered in order, and an `Events` request
 //! turns the stream into a flow of events.
 
+mod compat;
 mod fault;
 mod log;
 
@@ -10,7 +11,8 @@ pub use fault::{CrashPoint, NoCrashPoint, StorageFault};
 pub use log::EventLog;
 
 use crate::{
-    codec::{Class, Message},
+    codec::{self, Body, BodyError, Class, Message},
+    compat::v1_0::operator as v1,
     drops::DropCounts,
     fib::{Mac, Position},
     id::{Epoch, LcSlot, RpSlot, Slot},
@@ -535,14 +537,26 @@ pub struct TrafficProgress {
 
 impl Message for Request {
     const CLASS: Class = Class::Operator;
-    const VERSION: u8 = 1;
     /// A hundred thousand flows.
     const CAP: usize = 32 << 20;
 }
 
 impl Message for Reply {
     const CLASS: Class = Class::Operator;
-    const VERSION: u8 = 1;
     /// Evidence of a hundred thousand flows.
     const CAP: usize = 64 << 20;
+
+    fn write(&self, version: u8, body: &mut Body) -> Result<(), BodyError> {
+        match version {
+            1 => codec::write_as::<v1::Reply, _>(self, body),
+            _ => Ok(rmp_serde::encode::write(body, self)?),
+        }
+    }
+
+    fn read(version: u8, body: &[u8]) -> Result<Self, rmp_serde::decode::Error> {
+        match version {
+            1 => codec::read_as::<v1::Reply, _>(body),
+            _ => rmp_serde::from_slice(body),
+        }
+    }
 }

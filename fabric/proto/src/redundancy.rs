@@ -237,14 +237,12 @@ pub enum RfMessage {
 
 impl Message for Heartbeat {
     const CLASS: Class = Class::Redundancy;
-    const VERSION: u8 = 1;
     /// One datagram.
     const CAP: usize = 1024;
 }
 
 impl Message for RfMessage {
     const CLASS: Class = Class::Redundancy;
-    const VERSION: u8 = 1;
     /// A Hello with a full switchover history is a few kilobytes.
     const CAP: usize = 64 << 10;
 }

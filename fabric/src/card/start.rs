@@ -62,9 +62,23 @@ impl BadFile {
     }
 }
 
-/// Reads a card's configuration.
+/// Reads a card's configuration. Another release may have written it: keys that this one does not know are passed over, and
+/// the log names them.
 pub fn configuration(file: &Path) -> Result<CardConfig, BadFile> {
-    read(FileKind::Configuration, file, |text| serde_json::from_str(text))
+    let (config, unknown) = read(FileKind::Configuration, file, parse)?;
+    if !unknown.is_empty() {
+        tracing::warn!(file = %file.display(), keys = unknown.join(", "), "this release does not know these keys: passed over");
+    }
+    Ok(config)
+}
+
+/// A configuration, and the keys in it that mean nothing to this release.
+fn parse(text: &str) -> Result<(CardConfig, Vec<String>), serde_json::Error> {
+    let mut unknown = Vec::new();
+    let mut json = serde_json::Deserializer::from_str(text);
+    let config = serde_ignored::deserialize(&mut json, |path| unknown.push(path.to_string()))?;
+    json.end()?;
+    Ok((config, unknown))
 }
 
 /// Reads the manifest of the release that a card runs.
@@ -115,6 +129,16 @@ pub fn run<L: Serialize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_of_another_release_are_passed_over_and_named() {
+        let text = r#"{"id": "lab/pe1/1", "control": "127.0.0.1:1", "tls": {"ca": "a", "cert": "b", "key": "c", "crl": "d"},
+            "image": "i", "nvram": "n", "redundancy": {"heartbeat_ms": 50, "hold_ms": 7}, "bridges": [{"port": 1}]}"#;
+        let (config, unknown) = parse(text).unwrap();
+        assert_eq!((config.redundancy.heartbeat_ms, config.redundancy.switchover_ms), (50, 3000));
+        assert_eq!(unknown, ["tls.crl", "redundancy.hold_ms", "bridges"]);
+        assert!(parse(&format!("{text} x")).is_err(), "one object, and nothing after it");
+    }
 
     #[test]
     fn a_file_that_cannot_be_used_is_named_with_what_to_do() {

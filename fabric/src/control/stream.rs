@@ -14,6 +14,8 @@ const CHUNK: usize = 64 << 10;
 pub struct Sender {
     connection: quinn::Connection,
     stream: quinn::SendStream,
+    /// In which messages are written, as was agreed on with the peer.
+    version: u8,
 }
 
 /// The receiving half of a message stream.
@@ -25,14 +27,19 @@ pub struct Receiver {
 }
 
 impl Sender {
-    pub(super) fn new(connection: quinn::Connection, stream: quinn::SendStream) -> Self {
-        Self { connection, stream }
+    pub(super) fn new(connection: quinn::Connection, stream: quinn::SendStream, version: u8) -> Self {
+        Self { connection, stream, version }
+    }
+
+    /// The version in which it writes messages: whoever sends frames encodes them at it.
+    pub fn version(&self) -> u8 {
+        self.version
     }
 
     /// Sends one message; waits while the peer's window is full. Not cancel-safe: a half-sent message breaks
     /// the stream, so give the sender a task of its own.
     pub async fn send<M: Message>(&mut self, message: &M) -> Result<(), FabricError> {
-        self.send_frame(codec::encode(message)?).await
+        self.send_frame(codec::encode_at(message, self.version)?).await
     }
 
     /// Sends a message that is encoded already: the same frame can go to many peers without a copy.
@@ -81,7 +88,7 @@ impl Receiver {
 /// What the reader waits for.
 enum Wanted<M> {
     Header,
-    Body { length: usize, _message: PhantomData<M> },
+    Body { version: u8, length: usize, _message: PhantomData<M> },
 }
 
 enum Taken<M> {
@@ -92,21 +99,21 @@ enum Taken<M> {
 impl<M: Message> Wanted<M> {
     /// Takes a message off the front of `buffer`, if one is whole. The header stays in the buffer until then.
     fn take(self, buffer: &mut BytesMut) -> Result<Taken<M>, CodecError> {
-        let length = match self {
-            Self::Body { length, .. } => length,
+        let (version, length) = match self {
+            Self::Body { version, length, .. } => (version, length),
             Self::Header => {
                 let Some(head) = buffer.first_chunk::<HEADER>() else { return Ok(Taken::More(Self::Header)) };
                 let header = Header::parse(head)?;
                 header.check::<M>()?;
                 buffer.reserve((HEADER + header.length).saturating_sub(buffer.len()));
-                header.length
+                (header.version, header.length)
             }
         };
         if buffer.len() < HEADER + length {
-            return Ok(Taken::More(Self::Body { length, _message: PhantomData }));
+            return Ok(Taken::More(Self::Body { version, length, _message: PhantomData }));
         }
         let frame = buffer.split_to(HEADER + length);
-        codec::decode_body(&frame[HEADER..]).map(Taken::Message)
+        codec::decode_body(version, &frame[HEADER..]).map(Taken::Message)
     }
 }
 

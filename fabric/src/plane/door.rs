@@ -1,7 +1,7 @@
 //! The accepting side: an address is proven, then a place given, then an identity proven.
 
 use super::{
-    HANDSHAKE, Joined, WELCOME,
+    HANDSHAKE, Joined, exchange,
     gate::{Decision, Gate},
 };
 use crate::{
@@ -116,12 +116,9 @@ async fn admit(incoming: quinn::Incoming, identity: &Identity) -> Result<Joined,
         connection.close(VarInt::from_u32(1), b"your certificate names no card of this lab");
         return Err((Cause::Certificate, "its certificate names no card of this lab".to_owned()));
     };
-    let welcome = async {
-        let mut stream = connection.open_uni().await.map_err(|error| reason_of(&error))?;
-        stream.write_all(&[WELCOME]).await.map_err(|error| error.to_string())
-    };
-    welcome.await.map_err(|reason| (Cause::Unfinished, reason))?;
-    Ok(Joined { connection, peer })
+    let agreed = exchange::answer(&connection, identity.offer()).await;
+    let agreed = Arc::new(agreed.map_err(|error| (Cause::Unfinished, reason_of(&error)))?);
+    Ok(Joined { connection, peer, agreed })
 }
 
 /// What this side found wrong is the certificate; what the other side ended is unfinished.

@@ -2,7 +2,7 @@
 
 use super::{name::card_of_certificate, verify::ExpectedPeer};
 use crate::FabricError;
-use fabric_proto::{deploy::TlsFiles, id::CardId};
+use fabric_proto::{deploy::TlsFiles, id::CardId, offer::Offer};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::{
     RootCertStore,
@@ -18,12 +18,24 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-/// Application protocol: another version of the fabric is refused in the handshake.
-const ALPN: &[u8] = b"swact/1";
+/// Application protocol of a side that says what it speaks before anything else. A fabric of another make is refused in the
+/// handshake.
+pub(crate) const OFFERING: &[u8] = b"swact/2";
 
-/// A card's certificate, key and the lab's authority. Cheap to clone.
+/// That of release 1.0, which makes no offers.
+const SILENT: &[u8] = b"swact/1";
+
+/// What both sides of a handshake can follow, the best first.
+fn protocols() -> Vec<Vec<u8>> {
+    vec![OFFERING.to_vec(), SILENT.to_vec()]
+}
+
+/// A card's certificate, key and the lab's authority, and what the card speaks. Cheap to clone.
 #[derive(Clone)]
-pub struct Identity(Arc<Inner>);
+pub struct Identity {
+    proof: Arc<Inner>,
+    offer: Arc<Offer>,
+}
 
 struct Inner {
     id: CardId,
@@ -53,17 +65,29 @@ impl Identity {
             roots.add(authority).map_err(unusable)?;
         }
         let provider = Arc::new(ring::default_provider());
-        Ok(Self(Arc::new(Inner { id: found, chain, key, roots: Arc::new(roots), provider })))
+        let proof = Arc::new(Inner { id: found, chain, key, roots: Arc::new(roots), provider });
+        Ok(Self { proof, offer: Arc::new(Offer::new("")) })
+    }
+
+    /// The same for a card that offers to speak this; without it, a card offers what every card of this program speaks.
+    #[must_use]
+    pub fn speaking(self, offer: Offer) -> Self {
+        Self { offer: Arc::new(offer), ..self }
+    }
+
+    /// What this side offers to speak.
+    pub fn offer(&self) -> &Offer {
+        &self.offer
     }
 
     /// Who this is.
     pub fn id(&self) -> &CardId {
-        &self.0.id
+        &self.proof.id
     }
 
     /// The accepting side: a peer without a certificate of this lab is refused.
     pub(crate) fn server(&self) -> Result<QuicServerConfig, FabricError> {
-        let Inner { roots, provider, chain, key, .. } = &*self.0;
+        let Inner { roots, provider, chain, key, .. } = &*self.proof;
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider))
             .build()
             .map_err(unusable)?;
@@ -73,7 +97,7 @@ impl Identity {
             .with_client_cert_verifier(verifier)
             .with_single_cert(chain.clone(), key.clone_key())
             .map_err(unusable)?;
-        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.alpn_protocols = protocols();
         // Every connection proves both identities anew.
         config.send_tls13_tickets = 0;
         QuicServerConfig::try_from(config).map_err(unusable)
@@ -81,7 +105,7 @@ impl Identity {
 
     /// The calling side: only `expected` is accepted. The second value tells who answered instead.
     pub(crate) fn client(&self, expected: &CardId) -> Result<(QuicClientConfig, Arc<OnceLock<CardId>>), FabricError> {
-        let Inner { roots, provider, chain, key, .. } = &*self.0;
+        let Inner { roots, provider, chain, key, .. } = &*self.proof;
         let chain_of_trust = WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider))
             .build()
             .map_err(unusable)?;
@@ -94,7 +118,7 @@ impl Identity {
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_client_auth_cert(chain.clone(), key.clone_key())
             .map_err(unusable)?;
-        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.alpn_protocols = protocols();
         config.resumption = Resumption::disabled();
         Ok((QuicClientConfig::try_from(config).map_err(unusable)?, impostor))
     }
@@ -102,20 +126,20 @@ impl Identity {
     /// Whom the peer's certificate names, when it is of this lab.
     pub(crate) fn peer_of(&self, connection: &quinn::Connection) -> Option<CardId> {
         let chain = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
-        card_of_certificate(chain.first()?).filter(|peer| peer.lab == self.0.id.lab)
+        card_of_certificate(chain.first()?).filter(|peer| peer.lab == self.proof.id.lab)
     }
 
     /// A secret that survives the process, for `purpose`.
     pub(crate) fn secret(&self, purpose: &str) -> ::ring::hmac::Key {
         use ::ring::hmac::{HMAC_SHA256, Key, sign};
-        let root = Key::new(HMAC_SHA256, self.0.key.secret_der());
+        let root = Key::new(HMAC_SHA256, self.proof.key.secret_der());
         Key::new(HMAC_SHA256, sign(&root, purpose.as_bytes()).as_ref())
     }
 }
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Identity").field(&self.0.id).finish()
+        f.debug_tuple("Identity").field(&self.proof.id).finish()
     }
 }
 

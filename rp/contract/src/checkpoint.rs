@@ -2,7 +2,7 @@
 
 use crate::Effect;
 use bytes::Bytes;
-use fabric_proto::{checkpoint::CfClientId, redundancy::Mode};
+use fabric_proto::{checkpoint::CfClientId, redundancy::Mode, version::Versions};
 use std::fmt;
 
 /// A client's state on both units.
@@ -58,25 +58,6 @@ impl Member {
     /// One in the versions of its first release, that nobody waits for and that takes records whole.
     pub const fn new(number: CfClientId, title: &'static str, from: Mode) -> Self {
         Self { number, title, from, versions: Versions::FIRST, awaited: false, in_pieces: false }
-    }
-}
-
-/// A range of versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Versions {
-    /// The oldest one.
-    pub oldest: u8,
-    /// The newest one.
-    pub newest: u8,
-}
-
-impl Versions {
-    /// From the first release on, without a change.
-    pub const FIRST: Self = Self { oldest: 1, newest: 1 };
-
-    /// All of them.
-    pub fn all(self) -> impl Iterator<Item = u8> {
-        self.oldest..=self.newest
     }
 }
 

@@ -15,8 +15,9 @@ mod effect;
 mod rows;
 mod table;
 
-pub use checkpoint::{Ask, Checkpointed, Chunk, Lost, Member, Unapplied, Versions};
+pub use checkpoint::{Ask, Checkpointed, Chunk, Lost, Member, Unapplied};
 pub use client::{Answer, Client, News, Progression, TakeOver, Term};
 pub use effect::Effect;
+pub use fabric_proto::version::Versions;
 pub use rows::Rows;
 pub use table::{Coding, Table};

@@ -15,6 +15,7 @@
 //! silence. The few lines that are accepted without effect are listed in [`TOLERATED`].
 
 mod check;
+mod compat;
 mod edit;
 mod entries;
 mod left_out;
@@ -27,6 +28,7 @@ mod sync;
 pub use crate::grammar::{LineError, Problem};
 pub use check::Reading;
 pub(crate) use check::unsupported;
+pub use compat::Understood;
 pub use edit::{ConfigChange, Edit};
 pub use entries::{Entries, Entry, Tally};
 pub use left_out::TOLERATED;

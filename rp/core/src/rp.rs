@@ -8,6 +8,7 @@
 //! * `sync.rs`: clients' state on its way to the standby, and as it comes there
 //! * `chassis.rs`: cards that come and go; `interfaces.rs`: which ports have carrier
 //! * `operator.rs` and `show.rs`: the command line; `logging.rs`: what `show logging` has
+//! * `versions.rs`: what is spoken with the peer and the line cards
 
 mod chassis;
 mod debug;
@@ -20,6 +21,7 @@ mod perform;
 mod show;
 mod sync;
 mod takeover;
+mod versions;
 
 use crate::{
     checkpoint::{CfActive, CfStandby},
@@ -39,6 +41,7 @@ use fabric_proto::{
     id::{LcSlot, PortId, RpSlot, Slot},
     linecard::{FromLc, ToLc},
     machine::Machine,
+    offer::Agreed,
     operator::{EventKind, RpStats},
     platform::Profile,
     redundancy::{Heartbeat, RfMessage},
@@ -49,9 +52,11 @@ use logging::LogBuffer;
 use rp_contract::Client;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 use takeover::Role;
+use versions::Spoken;
 
 pub use perform::{Remote, Said, Shell};
 
@@ -94,8 +99,8 @@ pub type NextLife = BootCause;
 /// Everything that can happen to a route processor.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// The connection to the peer RP is up.
-    PeerConnected,
+    /// The connection to the peer RP is up, and both sides speak this.
+    PeerConnected(Arc<Agreed>),
     /// It is gone.
     PeerLost,
     /// A heartbeat of the peer.
@@ -104,8 +109,8 @@ pub enum Input {
     Peer(RfMessage),
     /// A message of the peer's checkpointing facility.
     Checkpoint(CfMessage),
-    /// The connection to a line card is up.
-    LcConnected(LcSlot),
+    /// The connection to a line card is up, and both sides speak this.
+    LcConnected(LcSlot, Arc<Agreed>),
     /// It is gone.
     LcLost(LcSlot),
     /// A line card said something.
@@ -168,6 +173,7 @@ pub struct Rp {
     boot: Boot,
     role: Role,
     rf: Rf,
+    spoken: Spoken,
     /// Checkpointing as active, and as standby.
     cf: CfActive,
     replica: CfStandby,
@@ -223,6 +229,7 @@ impl Rp {
         Ok(Self {
             role: Role::Waiting,
             rf: Rf::new(facility, now),
+            spoken: Spoken::default(),
             cf: CfActive::new(clients.members().to_vec()),
             replica: CfStandby::new(clients.members().to_vec()),
             wanted_chunk: None,
@@ -291,10 +298,14 @@ impl Machine for Rp {
         let begun = out.len();
         match input {
             None => self.due(now, out),
-            Some(Input::PeerConnected) => {
+            Some(Input::PeerConnected(agreed)) => {
                 // A peer that restarted may be back before its last connection is known to be dead.
                 if self.rf.view().communications {
                     self.peer_lost(now, out);
+                }
+                if let Some(peer) = self.boot.slot.peer() {
+                    self.spoken.connected(Slot::Rp(peer), Arc::clone(&agreed), out);
+                    self.clients.agree(agreed);
                 }
                 self.step_rf(now, Some(rf::Input::PeerConnected), out);
             }
@@ -302,7 +313,10 @@ impl Machine for Rp {
             Some(Input::Heartbeat(heartbeat)) => self.step_rf(now, Some(rf::Input::Heartbeat(heartbeat)), out),
             Some(Input::Peer(message)) => self.step_rf(now, Some(rf::Input::Message(message)), out),
             Some(Input::Checkpoint(message)) => self.checkpoint_message(now, message, out),
-            Some(Input::LcConnected(slot)) => self.lc_connected(now, slot, out),
+            Some(Input::LcConnected(slot, agreed)) => {
+                self.spoken.connected(Slot::Lc(slot), agreed, out);
+                self.lc_connected(now, slot, out);
+            }
             Some(Input::LcLost(slot)) => self.lc_lost(now, slot, out),
             Some(Input::Lc(slot, message)) => self.lc_message(now, slot, message, out),
             Some(Input::FeedConnected) => self.feed_connected(now, out),

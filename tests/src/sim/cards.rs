@@ -6,6 +6,7 @@ use super::{
     disk::Disk,
     fabric::{Pair, Parcel, Stream},
     hands::Hands,
+    wire::LATEST,
 };
 use fabric_proto::{
     checkpoint::{CfClientId, CfMessage},
@@ -43,9 +44,11 @@ pub(super) struct RpNode {
     pub(super) slot: RpSlot,
     pub(super) clock: Clock,
     pub(super) disk: Disk,
+    /// What it runs, and what it will run from its next start on.
     pub(super) release: String,
     profile: &'static Profile,
     legacy: BTreeSet<LcSlot>,
+    pub(super) next_release: String,
     line_cards: Vec<LcSlot>,
     deployed: String,
     timers: RedundancyTimers,
@@ -76,9 +79,10 @@ impl RpNode {
             slot,
             clock: Clock::new(if ppm == 0 { 0 } else { clock_offset }, ppm),
             disk: Disk::default(),
-            release: "1.0".to_owned(),
             profile: chassis.profile,
             legacy: chassis.legacy.clone(),
+            release: LATEST.to_owned(),
+            next_release: LATEST.to_owned(),
             line_cards: line_cards.to_vec(),
             deployed: chassis.startup.clone(),
             timers: RedundancyTimers {
@@ -104,6 +108,7 @@ impl RpNode {
 
     fn start(&mut self, now: Instant, startup: String) {
         self.boots += 1;
+        self.release.clone_from(&self.next_release);
         let boot = Boot {
             slot: self.slot,
             boot: self.boots * 4 + self.slot.index() as u64,
@@ -167,6 +172,9 @@ use fabric_proto::machine::Machine as _;
 /// One line card.
 pub(super) struct LcNode {
     pub(super) slot: LcSlot,
+    /// What it runs, and what it will run from its next start on.
+    pub(super) release: String,
+    pub(super) next_release: String,
     boots: u64,
     pub(super) generation: u64,
     pub(super) card: Option<LineCard>,
@@ -184,6 +192,8 @@ impl LcNode {
     pub(super) fn new(slot: LcSlot) -> Self {
         Self {
             slot,
+            release: LATEST.to_owned(),
+            next_release: LATEST.to_owned(),
             boots: 0,
             generation: 0,
             card: None,
@@ -244,6 +254,7 @@ impl World {
                     return;
                 }
                 node.boots += 1;
+                node.release.clone_from(&node.next_release);
                 node.card = Some(LineCard::new(LineCardConfig {
                     slot,
                     boot: node.boots,

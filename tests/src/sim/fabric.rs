@@ -6,12 +6,13 @@ use fabric_proto::{
     feed::{FromFeed, ToFeed},
     id::{Epoch, LcSlot, PortId, RpSlot, Slot},
     linecard::{FromLc, ToLc},
+    offer::Agreed,
     redundancy::{Heartbeat, RfMessage},
     time::Instant,
 };
 use linecard_core::linecard::Input as LcInput;
 use rp_core::rp::Input as RpInput;
-use std::{cmp::Reverse, time::Duration};
+use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 /// QUIC's idle timeout in the real fabric: a connection over a partition ends after it.
 const IDLE: Duration = Duration::from_secs(30);
@@ -99,6 +100,8 @@ pub(super) enum Stream {
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
     number: u64,
+    /// What its ends speak, as each of them sees it.
+    agreed: [Arc<Agreed>; 2],
     /// When the last message of a direction and stream arrives: a stream does not reorder.
     tails: [[Instant; 2]; 2],
 }
@@ -135,6 +138,12 @@ impl World {
         self.connections[pair.index(self.lcs.len())].as_ref().map(|connection| connection.number)
     }
 
+    /// What the ends of a connection speak.
+    pub(super) fn agreed(&self, pair: Pair) -> Option<Arc<Agreed>> {
+        let connection = self.connections[pair.index(self.lcs.len())].as_ref();
+        connection.map(|connection| Arc::clone(&connection.agreed[0]))
+    }
+
     fn is(&self, pair: Pair, number: u64) -> bool {
         self.connection(pair) == Some(number)
     }
@@ -150,6 +159,12 @@ impl World {
 
     /// Sends on a connection's stream, in order.
     pub(super) fn stream(&mut self, pair: Pair, forward: bool, stream: Stream, parcel: Parcel) {
+        if let Some(parcel) = self.wire(pair, parcel) {
+            self.pass(pair, forward, stream, parcel);
+        }
+    }
+
+    fn pass(&mut self, pair: Pair, forward: bool, stream: Stream, parcel: Parcel) {
         if self.is_cut(pair, forward) {
             // A stream is reliable: what a partition holds up arrives after it, if the connection lives.
             self.held.push((pair, forward, stream, parcel));
@@ -174,7 +189,9 @@ impl World {
         let lost = self.random.chance(self.weather.heartbeat_loss);
         if !lost && !self.is_cut(Pair::Peers, from < to) {
             let delay = self.delay();
-            self.post(delay, Parcel::Heartbeat(number, to, heartbeat));
+            if let Some(parcel) = self.wire(Pair::Peers, Parcel::Heartbeat(number, to, heartbeat)) {
+                self.post(delay, parcel);
+            }
         }
     }
 
@@ -298,16 +315,18 @@ impl World {
         self.order += 1;
         let number = self.order;
         let index = pair.index(self.lcs.len());
-        self.connections[index] = Some(Connection { number, tails: [[self.now; 2]; 2] });
+        let agreed = self.agree(pair);
+        let connection = Connection { number, agreed: agreed.clone(), tails: [[self.now; 2]; 2] };
+        self.connections[index] = Some(connection);
         self.trace(8, || format!("{pair:?} connected"));
         match pair {
             Pair::Peers => {
-                self.tell_rp(RpSlot::A, RpInput::PeerConnected);
-                self.tell_rp(RpSlot::B, RpInput::PeerConnected);
+                self.tell_rp(RpSlot::A, RpInput::PeerConnected(Arc::clone(&agreed[0])));
+                self.tell_rp(RpSlot::B, RpInput::PeerConnected(Arc::clone(&agreed[1])));
             }
             Pair::Card(rp, card) => {
                 self.tell_lc(card, LcInput::SessionUp { session: number, rp });
-                self.tell_rp(rp, RpInput::LcConnected(card));
+                self.tell_rp(rp, RpInput::LcConnected(card, Arc::clone(&agreed[0])));
             }
             Pair::Feed(rp) => self.tell_rp(rp, RpInput::FeedConnected),
         }
@@ -353,7 +372,7 @@ impl World {
         } else {
             for (pair, forward, stream, parcel) in std::mem::take(&mut self.held) {
                 // Still cut: it is held again.
-                self.stream(pair, forward, stream, parcel);
+                self.pass(pair, forward, stream, parcel);
             }
             self.dial(pair);
         }

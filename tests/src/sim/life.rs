@@ -1,6 +1,9 @@
 //! A life: a chassis and a schedule of faults, both out of one seed.
 
-use super::{Chassis, Pair, Random, Record, Violation, Weather, World};
+use super::{
+    Chassis, Pair, Random, Record, Violation, Weather, World,
+    wire::{FIRST, LATEST},
+};
 use fabric_proto::{
     id::{LcSlot, PortId, RpSlot, Slot},
     platform::Legacy,
@@ -104,6 +107,8 @@ pub enum Fault {
     ResetCard(LcSlot),
     /// From its next start on, an RP runs release 1.0 or 2.0.
     Image(Who, bool),
+    /// The same for a line card.
+    CardImage(LcSlot, bool),
     /// An RP's disk says that data is safe when it is not, or stops doing so.
     Lie(Who, bool),
     /// Delays and losses of heartbeats (percent), for a while.
@@ -130,6 +135,11 @@ pub struct Step {
     pub wait: Wait,
     /// Then that.
     pub fault: Fault,
+}
+
+/// This release, or the first one.
+fn release(newer: bool) -> &'static str {
+    if newer { LATEST } else { FIRST }
 }
 
 /// What a fault that lasts for a while undoes.
@@ -431,7 +441,8 @@ impl World {
                 self.later(ms(time), Undo::Unslow(lc));
             }
             Fault::ResetCard(lc) => self.operator(&[&format!("hw-module slot {lc} reset")]),
-            Fault::Image(who, newer) => self.set_image(self.at(who), if newer { "2.0" } else { "1.0" }),
+            Fault::Image(who, newer) => self.set_release(Slot::Rp(self.at(who)), release(newer)),
+            Fault::CardImage(slot, newer) => self.set_release(Slot::Lc(slot), release(newer)),
             Fault::Lie(who, lies) => self.set_lying_fsync(self.at(who), lies),
             Fault::Storm(delay, loss, time) => {
                 self.set_weather(Weather { delay: ms(delay), heartbeat_loss: f64::from(loss) / 100.0 });

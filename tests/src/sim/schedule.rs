@@ -133,7 +133,7 @@ fn light_fault(dice: &mut Random) -> Fault {
 
 fn heavy_fault(dice: &mut Random, cards: u8) -> Fault {
     let lc = World::any_lc(dice, usize::from(cards));
-    match dice.below(46) {
+    match dice.below(47) {
         0..6 => Fault::Kill(who(dice)),
         6..8 => Fault::PowerCut(who(dice)),
         8..13 => Fault::DieAfter(who(dice), dice.below(80) as u32, dice.below(3) == 0),
@@ -155,6 +155,7 @@ fn heavy_fault(dice: &mut Random, cards: u8) -> Fault {
         40 => Fault::Image(who(dice), dice.below(2) == 0),
         41 => Fault::Lie(who(dice), dice.below(2) == 0),
         42 | 43 => Fault::Pull(lc, dice.below(3_000)),
+        44 => Fault::CardImage(lc, dice.below(2) == 0),
         _ => Fault::Storm(1 + dice.below(60), dice.below(60) as u8, dice.below(3_000)),
     }
 }

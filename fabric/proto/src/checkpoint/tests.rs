@@ -1,5 +1,5 @@
 use super::*;
-use crate::codec::{decode, encode};
+use crate::codec::{CodecError, decode, encode, encode_at};
 use proptest::prelude::*;
 
 #[test]
@@ -20,9 +20,17 @@ fn every_message_survives_a_frame() {
 #[test]
 fn golden_bytes() {
     let record = CfMessage::Record { seq: 3, client: CfClientId::FIB, bulk: false, data: Bytes::from_static(&[9]) };
-    let mut golden = vec![2, 1, 0, 0, 0, 15, 0x81, 0xa6];
+    let mut golden = vec![2, 2, 0, 0, 0, 15, 0x81, 0xa6];
     golden.extend(b"Record\x94\x03\x04\xc2\xc4\x01\x09");
     assert_eq!(&encode(&record).unwrap()[..], golden);
+}
+
+#[test]
+fn a_peer_of_version_1_is_sent_no_pieces() {
+    let piece = CfMessage::Piece { seq: 1, client: CfClientId::FIB, data: Bytes::from_static(b"x") };
+    let refused = encode_at(&piece, 1).unwrap_err();
+    assert!(matches!(refused, CodecError::Inexpressible { class: Class::Checkpoint, .. }), "{refused}");
+    assert!(encode_at(&piece, 2).is_ok());
 }
 
 #[test]
@@ -35,7 +43,7 @@ proptest! {
     #[test]
     fn garbage_is_an_error_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = decode::<CfMessage>(&bytes);
-        let _ = crate::codec::decode_body::<CfMessage>(&bytes);
+        let _ = codec::decode_body::<CfMessage>(1, &bytes);
     }
 }
 

@@ -35,6 +35,6 @@ proptest! {
     fn garbage_is_an_error_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = decode::<FromLc>(&bytes);
         let _ = decode::<crate::operator::Request>(&bytes);
-        let _ = decode_body::<ToLc>(&bytes);
+        let _ = decode_body::<ToLc>(1, &bytes);
     }
 }

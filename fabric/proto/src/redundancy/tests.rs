@@ -103,6 +103,6 @@ proptest! {
     fn garbage_is_an_error_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = decode::<Heartbeat>(&bytes);
         let _ = decode::<RfMessage>(&bytes);
-        let _ = crate::codec::decode_body::<RfMessage>(&bytes);
+        let _ = crate::codec::decode_body::<RfMessage>(1, &bytes);
     }
 }

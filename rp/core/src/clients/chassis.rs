@@ -20,10 +20,8 @@ struct Online;
 impl Coding for Online {
     type Key = LcSlot;
     type Row = ();
-    const MEMBER: Member = Member {
-        versions: Versions { oldest: 1, newest: 2 },
-        ..Member::new(CfClientId::CHASSIS, "chassis state", Mode::RprPlus)
-    };
+    const MEMBER: Member =
+        Member { versions: Versions::new(1, 2), ..Member::new(CfClientId::CHASSIS, "chassis state", Mode::RprPlus) };
     const WHOLE: u8 = 1;
 
     fn size(version: u8) -> usize {

@@ -33,10 +33,8 @@ struct Carrier;
 impl Coding for Carrier {
     type Key = PortId;
     type Row = bool;
-    const MEMBER: Member = Member {
-        versions: Versions { oldest: 1, newest: 2 },
-        ..Member::new(CfClientId::LINKS, "link states", Mode::Sso)
-    };
+    const MEMBER: Member =
+        Member { versions: Versions::new(1, 2), ..Member::new(CfClientId::LINKS, "link states", Mode::Sso) };
     const WHOLE: u8 = 1;
 
     fn size(_version: u8) -> usize {

@@ -9,13 +9,16 @@ use bytes::{Bytes, BytesMut};
 use fabric_proto::{
     checkpoint::{CfClientId, UnknownCfClient},
     id::{LcSlot, PortId},
+    offer::{Agreed, Group, Offer},
     platform::{Profile, RfClient},
     redundancy::{Code, Mode},
+    sabotage::{self, Sabotage},
     time::Instant,
 };
 use rp_contract::{Answer, Ask, Checkpointed, Chunk, Client, Effect, Lost, Member, News, Progression, Term, Unapplied};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -54,8 +57,8 @@ pub struct Registry {
     shown: Option<Shown>,
     /// Those whose answers are held back, and the last one of each: an experiment wants it so.
     hung: BTreeMap<ClientId, Option<Code>>,
-    /// Whether the peer runs this release: it speaks the newest versions then, and the oldest ones otherwise.
-    peer_is_alike: bool,
+    /// What both RPs speak, once they have met.
+    agreed: Option<Arc<Agreed>>,
     /// A record that comes in pieces and has not come whole.
     pieces: BytesMut,
 }
@@ -164,7 +167,7 @@ impl Registry {
             term: None,
             shown: None,
             hung: BTreeMap::new(),
-            peer_is_alike: true,
+            agreed: None,
             pieces: BytesMut::new(),
         };
         let names: Vec<&'static str> = clients.every().map(Client::name).collect();
@@ -344,13 +347,26 @@ impl Registry {
         &self.members
     }
 
-    /// Whether the peer runs the same release: it decides in which version records are written and read.
-    pub(crate) fn agree(&mut self, peer_is_alike: bool) {
-        self.peer_is_alike = peer_is_alike;
+    /// What an RP of `release` with these clients offers to speak.
+    pub(crate) fn offer(&self, release: &str) -> Offer {
+        let with = |offer: Offer, member: &Member| offer.with(Group::Client(member.number), member.versions);
+        self.members.iter().fold(Offer::new(release), with)
+    }
+
+    /// The peer was met: in these versions records are written and read.
+    pub(crate) fn agree(&mut self, agreed: Arc<Agreed>) {
+        self.agreed = Some(agreed);
     }
 
     pub(super) fn version(&self, member: &Member) -> u8 {
-        if self.peer_is_alike { member.versions.newest } else { member.versions.oldest }
+        let agreed = self.agreed.as_ref().and_then(|agreed| agreed.client(member.number));
+        agreed.unwrap_or(member.versions.newest())
+    }
+
+    /// Lines of the startup configuration that the peer's release has no words for.
+    pub(crate) fn startup_left_out(&self) -> Vec<String> {
+        let member = self.member(CfClientId::STARTUP_CONFIG);
+        member.map(|member| self.startup.left_out(self.version(&member))).unwrap_or_default()
     }
 
     fn member(&self, number: CfClientId) -> Option<Member> {
@@ -392,7 +408,11 @@ impl Registry {
         let member = self.member(number).ok_or(UnknownCfClient(number)).map_err(Unapplied::because)?;
         let data = if member.in_pieces { Some(data) } else { self.join(data, more)? };
         let Some(data) = data else { return Ok(()) };
-        let version = self.version(&member);
+        let version = match self.version(&member) {
+            1 if sabotage::is(Sabotage::WrongVersion) => member.versions.newest(),
+            _ if sabotage::is(Sabotage::WrongVersion) => member.versions.oldest(),
+            version => version,
+        };
         let client = self.numbered(number).ok_or(UnknownCfClient(number)).map_err(Unapplied::because)?;
         client.apply(&data, more, version, out)
     }

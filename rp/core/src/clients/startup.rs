@@ -3,10 +3,10 @@
 //! The rest of it is in force. They are named in the log, the text is set aside, and it is not overwritten unless the
 //! operator is told and says so: what was meant to be there would be gone.
 
-use crate::config::{Config, ConfigError, Reading};
+use crate::config::{Config, ConfigError, Reading, Understood};
 use bytes::Bytes;
 use fabric_proto::{checkpoint::CfClientId, platform::Profile, redundancy::Mode};
-use rp_contract::{Ask, Checkpointed, Chunk, Client, Effect, Lost, Member, Unapplied};
+use rp_contract::{Ask, Checkpointed, Chunk, Client, Effect, Lost, Member, Unapplied, Versions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// Lines named one by one; of more, only the number is told.
@@ -96,8 +96,20 @@ impl Startup {
         Some((lines, self.text.clone()))
     }
 
-    fn whole(&self) -> Bytes {
-        Bytes::from(self.text.clone().unwrap_or_default())
+    fn whole(&self, version: u8) -> Bytes {
+        let text = self.understood(version).map(|understood| understood.text);
+        Bytes::from(text.unwrap_or_else(|| self.text.clone().unwrap_or_default()))
+    }
+
+    /// Lines that a unit which reads this version has no words for.
+    pub(super) fn left_out(&self, version: u8) -> Vec<String> {
+        self.understood(version).map(|understood| understood.left_out).unwrap_or_default()
+    }
+
+    /// What release 1.0 is given, where version 1 is spoken and there is anything to give.
+    fn understood(&self, version: u8) -> Option<Understood> {
+        let text = self.text().filter(|text| version == 1 && !text.is_empty())?;
+        Some(self.reading().config.for_release_1_0(text))
     }
 }
 
@@ -114,17 +126,19 @@ impl Client for Startup {
 impl Checkpointed for Startup {
     fn member(&self) -> Member {
         // An HSA standby is not booted, but its boot monitor keeps it.
-        Member { awaited: true, ..Member::new(CfClientId::STARTUP_CONFIG, "startup configuration", Mode::Hsa) }
+        let member = Member::new(CfClientId::STARTUP_CONFIG, "startup configuration", Mode::Hsa);
+        // 1: what release 1.0 understands of it; 2: whatever was saved.
+        Member { versions: Versions::new(1, 2), awaited: true, ..member }
     }
 
-    fn chunk(&mut self, _ask: &Ask) -> Chunk {
+    fn chunk(&mut self, ask: &Ask) -> Chunk {
         self.feeding = Some(false);
-        Chunk { data: self.whole(), more: false }
+        Chunk { data: self.whole(ask.version), more: false }
     }
 
-    fn change(&mut self, _version: u8) -> Result<Option<Bytes>, Lost> {
+    fn change(&mut self, version: u8) -> Result<Option<Bytes>, Lost> {
         let due = self.feeding.as_mut().is_some_and(std::mem::take);
-        Ok(due.then(|| self.whole()))
+        Ok(due.then(|| self.whole(version)))
     }
 
     fn stop(&mut self) {

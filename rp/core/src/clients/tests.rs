@@ -5,13 +5,14 @@ use crate::{config::Digest, fib_feed::tests::model, redundancy::ClientId};
 use fabric_proto::{
     checkpoint::CfClientId,
     id::{Epoch, LcSlot, PortId},
+    offer::{Agreed, Offer},
     platform::{PROFILES, Profile},
     redundancy::{Code, Mode, SwitchoverReason},
     time::Instant,
 };
 use proptest::prelude::*;
 use rp_contract::{Answer, Ask, Client, Effect, Progression, TakeOver, Term};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 const NOW: Instant = Instant(7_000_000_000);
 const WAY: [Code; 5] =
@@ -130,6 +131,12 @@ struct Pair {
     owner: model::Owner,
 }
 
+/// With a peer of the same release, or of the first one.
+fn spoken(clients: &Registry, alike: bool) -> Arc<Agreed> {
+    let own = clients.offer("2.0");
+    Arc::new(if alike { Agreed::alike(own) } else { Agreed::between(own, Offer::of_1_0()) })
+}
+
 impl Pair {
     fn new(mode: Mode, alike: bool) -> Self {
         let mut pair = Self {
@@ -142,8 +149,8 @@ impl Pair {
         let term = Term { epoch: Epoch(4), reason: SwitchoverReason::None, how: TakeOver::Boot };
         pair.active.begin_term(term);
         pair.active.progress(NOW, ClientId::CEF, Code::ActiveFast, &mut Vec::new()).unwrap();
-        pair.active.agree(alike);
-        pair.standby.agree(alike);
+        pair.active.agree(spoken(&pair.active, alike));
+        pair.standby.agree(spoken(&pair.standby, alike));
         pair.standby.begin(mode);
         pair
     }
@@ -274,7 +281,7 @@ proptest! {
         more in any::<bool>(),
     ) {
         let mut clients = clients("native");
-        clients.agree(alike);
+        clients.agree(spoken(&clients, alike));
         for member in clients.members().to_vec() {
             let _ = clients.apply(member.number, bytes.clone().into(), more, &mut Vec::new());
         }
@@ -307,7 +314,7 @@ fn a_change_takes_its_own_bytes() {
 #[test]
 fn a_peer_of_the_first_release_is_given_what_it_reads() {
     let mut clients = clients("native");
-    clients.agree(false);
+    clients.agree(spoken(&clients, false));
     clients.links.report(NOW, PortId { slot: LcSlot(2), port: 4 }, false);
     for member in clients.members().to_vec() {
         clients.chunk(member.number, true, Mode::Sso).unwrap();

@@ -222,6 +222,8 @@ impl Rf {
     }
 }
 
+/// Hello has it from a time when nothing was agreed on before it; nobody goes by it.
 fn offer<M: Message>() -> VersionOffer {
-    VersionOffer { class: M::CLASS as u8, oldest: M::OLDEST, newest: M::VERSION }
+    let versions = M::CLASS.versions();
+    VersionOffer { class: M::CLASS as u8, oldest: versions.oldest(), newest: versions.newest() }
 }

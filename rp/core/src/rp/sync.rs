@@ -24,7 +24,6 @@ const BACKLOG: usize = 4 << 20;
 /// As active.
 impl Rp {
     pub(super) fn start_bulk_sync(&mut self, now: Instant, mode: Mode, out: &mut Vec<Output>) {
-        self.agree();
         self.step_cf(now, Some(CfInput::Start { mode }), out);
     }
 
@@ -46,13 +45,6 @@ impl Rp {
         }
         self.replica.reset();
         self.step_rf(now, Some(rf::Input::PeerDisconnected), out);
-    }
-
-    /// Settles in which version clients' records are written and read.
-    fn agree(&mut self) {
-        let view = self.rf.view();
-        let alike = view.peer.is_some_and(|peer| peer.release == view.release);
-        self.clients.agree(alike);
     }
 
     /// The active's side, and what it asks for.
@@ -81,8 +73,22 @@ impl Rp {
         let mode = self.rf.view().operating;
         // The facility asks for its members only.
         let Ok(chunk) = self.clients.chunk(client, cursor == 0, mode) else { return };
+        self.note_given(client, out);
         let next = chunk.more.then_some(cursor + 1);
         self.step_cf(now, Some(CfInput::Chunk { client, data: chunk.data, next }), out);
+    }
+
+    /// Says what the standby's release has no words for.
+    fn note_given(&self, client: CfClientId, out: &mut Vec<Output>) {
+        let left_out = if client == CfClientId::STARTUP_CONFIG { self.clients.startup_left_out() } else { Vec::new() };
+        if !left_out.is_empty() {
+            let line = format!(
+                "%ISSU-4-BASE_LEVEL: the standby's release has no words for {} line(s) of startup-config, and is without them: {}",
+                left_out.len(),
+                left_out.join("; ")
+            );
+            out.push(Output::Event(EventKind::Log { line }));
+        }
     }
 
     /// Hands on what clients have changed, while the standby takes it.
@@ -102,7 +108,10 @@ impl Rp {
                     break;
                 }
                 match self.clients.change(&member) {
-                    Ok(Some(data)) => self.step_cf(now, Some(CfInput::Change { client, data }), out),
+                    Ok(Some(data)) => {
+                        self.note_given(client, out);
+                        self.step_cf(now, Some(CfInput::Change { client, data }), out);
+                    }
                     Ok(None) => break,
                     Err(lost) => {
                         self.for_rf.push_back(rf::Input::CfFailed { why: format!("{}: {lost}", member.title) });
@@ -150,10 +159,7 @@ impl Rp {
             self.replica.step(now, Some(input), &mut asked);
             for output in asked.drain(..) {
                 match output {
-                    CfStandbyOutput::Begin { mode } => {
-                        self.agree();
-                        self.clients.begin(mode);
-                    }
+                    CfStandbyOutput::Begin { mode } => self.clients.begin(mode),
                     CfStandbyOutput::Apply { client, data, more } => {
                         next = Some(CfStandbyInput::Applied(self.apply(now, client, data, more, out)));
                     }

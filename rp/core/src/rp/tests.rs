@@ -3,10 +3,11 @@
 use super::*;
 use fabric_proto::{
     id::{CardId, Epoch},
+    offer::{Agreed, Offer},
     redundancy::{Code, Mode, SwitchoverReason},
 };
 use rp_contract::{TakeOver, Term};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 mod example;
 mod hang;
@@ -25,6 +26,8 @@ struct Pair {
     events: [Vec<EventKind>; 2],
     saved: [Option<String>; 2],
     set_aside: [Option<String>; 2],
+    /// What B offers, if it is of another release.
+    other: Option<Offer>,
 }
 
 /// As the shell takes it from the card's name, which differs from unit to unit.
@@ -88,6 +91,11 @@ impl Pair {
     }
 
     fn of(rps: [Rp; 2]) -> Self {
+        Self::across(rps, None)
+    }
+
+    /// The same where B offers what another release does.
+    fn across(rps: [Rp; 2], other: Option<Offer>) -> Self {
         let mut pair = Self {
             rps,
             now: Instant(1),
@@ -96,6 +104,7 @@ impl Pair {
             events: Default::default(),
             saved: Default::default(),
             set_aside: Default::default(),
+            other,
         };
         pair.connect();
         pair
@@ -103,9 +112,11 @@ impl Pair {
 
     /// Both learn of the connection before anything arrives on it.
     fn connect(&mut self) {
+        let offers = [self.rps[A].offer(), self.other.clone().unwrap_or_else(|| self.rps[B].offer())];
         for at in [A, B] {
             let mut out = Vec::new();
-            self.rps[at].step(self.now, Some(Input::PeerConnected), &mut out);
+            let agreed = Agreed::between(offers[at].clone(), offers[1 - at].clone());
+            self.rps[at].step(self.now, Some(Input::PeerConnected(Arc::new(agreed))), &mut out);
             self.send(at, out);
         }
         self.deliver(A, Vec::new());
@@ -208,6 +219,30 @@ fn a_command_is_run_on_both_units() {
     pair.line(A, 1, "configure terminal");
     assert!(pair.line(A, 1, "router bgp 1").failed);
     assert_eq!(pair.rps[A].clients.running.config, pair.rps[B].clients.running.config);
+}
+
+/// Release 1.0 starts from nothing where one line of its startup configuration is new to it.
+#[test]
+fn a_standby_of_release_1_0_is_given_what_it_understands() {
+    let startup = STARTUP.replace(
+        "end\n",
+        "ip route 192.0.2.0 255.255.255.0 Gi1/1 10.0.1.9\nip route 20.0.0.0 255.0.0.0 10.0.1.2\nend\n",
+    );
+    let rps = || [RpSlot::A, RpSlot::B].map(|slot| rp("native", slot, &startup));
+    let mut pair = Pair::across(rps(), Some(Offer::of_1_0()));
+    assert!(pair.run(60 * SECOND, |pair| pair.rps[A].stats().redundant));
+    let saved = pair.saved[B].clone().unwrap();
+    assert!(saved.contains("ip route 20.0.0.0 255.0.0.0 10.0.1.2\n") && !saved.contains("192.0.2.0"), "{saved}");
+    let logged = |pair: &Pair, text: &str| {
+        pair.events[A].iter().any(|event| matches!(event, EventKind::Log { line } if line.contains(text)))
+    };
+    assert!(logged(&pair, "%ISSU-5-OLDER: slot B runs release 1.0: checkpoint messages in version 1"));
+    assert!(logged(&pair, "without them: ip route 192.0.2.0 255.255.255.0 GigabitEthernet1/1 10.0.1.9"));
+
+    let mut alike = Pair::of(rps());
+    assert!(alike.run(60 * SECOND, |pair| pair.rps[A].stats().redundant));
+    assert_eq!(alike.saved[B], None, "as it was deployed");
+    assert!(!logged(&alike, "%ISSU"));
 }
 
 #[test]
@@ -404,6 +439,7 @@ fn a_chassis_without_a_peer_is_simplex_on_every_platform() {
             events: Default::default(),
             saved: Default::default(),
             set_aside: Default::default(),
+            other: None,
         };
         assert!(pair.run(300 * SECOND, |pair| pair.rps[A].stats().state.to_string() == "ACTIVE"), "{}", profile.name);
         let states = pair.line(A, 1, "show redundancy states").text;

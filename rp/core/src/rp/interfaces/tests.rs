@@ -11,9 +11,10 @@ use fabric_proto::{
     id::{Epoch, RpSlot, Slot},
     linecard::FromLc,
     machine::Machine as _,
+    offer::Agreed,
     platform,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 const NOW: Instant = Instant(1_000_000_000);
 const EPOCH: Epoch = Epoch(4);
@@ -78,7 +79,8 @@ impl Chassis {
 
     /// A card is connected and adopted, in this run of its program.
     fn adopt(&mut self, slot: u8, boot: u64) {
-        self.step(Some(Input::LcConnected(LcSlot(slot))));
+        let agreed = Arc::new(Agreed::alike(self.rp.offer()));
+        self.step(Some(Input::LcConnected(LcSlot(slot), agreed)));
         let adopted = FromLc::Adopted { epoch: EPOCH, boot, position: None, root: 0, routes: [0, 0] };
         self.step(Some(Input::Lc(LcSlot(slot), adopted)));
     }

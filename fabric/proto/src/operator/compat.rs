@@ -1,0 +1,160 @@
+//! Answers to an operator in older versions.
+
+use super::{CardStats, Event, EventKind, LcStats, Refusals, Reply, RpStats, v1};
+use crate::{drops::DropCause, version::Inexpressible};
+
+impl From<v1::Reply> for Reply {
+    fn from(reply: v1::Reply) -> Self {
+        match reply {
+            v1::Reply::Output(output) => Self::Output(output),
+            v1::Reply::Completions(words) => Self::Completions(words),
+            v1::Reply::Event(v1::Event { number, at, kind }) => Self::Event(Event { number, at, kind: kind.into() }),
+            v1::Reply::Stats(stats) => Self::Stats(Box::new((*stats).into())),
+            v1::Reply::Spans(spans) => Self::Spans(spans),
+            v1::Reply::Done => Self::Done,
+            v1::Reply::Started(at) => Self::Started(at),
+            v1::Reply::Progress(progress) => Self::Progress(progress),
+            v1::Reply::Evidence(evidence) => Self::Evidence(evidence),
+            v1::Reply::Refused(why) => Self::Refused(why),
+        }
+    }
+}
+
+/// Version 1 does not tell refusals by cause, connections, an armed crash point, nor since when nothing was read; and it
+/// has no words for causes of drops that came later.
+impl TryFrom<&Reply> for v1::Reply {
+    type Error = Inexpressible;
+
+    fn try_from(reply: &Reply) -> Result<Self, Inexpressible> {
+        Ok(match reply.clone() {
+            Reply::Output(output) => Self::Output(output),
+            Reply::Completions(words) => Self::Completions(words),
+            Reply::Event(Event { number, at, kind }) => Self::Event(v1::Event { number, at, kind: kind.into() }),
+            Reply::Stats(stats) => Self::Stats(Box::new((*stats).try_into()?)),
+            Reply::Spans(spans) => Self::Spans(spans),
+            Reply::Done => Self::Done,
+            Reply::Started(at) => Self::Started(at),
+            Reply::Progress(progress) => Self::Progress(progress),
+            Reply::Evidence(evidence) => Self::Evidence(evidence),
+            Reply::Refused(why) => Self::Refused(why),
+        })
+    }
+}
+
+impl From<v1::CardStats> for CardStats {
+    fn from(stats: v1::CardStats) -> Self {
+        let v1::CardStats { boot, release, rp, lc, memory_bytes, refused, cpu_ns } = stats;
+        let (refusals, rp) = (Refusals::default(), rp.map(RpStats::from));
+        Self { boot, release, rp, lc, memory_bytes, refused, cpu_ns, refusals, connections: 0 }
+    }
+}
+
+impl TryFrom<CardStats> for v1::CardStats {
+    type Error = Inexpressible;
+
+    fn try_from(stats: CardStats) -> Result<Self, Inexpressible> {
+        let CardStats { boot, release, rp, lc, memory_bytes, refused, cpu_ns, refusals: _, connections: _ } = stats;
+        let later = |lc: &LcStats| lc.drops.iter().any(|(cause, _)| cause >= DropCause::NotFragmented);
+        if lc.as_ref().is_some_and(later) {
+            return Err(Inexpressible { version: 1, what: "the cause of a drop" });
+        }
+        Ok(Self { boot, release, rp: rp.map(v1::RpStats::from), lc, memory_bytes, refused, cpu_ns })
+    }
+}
+
+impl From<v1::RpStats> for RpStats {
+    fn from(stats: v1::RpStats) -> Self {
+        Self {
+            state: stats.state,
+            peer_state: stats.peer_state,
+            active: stats.active,
+            epoch: stats.epoch,
+            configured: stats.configured,
+            operating: stats.operating,
+            redundant: stats.redundant,
+            converged: stats.converged,
+            routes: stats.routes,
+            line_cards: stats.line_cards,
+            fib: stats.fib,
+            switchovers: stats.switchovers,
+            heartbeats_sent: stats.heartbeats_sent,
+            heartbeats_heard: stats.heartbeats_heard,
+            armed: None,
+        }
+    }
+}
+
+impl From<RpStats> for v1::RpStats {
+    fn from(stats: RpStats) -> Self {
+        Self {
+            state: stats.state,
+            peer_state: stats.peer_state,
+            active: stats.active,
+            epoch: stats.epoch,
+            configured: stats.configured,
+            operating: stats.operating,
+            redundant: stats.redundant,
+            converged: stats.converged,
+            routes: stats.routes,
+            line_cards: stats.line_cards,
+            fib: stats.fib,
+            switchovers: stats.switchovers,
+            heartbeats_sent: stats.heartbeats_sent,
+            heartbeats_heard: stats.heartbeats_heard,
+        }
+    }
+}
+
+/// Events that have not changed since, by name and fields.
+macro_rules! the_same {
+    ($($name:ident $({ $($field:ident),* })?;)*) => {
+        impl From<v1::EventKind> for EventKind {
+            fn from(kind: v1::EventKind) -> Self {
+                match kind {
+                    v1::EventKind::Dropped { began, ended, every, packets } => {
+                        Self::Dropped { began, ended, every, packets, unread_ns: [0; 2] }
+                    }
+                    $(v1::EventKind::$name $({ $($field),* })? => Self::$name $({ $($field),* })?,)*
+                }
+            }
+        }
+
+        impl From<EventKind> for v1::EventKind {
+            fn from(kind: EventKind) -> Self {
+                match kind {
+                    EventKind::Dropped { began, ended, every, packets, unread_ns: _ } => {
+                        Self::Dropped { began, ended, every, packets }
+                    }
+                    $(EventKind::$name $({ $($field),* })? => Self::$name $({ $($field),* })?,)*
+                }
+            }
+        }
+    };
+}
+
+the_same! {
+    Booted { release };
+    RfState { from, to };
+    Peer { present, reason };
+    Switchover { epoch, reason };
+    TookOver { epoch };
+    LcAdopted { slot, how };
+    LcInSync { slot, buckets, routes };
+    LcLost { slot };
+    LcReset { slot, reason };
+    FeedUp;
+    FeedDown;
+    FeedComplete { routes };
+    Converged;
+    Redundant { mode };
+    BulkSync { done };
+    OperatingMode { mode, configured };
+    Fenced { epoch, highest };
+    ResetSlot { slot, reason };
+    ResetChassis { reason };
+    Orphaned;
+    Obeys { epoch, how };
+    TableConfirmed { routes };
+    Log { line };
+    Port { port, up };
+}

@@ -1,0 +1,97 @@
+//! What cards say to each other goes over as bytes, in the version that their two releases agree on.
+//!
+//! The machines are all of this release. A card of an earlier one is one that offers no more than that release did, and is
+//! sent no more; what it says is written in that release's words.
+
+use super::{
+    World,
+    fabric::{Pair, Parcel},
+};
+use fabric_proto::{
+    codec::{self, Message},
+    id::{LcSlot, RpSlot, Slot},
+    offer::{Agreed, Group, Offer},
+};
+use std::sync::Arc;
+
+/// The release that speaks as the first one did.
+pub(super) const FIRST: &str = "1.0";
+
+/// This release.
+pub(super) const LATEST: &str = "2.0";
+
+/// A message, encoded and decoded again. The other end is of another release only in what it offers to read.
+fn carried<M: Message>(message: &M, agreed: &Agreed) -> Result<M, String> {
+    let version = agreed.messages(M::CLASS);
+    if agreed.verdict(Group::Messages(M::CLASS)).version() != Some(version) {
+        return Err(format!("{} messages in version {version}, which was not agreed on", M::CLASS));
+    }
+    let frame = codec::encode_at(message, version).map_err(|error| error.to_string())?;
+    codec::decode(&frame).map_err(|error| error.to_string())
+}
+
+/// The same, with nothing else of its parcel.
+fn through(parcel: Parcel, agreed: &Agreed) -> Result<Parcel, String> {
+    Ok(match parcel {
+        Parcel::Heartbeat(number, to, message) => Parcel::Heartbeat(number, to, carried(&message, agreed)?),
+        Parcel::Redundancy(number, to, message) => Parcel::Redundancy(number, to, carried(&message, agreed)?),
+        Parcel::Checkpoint(number, to, message) => Parcel::Checkpoint(number, to, carried(&message, agreed)?),
+        Parcel::ToLc(number, rp, lc, message) => Parcel::ToLc(number, rp, lc, carried(&message, agreed)?),
+        Parcel::FromLc(number, rp, lc, message) => Parcel::FromLc(number, rp, lc, carried(&message, agreed)?),
+        Parcel::ToFeed(number, rp, message) => Parcel::ToFeed(number, rp, carried(&message, agreed)?),
+        Parcel::FromFeed(number, rp, message) => Parcel::FromFeed(number, rp, carried(&message, agreed)?),
+        Parcel::Boot(..)
+        | Parcel::Reset(..)
+        | Parcel::Carrier(..)
+        | Parcel::Connect(_)
+        | Parcel::Disconnect(..)
+        | Parcel::Idle(..)
+        | Parcel::Arrives(..)
+        | Parcel::Cell(..)
+        | Parcel::Leaves(..)
+        | Parcel::End(_) => parcel,
+    })
+}
+
+impl World {
+    /// What the two ends of a pair agree on: each end's own view, the first end's first.
+    pub(super) fn agree(&self, pair: Pair) -> [Arc<Agreed>; 2] {
+        let [one, other] = match pair {
+            Pair::Peers => [self.offer_of_rp(RpSlot::A), self.offer_of_rp(RpSlot::B)],
+            Pair::Card(rp, lc) => [self.offer_of_rp(rp), self.offer_of_lc(lc)],
+            // The tester comes with the orchestrator, and is of this release.
+            Pair::Feed(rp) => [self.offer_of_rp(rp), Offer::new(LATEST)],
+        };
+        let (here, there) = (Agreed::between(one.clone(), other.clone()), Agreed::between(other, one));
+        [Arc::new(here), Arc::new(there)]
+    }
+
+    fn offer_of_rp(&self, slot: RpSlot) -> Offer {
+        let node = &self.rps[slot.index()];
+        match &node.rp {
+            Some(rp) if node.release != FIRST => rp.offer(),
+            Some(_) | None => Offer::of_1_0(),
+        }
+    }
+
+    fn offer_of_lc(&self, slot: LcSlot) -> Offer {
+        match self.lcs[usize::from(slot.0) - 1].release.as_str() {
+            FIRST => Offer::of_1_0(),
+            release => Offer::new(release),
+        }
+    }
+
+    /// Sends a parcel through the wire of a pair. What cannot be said to the other end should not have been said.
+    pub(super) fn wire(&mut self, pair: Pair, parcel: Parcel) -> Option<Parcel> {
+        let agreed = self.agreed(pair)?;
+        through(parcel, &agreed).map_err(|why| self.checker.accuse(format!("on {pair:?}: {why}"))).ok()
+    }
+
+    /// The release that a card runs from its next start on.
+    pub fn set_release(&mut self, card: Slot, release: &str) {
+        match card {
+            Slot::Rp(slot) => release.clone_into(&mut self.rps[slot.index()].next_release),
+            Slot::Lc(slot) => release.clone_into(&mut self.lcs[usize::from(slot.0) - 1].next_release),
+        }
+    }
+}
