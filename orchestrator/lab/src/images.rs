@@ -15,6 +15,9 @@ use std::{
 /// What names of images begin with.
 const REPOSITORY: &str = "swact";
 
+/// Folder beside a manifest with its release's own programs.
+const OWN_PROGRAMS: &str = "programs";
+
 /// A program of the chassis or beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -47,6 +50,13 @@ pub fn reference(program: Program, release: &str) -> String {
 /// Where a release's manifest is in its images.
 pub fn manifest_inside(release: &str) -> String {
     format!("/images/{release}/manifest.yml")
+}
+
+/// A release's own program, where one was built and put beside its manifest (`images/release-1.0.sh`). Releases without any
+/// share those of this tree.
+pub fn own_program(manifest: &Path, program: Program) -> Option<PathBuf> {
+    let path = manifest.parent()?.join(OWN_PROGRAMS).join(program.name());
+    path.is_file().then_some(path)
 }
 
 /// Why an image cannot be used, or made.

@@ -11,7 +11,7 @@ use crate::{
 };
 use lab::{
     LabError,
-    images::{Images, program},
+    images::{Images, Program, own_program, program},
     plan::{LabPlan, Placement, lab_dir, table_spec},
     runtime::docker::{
         Engine,
@@ -161,10 +161,18 @@ fn check_tables(topology: &Topology) -> Result<(), BadInput> {
 pub(super) fn images_list(args: &ImagesDir, format: Format) -> Result<Exit, CliError> {
     let images = images(args, Path::new("."))?;
     let row = |manifest: &fabric_proto::deploy::Manifest| {
-        vec![manifest.version.clone(), manifest.name.clone(), manifest.features.join(" "), manifest.description.clone()]
+        let path = images.dir().join(&manifest.version).join("manifest.yml");
+        let programs = if own_program(&path, Program::Rp).is_some() { "its own" } else { "shared" };
+        vec![
+            manifest.version.clone(),
+            manifest.name.clone(),
+            programs.to_owned(),
+            manifest.features.join(" "),
+            manifest.description.clone(),
+        ]
     };
     let rows = images.manifests().iter().map(row).collect();
-    output::print(format, &["Release", "Name", "Features", "Description"], rows, &images.manifests());
+    output::print(format, &["Release", "Name", "Programs", "Features", "Description"], rows, &images.manifests());
     Ok(Exit::Pass)
 }
 

@@ -13,10 +13,10 @@
 
 use super::{LabError, files};
 use crate::{
-    plan::{CardPlan, LabPlan},
+    plan::{CardPlan, LabPlan, Program},
     runtime::Runtime,
 };
-use fabric_proto::deploy::{CONFIG_FILE, INITIAL_CONFIG};
+use fabric_proto::deploy::{CONFIG_FILE, CONFIG_VERSIONS, INITIAL_CONFIG};
 use serde::Serialize;
 use std::{
     fs::{self, DirBuilder},
@@ -104,9 +104,18 @@ pub(super) fn furnish_card(card: &CardPlan, runtime: &dyn Runtime) -> Result<(),
     files::mark(&slot_lock(card))
 }
 
-/// Writes what a card is told at its next start.
+/// Writes what a card is told at its next start, in the words of the release that it runs then.
 pub(super) fn write_config(card: &CardPlan, runtime: &dyn Runtime) -> Result<(), LabError> {
-    write_json(&card.folder.join(CONFIG_FILE), &runtime.told(card))
+    let path = card.folder.join(CONFIG_FILE);
+    let config = runtime.told(card);
+    let told = config.told(version_for(card)).map_err(io::Error::other).map_err(wrong(&path))?;
+    write_json(&path, &told)
+}
+
+/// The version of its configuration that a card reads. One whose manifest cannot be read says itself what is wrong with it.
+fn version_for(card: &CardPlan) -> u8 {
+    let manifest = fabric::card::manifest(&card.config.image).ok().filter(|_| card.program != Program::Tester);
+    manifest.and_then(|manifest| manifest.configuration()).unwrap_or(CONFIG_VERSIONS.newest())
 }
 
 /// The plan of the lab in `dir`. Every path in it is the folder's own, whatever the file says.

@@ -9,8 +9,15 @@ mod session;
 mod wait;
 
 use super::{Runtime, RuntimeError, Signal, Task, label, slot_label};
-use crate::plan::{CardPlan, LabPlan, Program};
-use fabric_proto::{deploy::CONFIG_FILE, id::CardId, time::Instant};
+use crate::{
+    images,
+    plan::{CardPlan, LabPlan, Program},
+};
+use fabric_proto::{
+    deploy::{CONFIG_FILE, CardConfig},
+    id::CardId,
+    time::Instant,
+};
 use find::Found;
 use rustix::process::{Signal as Number, pidfd_send_signal};
 use session::begin_session;
@@ -48,7 +55,7 @@ impl ProcessRuntime {
 
     /// Starts the process that stands for the backplane.
     pub fn start_shelf(&self, log: &Path) -> Result<(), RuntimeError> {
-        let mut command = self.command("swact", "-", label::SHELF, log)?;
+        let mut command = self.command(self.program("swact")?, "-", label::SHELF, log)?;
         // Its log says which resets it obeyed, and whose it refused.
         command.arg("shelf").arg(&self.dir).env("SWACT_LOG", "info");
         self.spawn(command, "swact")
@@ -67,11 +74,18 @@ impl ProcessRuntime {
         Err(RuntimeError::NoProgram { program: name.to_owned(), searched: self.programs.clone() })
     }
 
-    fn command(&self, program: &str, node: &str, slot: &str, log: &Path) -> Result<Command, RuntimeError> {
+    /// The program that a card runs next: its release's own, if it has one.
+    fn program_of(&self, card: &CardPlan) -> Result<PathBuf, RuntimeError> {
+        let own = images::own_program(&next_image(card), card.program);
+        own.map_or_else(|| self.program(card.program.name()), Ok)
+    }
+
+    fn command(&self, program: PathBuf, node: &str, slot: &str, log: &Path) -> Result<Command, RuntimeError> {
         let open = |log: &Path| OpenOptions::new().create(true).append(true).open(log);
         let out = open(log).map_err(|source| system(format!("log {}", log.display()), source))?;
         let err = out.try_clone().map_err(|source| system("log".to_owned(), source))?;
-        let mut command = Command::new(self.program(program)?);
+        let tester = program.file_name().is_some_and(|name| name == Program::Tester.name());
+        let mut command = Command::new(program);
         command
             .env(label::LAB, &self.lab)
             .env(label::NODE, node)
@@ -81,7 +95,7 @@ impl ProcessRuntime {
             .stdout(out)
             .stderr(err)
             .kill_on_drop(false);
-        if program == Program::Tester.name() {
+        if tester {
             begin_session(&mut command);
         } else {
             command.process_group(0);
@@ -124,7 +138,7 @@ impl Runtime for ProcessRuntime {
     }
 
     fn check<'a>(&'a self, plan: &'a LabPlan) -> Task<'a, Result<(), RuntimeError>> {
-        Box::pin(async move { plan.cards.iter().try_for_each(|card| self.program(card.program.name()).map(|_| ())) })
+        Box::pin(async move { plan.cards.iter().try_for_each(|card| self.program_of(card).map(|_| ())) })
     }
 
     fn create<'a>(&'a self, _plan: &'a LabPlan) -> Task<'a, Result<(), RuntimeError>> {
@@ -137,10 +151,9 @@ impl Runtime for ProcessRuntime {
             if self.find(id).is_some() {
                 return Err(RuntimeError::Running(id.clone()));
             }
-            let name = card.program.name();
-            let mut command = self.command(name, &id.node, &slot_label(id), &card.log)?;
+            let mut command = self.command(self.program_of(card)?, &id.node, &slot_label(id), &card.log)?;
             command.arg("--config").arg(card.folder.join(CONFIG_FILE));
-            self.spawn(command, name)
+            self.spawn(command, card.program.name())
         })
     }
 
@@ -170,7 +183,7 @@ impl Runtime for ProcessRuntime {
     }
 
     fn swap_image<'a>(&'a self, _card: &'a CardPlan) -> Task<'a, Result<(), RuntimeError>> {
-        // Releases share their programs: the manifest, named in the card's configuration, makes the difference.
+        // The manifest, named in the card's configuration, makes the difference, and leads to the program.
         Box::pin(async { Ok(()) })
     }
 
@@ -189,6 +202,13 @@ impl Runtime for ProcessRuntime {
             self.end_all(|_| true).await
         })
     }
+}
+
+/// Manifest of the release that a card runs next: what its configuration says, which a swap of images changes.
+fn next_image(card: &CardPlan) -> PathBuf {
+    let told = std::fs::read(card.folder.join(CONFIG_FILE)).ok();
+    let told = told.and_then(|text| serde_json::from_slice::<CardConfig>(&text).ok());
+    told.map_or_else(|| card.config.image.clone(), |told| told.image)
 }
 
 fn send(pidfd: &OwnedFd, signal: Signal) -> Result<(), RuntimeError> {

@@ -4,6 +4,7 @@ use super::{Engine, RuntimeError, refused};
 use crate::images::{
     ImageError, Images, Program,
     archive::{Recipe, archive},
+    own_program,
     program::{StaticProgram, sha256},
 };
 use bollard::query_parameters::ImportImageOptionsBuilder;
@@ -28,18 +29,23 @@ pub struct Built {
     pub size: u64,
 }
 
-/// Makes the images of every release out of the static programs in `folder`.
+/// Makes the images of every release out of its own programs, if it has any, else out of the static programs in `folder`.
 pub async fn build(engine: &Engine, images: &Images, folder: &Path) -> Result<Vec<Built>, RuntimeError> {
     let load = |program| StaticProgram::load(folder, program);
     let (rp, linecard, tester) = (load(Program::Rp)?, load(Program::Linecard)?, load(Program::Tester)?);
+    let own = |manifest: &Path, program| {
+        let own = own_program(manifest, program);
+        own.map(|path| StaticProgram::load(path.parent().unwrap_or(folder), program)).transpose()
+    };
     let (commit, builder) = (commit_of(images.dir()), own_digest());
     let mut built = Vec::new();
     for manifest in images.manifests() {
         let path = images.dir().join(&manifest.version).join("manifest.yml");
-        let text = user_files::read_text(&path).map_err(|source| ImageError::File { path, source })?;
-        for program in [&rp, &linecard] {
+        let text = user_files::read_text(&path).map_err(|source| ImageError::File { path: path.clone(), source })?;
+        for shared in [&rp, &linecard] {
+            let own = own(&path, shared.program)?;
             let recipe = Recipe {
-                program,
+                program: own.as_ref().unwrap_or(shared),
                 release: &manifest.version,
                 manifest: Some(&text),
                 commit: &commit,
