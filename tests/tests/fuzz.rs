@@ -10,7 +10,7 @@ use chassis_tests::{
 use fabric_proto::{
     cell,
     checkpoint::{CfClientId, CfMessage},
-    codec::{Message, decode, encode, encode_at},
+    codec::{CodecError, Message, decode, encode, encode_at},
     feed::{FromFeed, ToFeed},
     fib::{
         Batch, BatchBuilder, Birth, Family, FibKey, FibTable, ListUpdate, Path, PathList, Position, Prefix, Rewrite,
@@ -86,8 +86,12 @@ fn message<M: Message + PartialEq + std::fmt::Debug>(target: &str, samples: &[M]
     fuzz(target, &samples, |bytes| {
         if let Ok(decoded) = decode::<M>(bytes) {
             for version in [bytes[1], M::CLASS.versions().newest()] {
-                let again = encode_at(&decoded, version).unwrap();
-                assert_eq!(decode::<M>(&again).unwrap(), decoded);
+                match encode_at(&decoded, version) {
+                    Ok(again) => assert_eq!(decode::<M>(&again).unwrap(), decoded),
+                    // Packed routes are not looked into where they are only carried.
+                    Err(CodecError::Inexpressible { .. }) if version < M::CLASS.versions().newest() => {}
+                    Err(error) => panic!("{error}"),
+                }
             }
         }
     });

@@ -31,7 +31,9 @@ impl Class {
     /// The versions of its messages that this release reads and writes: its own, and its neighbour's.
     pub const fn versions(self) -> Versions {
         match self {
-            Self::Redundancy | Self::LineCard | Self::Feed => Versions::FIRST,
+            Self::Redundancy | Self::Feed => Versions::FIRST,
+            // 2: interfaces, entries for tables, labels and circuits, paths as rewrites.
+            Self::LineCard => Versions::new(1, 2),
             // 2: pieces of what is longer than a record.
             Self::Checkpoint => Versions::new(1, 2),
             // 2: refusals by cause, connections, an armed crash point, since when nothing was read.

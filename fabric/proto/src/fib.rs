@@ -7,6 +7,7 @@
 //! so two cards can tell what differs without sending the table.
 
 mod batch;
+mod compat;
 mod key;
 mod path;
 mod prefix;

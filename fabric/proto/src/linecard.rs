@@ -10,8 +10,11 @@
 //! | `Converged` | active → LC | `InSync`, or `Digests` where the tables differ |
 //! | `Reset` | active → LC | the card restarts; the connection ends |
 
+mod compat;
+
 use crate::{
-    codec::{Class, Message},
+    codec::{self, Body, BodyError, Class, Message},
+    compat::v1_0::linecard as v1,
     fib::{Batch, Family, Mac, Position},
     id::{Epoch, RpSlot, TableId},
 };
@@ -188,6 +191,20 @@ impl Message for ToLc {
     const CLASS: Class = Class::LineCard;
     /// A bucket or a batch is tens of kilobytes; path lists of a large table a few hundred.
     const CAP: usize = 4 << 20;
+
+    fn write(&self, version: u8, body: &mut Body) -> Result<(), BodyError> {
+        match version {
+            1 => codec::write_as::<v1::ToLc, _>(self, body),
+            _ => Ok(rmp_serde::encode::write(body, self)?),
+        }
+    }
+
+    fn read(version: u8, body: &[u8]) -> Result<Self, rmp_serde::decode::Error> {
+        match version {
+            1 => codec::read_as::<v1::ToLc, _>(body),
+            _ => rmp_serde::from_slice(body),
+        }
+    }
 }
 
 impl Message for FromLc {

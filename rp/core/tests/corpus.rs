@@ -3,7 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 use fabric_proto::{
-    fib::{Path, PathList},
+    fib::{Path, PathList, Prefix},
     id::{Epoch, PortId},
 };
 use rp_core::{
@@ -35,12 +35,7 @@ fn a_copy_of_release_1_0s_forwarding_table_means_what_it_meant_there() {
 fn the_same_table_is_given_in_the_same_bytes() {
     let neighbour = |port: &str, next_hop: &str, last: u8| {
         let port: PortId = port.parse().unwrap();
-        Path::Port {
-            port,
-            next_hop: next_hop.parse().unwrap(),
-            dst_mac: [2, 0, 0, 0, 1, last],
-            src_mac: fabric_proto::fib::port_mac(port),
-        }
+        Path::ethernet(port, next_hop.parse().unwrap(), [2, 0, 0, 0, 1, last], fabric_proto::fib::port_mac(port))
     };
     let unresolved = Path::Unresolved { next_hop: "fd00::7".parse().unwrap() };
     let paths =
@@ -50,15 +45,15 @@ fn the_same_table_is_given_in_the_same_bytes() {
     let one = fib.acquire(PathList::new(paths)).unwrap();
     let two = fib.acquire(PathList::new(vec![Path::Discard])).unwrap();
     for (prefix, list) in [("10.0.0.0/8", one), ("192.0.2.0/24", two), ("2001:db8::/32", one)] {
-        fib.set(prefix.parse().unwrap(), list);
+        fib.set(prefix.parse::<Prefix>().unwrap(), list);
     }
     fib.flush();
     let (first, next) = fib.bulk_chunk(None);
     assert_eq!(&first[..], file("client/fib-bulk-0"));
     let (second, next) = fib.bulk_chunk(next);
     assert_eq!((&second[..], next), (&file("client/fib-bulk-1")[..], None));
-    fib.withdraw("10.0.0.0/8".parse().unwrap());
-    fib.set("198.51.100.0/24".parse().unwrap(), two);
+    fib.withdraw("10.0.0.0/8".parse::<Prefix>().unwrap());
+    fib.set("198.51.100.0/24".parse::<Prefix>().unwrap(), two);
     assert_eq!(&fib.take_checkpoint().unwrap()[..], file("client/fib-change"));
     assert_eq!(standing(&fib).into_bytes(), file("client/fib-table"));
 }

@@ -13,7 +13,7 @@ fn messages_survive_frames() {
 #[test]
 fn golden_frames() {
     let frame = encode(&FromLc::Ack { number: 7 }).unwrap();
-    assert_eq!(&frame[..], [3, 1, 0, 0, 0, 7, 0x81, 0xa3, b'A', b'c', b'k', 0x91, 7]);
+    assert_eq!(&frame[..], [3, 2, 0, 0, 0, 7, 0x81, 0xa3, b'A', b'c', b'k', 0x91, 7]);
 }
 
 #[test]
