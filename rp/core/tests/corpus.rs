@@ -61,10 +61,11 @@ fn the_same_table_is_given_in_the_same_bytes() {
 #[test]
 fn a_configuration_of_release_1_0_is_followed_command_by_command() {
     let whole = SyncRecord::decode(&file("client/running-config-whole")).unwrap();
-    let config = Config::default().follow(&whole).unwrap();
+    let mut config = Config::default();
+    config.follow(&whole).unwrap();
     assert_eq!(whole.encode().into_bytes(), file("client/running-config-whole"));
     let command = SyncRecord::decode(&file("client/running-config-command")).unwrap();
-    let config = config.follow(&command).unwrap();
+    config.follow(&command).unwrap();
     assert_eq!(config.interfaces.len(), 1, "and its digest is that of release 1.0");
     assert_eq!(command.encode().into_bytes(), file("client/running-config-command"));
 }

@@ -470,7 +470,7 @@ impl World {
 
     /// What line cards make of packets is what configuration and feed demand: where they go, and with which addresses.
     fn packets_go_right(&self, wired: &Config, demand: &Demand) -> Result<(), String> {
-        let open = |port: PortId| wired.interfaces.get(&port).is_some_and(|interface| !interface.shutdown);
+        let open = |port: PortId| wired.interfaces.get(&port.into()).is_some_and(|interface| !interface.shutdown);
         for node in &self.lcs {
             let Some(card) = &node.card else { continue };
             for probe in self.probes(node.slot).into_iter().filter(|probe| open(probe.at())) {

@@ -22,7 +22,8 @@ end
 fn line_cards_are_told_their_subinterfaces() {
     let mut chassis = Chassis::booted(PE);
     let mut out = Vec::new();
-    chassis.rp.step(NOW, Some(Input::LcConnected(LcSlot(1))), &mut out);
+    let agreed = Arc::new(Agreed::alike(chassis.rp.offer()));
+    chassis.rp.step(NOW, Some(Input::LcConnected(LcSlot(1), agreed)), &mut out);
     let adopted = FromLc::Adopted { epoch: EPOCH, boot: 7, position: None, root: 0, routes: [0, 0] };
     chassis.rp.step(NOW, Some(Input::Lc(LcSlot(1), adopted)), &mut out);
     let told = out.iter().find_map(|output| match output {
