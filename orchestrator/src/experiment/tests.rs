@@ -109,7 +109,7 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
         "fault: explode",
         "x.experiment.yml:9:21: unknown fault 'explode': the faults are kill, stop, pause, resume, restart, \
              force-switchover, remove, insert, reload, partition, heal, impair, drop, swap-image, corrupt, \
-             fill, repair, crash, disarm, exec, storm",
+             fill, repair, crash, disarm, hang, unhang, exec, storm",
     ),
     (
         "target: pe1/active-rp",

@@ -267,7 +267,11 @@ fn every_command_of_the_grammar_has_an_effect_and_every_word_a_help_text() {
                             assert_ne!(mode.grammar().text("", word), "", "'{word}' has no help");
                             (*word).to_owned()
                         }
-                        Token::Argument(Shape::Ipv4) if row.contains(&Token::Keyword("route")) && at < 5 => {
+                        // A prefix and no host.
+                        Token::Argument(Shape::Ipv4)
+                            if row.contains(&Token::Keyword("route"))
+                                && !row[..at].contains(&Token::Argument(Shape::Ipv4)) =>
+                        {
                             "10.0.0.0".to_owned()
                         }
                         Token::Argument(shape) => shape.sample(),
