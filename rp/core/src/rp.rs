@@ -296,6 +296,7 @@ impl Machine for Rp {
             return;
         }
         let begun = out.len();
+        self.beat(now, out);
         match input {
             None => self.due(now, out),
             Some(Input::PeerConnected(agreed)) => {
@@ -370,6 +371,16 @@ impl Rp {
             self.step_rf(now, Some(input), out);
         }
         self.note_convergence(now, out);
+    }
+
+    /// A heartbeat that is due goes before whatever the step is about.
+    fn beat(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let mut asked = Vec::new();
+        self.rf.beat(now, &mut asked);
+        for output in asked {
+            self.debug_output(now, &output, out);
+            self.obey_rf(now, output, out);
+        }
     }
 
     /// The redundancy facility, and what it asks for.

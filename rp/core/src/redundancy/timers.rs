@@ -54,7 +54,14 @@ impl Rf {
             }
             Role::Active(_) => self.run_active_timers(now, out),
         }
-        if self.beat <= now {
+        self.beat(now, out);
+    }
+
+    /// Sends the heartbeat that is due, and judges nothing: its owner may have inputs before it, each of them a long step,
+    /// and the peer must not wait for all of them.
+    pub fn beat(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let speaks = !matches!(self.role, Role::Start | Role::Disabled | Role::Gone);
+        if speaks && self.beat <= now {
             self.beats.sent.record(now.since(self.beat));
             self.beat_now(now, out);
         }

@@ -200,6 +200,20 @@ impl Pair {
 }
 
 #[test]
+fn a_heartbeat_that_is_due_goes_before_whatever_comes_in() {
+    let mut pair = Pair::new(STARTUP);
+    // As after a series of long steps: much is due, and inputs still lie there.
+    let late = pair.now + SECOND;
+    let mut out = Vec::new();
+    pair.rps[A].step(late, Some(Input::FeedLost), &mut out);
+    assert!(matches!(&out[..], [Output::Heartbeat(_), Output::Event(EventKind::FeedDown), ..]), "{out:?}");
+    assert!(pair.rps[A].stats().redundant, "what the peer has said may lie there too: it is not judged yet");
+    out.clear();
+    pair.rps[A].step(late, Some(Input::FeedLost), &mut out);
+    assert!(!out.iter().any(|output| matches!(output, Output::Heartbeat(_))), "one is enough");
+}
+
+#[test]
 fn a_command_is_run_on_both_units() {
     let mut pair = Pair::new(STARTUP);
     let whole = pair.rps[B].clients.running.counts.whole;
