@@ -16,6 +16,7 @@ mod recursion;
 mod sets;
 mod show;
 mod table;
+mod work;
 
 pub use feed::{FEED_ROUTES_MAX, FEED_SETS_MAX, FeedError, Source};
 pub use hops::Hop;
@@ -33,6 +34,7 @@ use std::{
     time::Duration,
 };
 use table::Table;
+use work::SLICE;
 
 /// An interface as configured, and whether it is up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -279,12 +281,22 @@ impl Rib {
             Completion::Learning { until, .. } => Some(*until),
             Completion::Idle | Completion::Complete => None,
         };
-        self.tables.0.values().filter_map(Table::deadline).chain(learning).min()
+        // What is due is due at once; the owner looks at its other inputs in between.
+        let work = (!self.is_done()).then_some(Instant(0));
+        self.tables.0.values().filter_map(Table::deadline).chain(learning).chain(work).min()
     }
 
-    /// Does what is due at `now`: gives up waiting for feeds, withdraws stale routes of feeds that did not return.
+    /// Whether the FIB has the best route of every prefix; otherwise [`Rib::expire`] goes on.
+    pub fn is_done(&self) -> bool {
+        self.tables.0.values().all(|table| table.work.is_done())
+    }
+
+    /// Does what is due at `now`, a slice of it: selects routes anew, gives up waiting for feeds, withdraws stale routes of feeds that did not return.
     pub fn expire(&mut self, now: Instant, fib: &mut FibMaster) -> Option<Converged> {
-        self.tables.0.values_mut().for_each(|table| table.expire(now, fib));
+        for table in self.tables.0.values_mut() {
+            table.work(SLICE, fib);
+            table.expire(now, fib);
+        }
         if let Completion::Learning { waiting, until } = &mut self.completion
             && *until <= now
         {
@@ -300,7 +312,7 @@ impl Rib {
 
     fn complete_if_nothing_is_awaited(&mut self, fib: &mut FibMaster) -> Option<Converged> {
         match &self.completion {
-            Completion::Learning { waiting, .. } if waiting.is_empty() => {}
+            Completion::Learning { waiting, .. } if waiting.is_empty() && self.is_done() => {}
             Completion::Learning { .. } | Completion::Idle | Completion::Complete => return None,
         }
         self.completion = Completion::Complete;

@@ -6,6 +6,7 @@ use super::{
     hops::Hop,
     sets::Via,
     table::Table,
+    work::SLICE,
 };
 use crate::fib_feed::FibMaster;
 use bytes::Bytes;
@@ -116,13 +117,14 @@ impl Table {
             let via = Via::next_hops(hops.into_iter().map(Hop::Learned).collect());
             let set = self.sets.hold(via, &self.resolver, fib);
             let Some(before) = state.fresh.sets.insert(number, set) else { continue };
-            if before != set {
-                for prefix in state.fresh.prefixes(|n| n == number) {
-                    self.select(prefix, fib);
-                }
+            if before == set {
+                self.sets.let_go(before, fib);
+                continue;
             }
-            self.sets.let_go(before, fib);
+            self.work.select(state.fresh.prefixes(|n| n == number));
+            self.work.give_up(vec![before], Vec::new());
         }
+        self.work(SLICE, fib);
         self.resolve_again(fib);
         Ok(())
     }
@@ -197,9 +199,8 @@ impl Table {
         for prefix in &gone {
             state.stale.routes.set(*prefix, None);
         }
-        for prefix in gone {
-            self.select(prefix, fib);
-        }
+        self.work.select(gone);
+        self.work(SLICE, fib);
         self.resolve_again(fib);
         if complete {
             self.drop_stale(feed, fib);
@@ -212,13 +213,10 @@ impl Table {
         let Some(state) = self.feeds.get_mut(&feed) else { return };
         state.stale_until = None;
         let Learned { sets, routes } = std::mem::take(&mut state.stale);
-        for (prefix, _) in routes.plain() {
-            self.select(prefix, fib);
-        }
+        self.work.select(routes.plain().map(|(prefix, _)| prefix).collect());
         // While the sets are still there: a static route may have been reached by one of them.
         self.resolve_again(fib);
-        for set in sets.into_values() {
-            self.sets.let_go(set, fib);
-        }
+        self.work.give_up(sets.into_values().collect(), Vec::new());
+        self.work(SLICE, fib);
     }
 }

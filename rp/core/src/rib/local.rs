@@ -7,6 +7,7 @@ use super::{
     recursion::{LearnedRoute, Recursion},
     sets::{Resolver, Via},
     table::Table,
+    work::SLICE,
 };
 use crate::fib_feed::FibMaster;
 use fabric_proto::{
@@ -172,14 +173,9 @@ impl Table {
             self.select(prefix, fib);
         }
         self.select_local_routes_of(&flips.sets, fib);
-        self.select_feed_routes_of(&flips.sets, fib);
-        // Only now does no route use what is given up here.
-        for set in given_up {
-            self.sets.let_go(set, fib);
-        }
-        for list in flips.release {
-            fib.release(list);
-        }
+        self.select_feed_routes_of(&flips.sets);
+        self.work.give_up(given_up, flips.release);
+        self.work(SLICE, fib);
     }
 
     /// Selects anew the static routes and neighbours that may use one of `sets`.
@@ -200,16 +196,14 @@ impl Table {
     }
 
     /// Selects anew the routes of feeds that use one of `sets` (sorted).
-    fn select_feed_routes_of(&self, sets: &[SetId], fib: &mut FibMaster) {
+    fn select_feed_routes_of(&mut self, sets: &[SetId]) {
         for learned in self.feeds.values().flat_map(|feed| [&feed.fresh, &feed.stale]) {
             let is_touched = |(number, set): (&u32, &SetId)| sets.binary_search(set).is_ok().then_some(*number);
             let numbers: BTreeSet<u32> = learned.sets.iter().filter_map(is_touched).collect();
             if numbers.is_empty() {
                 continue;
             }
-            for prefix in learned.prefixes(|number| numbers.contains(&number)) {
-                self.select(prefix, fib);
-            }
+            self.work.select(learned.prefixes(|number| numbers.contains(&number)));
         }
     }
 }

@@ -5,6 +5,7 @@ use super::{
     feed::{Feed, Source},
     hops::SetId,
     sets::{Resolver, Sets},
+    work::Work,
 };
 use crate::fib_feed::FibMaster;
 use fabric_proto::{
@@ -24,6 +25,8 @@ pub(super) struct Table {
     /// Candidates out of the local configuration, by prefix.
     pub(super) candidates: BTreeMap<Prefix, Candidates>,
     pub(super) feeds: BTreeMap<FeedId, Feed>,
+    /// What the FIB does not have yet.
+    pub(super) work: Work,
     /// Whether nobody is waited for: what is not there now will not come.
     pub(super) settled: bool,
 }
@@ -50,6 +53,7 @@ impl Table {
             sets: Sets::default(),
             candidates: BTreeMap::new(),
             feeds: BTreeMap::new(),
+            work: Work::default(),
             settled: false,
         }
     }
