@@ -25,9 +25,10 @@ if [ ! -f "$cache/built" ]; then
     echo "release $release is commit $commit, which this clone does not have: fetch the whole history" >&2
     exit 1
   }
-  rm -rf "$cache/source"
-  mkdir "$cache/source"
-  git -C "$root" archive "$commit" | tar -x -C "$cache/source"
+  # Elsewhere: below this tree, this tree's cargo configuration would be added to its own.
+  source=$(mktemp -d)
+  trap 'rm -rf "$source"' EXIT
+  git -C "$root" archive "$commit" | tar -x -C "$source"
   # Files are named by what went into them, so those of this tree's libraries fit, and its own packages are not touched.
   triple=$(rustc -vV | sed -n 's/^host: //p')
   ours=${CARGO_TARGET_DIR:-$root/target}
@@ -38,9 +39,9 @@ if [ ! -f "$cache/built" ]; then
       cp -al "$ours/$part/$kind" "$cache/target/$part/" 2>/dev/null || cp -a "$ours/$part/$kind" "$cache/target/$part/"
     done
   done
-  (cd "$cache/source" && CARGO_TARGET_DIR=$cache/target cargo static --locked -p rp -p linecard)
+  (cd "$source" && CARGO_TARGET_DIR=$cache/target cargo static --locked -p rp -p linecard)
   cp "$cache/target/$triple/release/rp" "$cache/target/$triple/release/linecard" "$cache/"
-  rm -rf "$cache/source" "$cache/target"
+  rm -rf "$cache/target"
   touch "$cache/built"
 fi
 
