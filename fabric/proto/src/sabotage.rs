@@ -42,6 +42,8 @@ pub enum Sabotage {
     ReuseNumbers,
     /// A standby confirms what it could not apply, and stays ready.
     ConfirmUnapplied,
+    /// An RP takes every port for one with carrier.
+    IgnoreCarrier,
     /// A standby reads records in another version than the one that was agreed on.
     WrongVersion,
     /// A card writes its messages in its newest version, whatever was agreed on.

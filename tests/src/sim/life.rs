@@ -95,8 +95,8 @@ pub enum Fault {
     SetMode(Mode),
     /// `write memory`.
     Save,
-    /// The wire of a line card's port is pulled, and plugged in again after a while.
-    Pull(LcSlot, u64),
+    /// The wire of a line card's port is pulled, or plugged in again. The chassis may come to rest in between.
+    Pull(LcSlot, bool),
     /// A line card is killed, and started again after a while.
     KillCard(LcSlot, u64),
     /// A line card's control side stands still for a while.
@@ -149,7 +149,6 @@ pub(super) enum Undo {
     ResumeCard(LcSlot),
     Uncut(Pair, Way),
     Unslow(LcSlot),
-    Plug(PortId),
     Calm,
 }
 
@@ -426,11 +425,7 @@ impl World {
                 self.operator(&["configure terminal", "redundancy", &line, "end"]);
             }
             Fault::Save => self.operator(&["write memory"]),
-            Fault::Pull(slot, time) => {
-                let port = PortId { slot, port: 1 };
-                self.pull_wire(port, true);
-                self.later(ms(time), Undo::Plug(port));
-            }
+            Fault::Pull(slot, pulled) => self.pull_wire(PortId { slot, port: 1 }, pulled),
             Fault::KillCard(lc, time) => self.end_lc(lc, false, Some(ms(time))),
             Fault::PauseCard(lc, time) => {
                 self.pause_lc(lc, true);
@@ -487,7 +482,6 @@ impl World {
             Undo::ResumeCard(slot) => self.pause_lc(slot, false),
             Undo::Uncut(pair, way) => self.set_cut(pair, directions(way), false),
             Undo::Unslow(slot) => self.slow_card(slot, Duration::ZERO),
-            Undo::Plug(port) => self.pull_wire(port, false),
             Undo::Calm => self.set_weather(Weather::default()),
         }
     }

@@ -154,7 +154,7 @@ fn heavy_fault(dice: &mut Random, cards: u8) -> Fault {
         39 => Fault::ResetCard(lc),
         40 => Fault::Image(who(dice), dice.below(2) == 0),
         41 => Fault::Lie(who(dice), dice.below(2) == 0),
-        42 | 43 => Fault::Pull(lc, dice.below(3_000)),
+        42 | 43 => Fault::Pull(lc, dice.below(2) == 0),
         44 => Fault::CardImage(lc, dice.below(2) == 0),
         _ => Fault::Storm(1 + dice.below(60), dice.below(60) as u8, dice.below(3_000)),
     }
