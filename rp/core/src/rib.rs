@@ -317,7 +317,7 @@ impl Rib {
         }
         self.completion = Completion::Complete;
         self.settle(true);
-        self.tables.0.values().for_each(|table| table.select_local(fib));
+        self.tables.0.values_mut().for_each(|table| table.select_local(fib));
         let mut swept = 0;
         if self.accounts_for(fib) {
             fib.all_fresh();

@@ -123,6 +123,23 @@ impl FibMaster {
         }
     }
 
+    /// Whether two path lists hold the same, and will after the next flush.
+    pub fn hold_the_same(&self, one: PathListId, other: PathListId) -> bool {
+        let changes = [one, other].iter().any(|id| self.changed.contains_key(id));
+        !changes && self.table.paths(one).is_some() && self.table.paths(one) == self.table.paths(other)
+    }
+
+    /// The owner of `mine` owns `theirs` in its place, if nobody does. Both hold the same.
+    pub fn exchange(&mut self, mine: PathListId, theirs: PathListId) -> bool {
+        if self.lists.state(theirs) != ListState::Orphan {
+            return false;
+        }
+        self.take_out(theirs);
+        self.lists.set_state(theirs, ListState::Owned);
+        self.release(mine);
+        true
+    }
+
     /// Gives up a path list: it goes when no route uses it any more.
     pub fn release(&mut self, id: PathListId) {
         if self.is_still_shared(id) {
@@ -269,7 +286,8 @@ impl FibMaster {
         Some(id)
     }
 
-    fn forget(&mut self, id: PathListId) {
+    /// Takes a list out of those without an owner.
+    fn take_out(&mut self, id: PathListId) {
         if let Some(paths) = self.table.paths(id)
             && let Some(ids) = self.orphans.get_mut(paths)
         {
@@ -279,6 +297,10 @@ impl FibMaster {
                 self.orphans.remove(&paths);
             }
         }
+    }
+
+    fn forget(&mut self, id: PathListId) {
+        self.take_out(id);
         self.changed.remove(&id);
         self.table.remove_paths(id);
         self.pending.forget(id);

@@ -179,6 +179,9 @@ impl Table {
                 continue;
             }
             let key = FibKey::Ip(table, prefix);
+            if let Some(set) = set.filter(|_| fib.is_stale()) {
+                self.sets.recognise(set, key, fib);
+            }
             match set.and_then(|set| self.sets.list(set)) {
                 Some(paths) => fib.set(key, paths),
                 None => fib.withdraw(key),

@@ -179,7 +179,7 @@ impl Table {
     }
 
     /// Selects anew the static routes and neighbours that may use one of `sets`.
-    fn select_local_routes_of(&self, sets: &[SetId], fib: &mut FibMaster) {
+    fn select_local_routes_of(&mut self, sets: &[SetId], fib: &mut FibMaster) {
         if sets.is_empty() {
             return;
         }
@@ -189,8 +189,9 @@ impl Table {
             Via::Receive | Via::Network(_) => None,
         });
         let statics = self.resolver.statics.routes().map(|(prefix, ..)| prefix);
-        let prefixes: BTreeSet<Prefix> = hops.flatten().filter_map(neighbor).chain(statics).collect();
-        for prefix in prefixes.into_iter().filter(|prefix| self.candidates.contains_key(prefix)) {
+        let mut prefixes: BTreeSet<Prefix> = hops.flatten().filter_map(neighbor).chain(statics).collect();
+        prefixes.retain(|prefix| self.candidates.contains_key(prefix));
+        for prefix in prefixes {
             self.select(prefix, fib);
         }
     }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::fib_feed::FibMaster;
 use fabric_proto::{
-    fib::{Path, PathList, PathListId, Prefix},
+    fib::{FibKey, Path, PathList, PathListId, Prefix},
     id::InterfaceId,
 };
 use std::collections::BTreeMap;
@@ -109,6 +109,9 @@ struct Set {
     holders: u32,
     /// `None` while its routes cannot be used.
     list: Option<PathListId>,
+    /// Whether the list is surely the one that its routes have had. After a switchover a set finds its list by what that
+    /// holds, and while a port is down several may hold the same.
+    known: bool,
 }
 
 impl Sets {
@@ -126,7 +129,8 @@ impl Sets {
             self.sets.push(None);
         }
         self.by_via.insert(via.clone(), id);
-        self.sets[id as usize] = Some(Set { via, holders: 1, list });
+        let known = !fib.is_stale() || !matches!(via, Via::NextHops(_));
+        self.sets[id as usize] = Some(Set { via, holders: 1, list, known });
         id
     }
 
@@ -151,6 +155,28 @@ impl Sets {
         self.sets[id as usize].as_ref()?.list
     }
 
+    /// A set's first route of this term says which list is the set's: the one that the route has had, where that holds the
+    /// same. A line card that knows more than this unit did has routes by it, which must not follow another set's list.
+    pub(super) fn recognise(&mut self, id: SetId, key: FibKey, fib: &mut FibMaster) {
+        let Some(set) = self.sets[id as usize].as_mut().filter(|set| !set.known) else { return };
+        set.known = true;
+        let (Some(mine), Some(theirs)) = (set.list, fib.table().get(key)) else { return };
+        if mine == theirs || !fib.hold_the_same(mine, theirs) {
+            return;
+        }
+        if fib.exchange(mine, theirs) {
+            set.list = Some(theirs);
+            return;
+        }
+        let mut others = self.sets.iter_mut().flatten();
+        if let Some(other) = others.find(|other| !other.known && other.list == Some(theirs)) {
+            other.list = Some(mine);
+            if let Some(set) = &mut self.sets[id as usize] {
+                set.list = Some(theirs);
+            }
+        }
+    }
+
     pub(super) fn via(&self, id: SetId) -> Option<&Via> {
         self.sets[id as usize].as_ref().map(|set| &set.via)
     }
@@ -164,6 +190,12 @@ impl Sets {
         for id in of_next_hops.into_iter().map(|id| id as usize) {
             let Some(set) = &self.sets[id] else { continue };
             let list = match (set.list, resolver.resolve(&set.via)) {
+                // Its routes may be another set's: it gets a list of its own.
+                (Some(list), Some(paths)) if !set.known && fib.table().paths(list) != Some(&paths) => {
+                    fib.release(list);
+                    let via = set.via.clone();
+                    self.acquire(&via, paths, fib)
+                }
                 (Some(list), Some(paths)) => {
                     fib.change(list, paths);
                     continue;

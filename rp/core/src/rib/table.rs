@@ -95,15 +95,21 @@ impl Table {
     }
 
     /// Puts the best routes of all prefixes that the configuration names into the FIB.
-    pub(super) fn select_local(&self, fib: &mut FibMaster) {
-        for prefix in self.candidates.keys() {
-            self.select(*prefix, fib);
+    pub(super) fn select_local(&mut self, fib: &mut FibMaster) {
+        let prefixes: Vec<Prefix> = self.candidates.keys().copied().collect();
+        for prefix in prefixes {
+            self.select(prefix, fib);
         }
     }
 
     /// Puts the best route of a prefix into the FIB.
-    pub(super) fn select(&self, prefix: Prefix, fib: &mut FibMaster) {
+    pub(super) fn select(&mut self, prefix: Prefix, fib: &mut FibMaster) {
         let key = self.key(prefix);
+        if fib.is_stale()
+            && let Some(best) = self.best(prefix)
+        {
+            self.sets.recognise(best.set, key, fib);
+        }
         match self.best(prefix) {
             // After a switchover, a feed that has yet to be heard may own what the FIB holds: a route that it
             // would beat, such as a floating one, must wait, and so must one whose next hops it may lead to.

@@ -1,4 +1,5 @@
 mod demands;
+mod identity;
 mod slices;
 mod statics;
 mod vrfs;
