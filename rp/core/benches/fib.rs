@@ -104,6 +104,7 @@ fn drive(fib: &mut FibMaster, adoption: Adoption, root: u64, routes: u64) -> usi
                 ToLc::Converged { position, .. } => FromLc::InSync { position },
                 ToLc::Ports(_)
                 | ToLc::Interfaces { .. }
+                | ToLc::Changed { .. }
                 | ToLc::EndOfTable(_)
                 | ToLc::WantDigests
                 | ToLc::Reset { .. } => continue,

@@ -25,7 +25,7 @@ mod startup;
 mod stateless;
 
 pub(crate) use links::if_index;
-pub(crate) use local::{interfaces, ports};
+pub(crate) use local::{card_changes, interfaces, ports};
 pub(crate) use registry::{Hung, Unit, others};
 pub use registry::{Misregistered, NoSuchClient, Registry, UnknownClient};
 pub(crate) use running::Change;

@@ -20,7 +20,7 @@ mod session;
 pub use checkpoint::{BulkCursor, CheckpointError};
 pub use log::LOG_BYTES_MAX;
 pub use master::{BATCH_ROUTES_MAX, FibMaster, ListsFull};
-pub use session::{FibFeed, Input, Output, ResetReason, SessionStatus, WINDOW};
+pub use session::{CardChange, FibFeed, Input, Output, ResetReason, SessionStatus, WINDOW};
 
 #[cfg(test)]
 pub(crate) mod tests;

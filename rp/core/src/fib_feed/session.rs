@@ -1,6 +1,9 @@
 //! The active's sessions with line cards.
 
 mod card;
+mod ports;
+
+pub use ports::CardChange;
 
 use super::{FibMaster, chunk::Chunks};
 use card::Card;
@@ -10,6 +13,7 @@ use fabric_proto::{
     operator::EventKind,
     time::Instant,
 };
+use ports::Told;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -42,6 +46,13 @@ pub enum Input {
         ports: Vec<PortConfig>,
         /// Their subinterfaces, and what is in a VRF.
         interfaces: Vec<InterfaceConfig>,
+    },
+    /// What may have changed of them.
+    Changed {
+        /// The card.
+        slot: LcSlot,
+        /// Ports and interfaces as they are now.
+        changes: Vec<CardChange>,
     },
     /// A card said something.
     Message {
@@ -190,7 +201,7 @@ pub struct SessionStatus {
 pub struct FibFeed {
     rp: RpSlot,
     /// What each card is told of its ports.
-    ports: BTreeMap<LcSlot, ToLc>,
+    ports: BTreeMap<LcSlot, Told>,
     cards: BTreeMap<LcSlot, Card>,
     /// Cards that obeyed this term before: their tables are this term's, more or less.
     known: BTreeSet<LcSlot>,
@@ -228,11 +239,16 @@ impl FibFeed {
                 }
             }
             Some(Input::Ports { slot, ports, interfaces }) => {
-                let message = ports_message(ports, interfaces);
+                let told = Told::new(ports, interfaces);
                 if self.cards.contains_key(&slot) {
-                    out.push(Output::Send { slot, message: message.clone() });
+                    out.push(Output::Send { slot, message: told.whole() });
                 }
-                self.ports.insert(slot, message);
+                self.ports.insert(slot, told);
+            }
+            Some(Input::Changed { slot, changes }) => {
+                let message = self.ports.entry(slot).or_default().change(changes);
+                let message = message.filter(|_| self.cards.contains_key(&slot));
+                out.extend(message.map(|message| Output::Send { slot, message }));
             }
             Some(Input::Message { slot, message }) => {
                 if let Some(card) = self.cards.get_mut(&slot) {
@@ -278,13 +294,8 @@ impl FibFeed {
         // A term empties a card once; a lost connection is no reason to stop forwarding.
         let how = if self.known.contains(&slot) { Adoption::Keep } else { how };
         self.cards.insert(slot, Card::adopt(slot, self.rp, how, epoch, out));
-        if let Some(message) = self.ports.get(&slot) {
-            out.push(Output::Send { slot, message: message.clone() });
+        if let Some(told) = self.ports.get(&slot) {
+            out.push(Output::Send { slot, message: told.whole() });
         }
     }
-}
-
-/// A card's ports in the words of release 1.0, as long as it has words for them.
-fn ports_message(ports: Vec<PortConfig>, interfaces: Vec<InterfaceConfig>) -> ToLc {
-    if interfaces.is_empty() { ToLc::Ports(ports) } else { ToLc::Interfaces { ports, interfaces } }
 }

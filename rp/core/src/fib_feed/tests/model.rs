@@ -179,7 +179,7 @@ impl ModelCard {
             ToLc::Converged { position, root } if root == self.table.root_digest() => vec![FromLc::InSync { position }],
             ToLc::Converged { .. } => vec![FromLc::Digests(self.table.digests())],
             ToLc::Reset { reason } => panic!("reset: {reason}"),
-            ToLc::Ports(_) | ToLc::Interfaces { .. } | ToLc::EndOfTable(_) => vec![],
+            ToLc::Ports(_) | ToLc::Interfaces { .. } | ToLc::Changed { .. } | ToLc::EndOfTable(_) => vec![],
         }
     }
 }
