@@ -34,7 +34,7 @@ use linecard_core::{
 };
 use rp_core::{
     config::{Config, Reading},
-    fib_feed::FibMaster,
+    fib_feed::{FibMaster, Level},
     nvram,
 };
 use std::time::Duration;
@@ -202,8 +202,8 @@ fn updates_of_the_forwarding_table() {
     active.begin_term(Epoch(4));
     let list = active.acquire(PathList::new(vec![Path::Discard])).unwrap();
     active.set("10.0.0.0/8".parse::<Prefix>().unwrap(), list);
-    let (first, cursor) = active.bulk_chunk(None);
-    let (second, _) = active.bulk_chunk(cursor);
+    let (first, cursor) = active.bulk_chunk(None, Level::Full);
+    let (second, _) = active.bulk_chunk(cursor, Level::Full);
     let mut standby = FibMaster::default();
     fuzz("fib-checkpoint", &[first.to_vec(), second.to_vec()], |bytes| {
         let _ = standby.apply_checkpoint(bytes);

@@ -141,9 +141,14 @@ fn changed_neighbours(config: &Config, rib: &Rib, changes: &mut Changes) {
     }
 }
 
-/// A port without carrier is as good as shut down, and so is what is on it.
+/// Whether every release knows what an interface is: it has no tag, and is in the default table.
+pub(crate) fn is_plain(configured: &config::Interface) -> bool {
+    configured.vlan.is_none() && configured.vrf.is_none()
+}
+
+/// A port without carrier is as good as shut down, and so is what is on it, and what its card has no words for.
 fn interface(config: &Config, links: &Links, id: InterfaceId, configured: &config::Interface) -> Interface {
-    let carrier = id.port().is_none_or(|port| links.is_up(port));
+    let carrier = id.port().is_none_or(|port| links.carries(port, is_plain(configured)));
     Interface {
         addresses: configured.addresses().map(|own| (own.address, own.len)).collect(),
         link: id.port().map(|port| Link { port, mac: port_mac(port), vlan: configured.vlan }),

@@ -1,8 +1,10 @@
 //! The active's sessions with line cards.
 
 mod card;
+mod phase;
+mod without;
 
-use super::{FibMaster, chunk::Chunks};
+use super::{FibMaster, Level, chunk::Chunks};
 use card::Card;
 use fabric_proto::{
     id::{Epoch, LcSlot, RpSlot},
@@ -14,6 +16,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
+use without::Ports;
 
 /// Most updates that a line card may leave unanswered. With batches of up to 64 KiB that is 2 MiB in flight:
 /// enough to keep a card busy over any fabric delay, little enough to let a slow one cost nothing but memory.
@@ -28,6 +31,8 @@ pub enum Input {
         slot: LcSlot,
         /// What it shall do with its tables; a card that comes back in the same term keeps them in any case.
         adoption: Adoption,
+        /// What its release has words for.
+        level: Level,
     },
     /// The card's connection ended.
     Disconnected {
@@ -87,7 +92,7 @@ pub enum Output {
         /// The card.
         slot: LcSlot,
     },
-    /// A port of a card came up or went down.
+    /// A port of a card came up or went down; one that the card has no words for is down.
     PortState {
         /// The card.
         slot: LcSlot,
@@ -95,6 +100,13 @@ pub enum Output {
         port: u8,
         /// Whether it carries traffic.
         up: bool,
+    },
+    /// A card's release has no words for this, and the card goes on without. Said once, for as long as there is any of it.
+    Without {
+        /// The card.
+        slot: LcSlot,
+        /// What.
+        what: Beyond,
     },
     /// A card obeys a newer active: this RP must demote itself.
     Fenced {
@@ -113,6 +125,17 @@ pub enum Output {
         /// The card.
         slot: LcSlot,
     },
+}
+
+/// What the first release has no words for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Beyond {
+    /// Entries of VRFs, labels and circuits.
+    Entries,
+    /// Path lists with other paths than by untagged Ethernet.
+    Paths,
+    /// Interfaces of the card's own.
+    Interfaces(Vec<InterfaceConfig>),
 }
 
 /// Why a card is told to start from nothing.
@@ -143,8 +166,12 @@ impl Output {
             }
             Self::Reset { slot, reason } => Some(EventKind::LcReset { slot: *slot, reason: reason.to_string() }),
             Self::Lost { slot } => Some(EventKind::LcLost { slot: *slot }),
-            // The owner logs its own fencing; a line card tells of its ports itself.
-            Self::Send { .. } | Self::Confirmed { .. } | Self::PortState { .. } | Self::Fenced { .. } => None,
+            // The owner logs its own fencing, and knows names; a line card tells of its ports itself.
+            Self::Send { .. }
+            | Self::Confirmed { .. }
+            | Self::PortState { .. }
+            | Self::Without { .. }
+            | Self::Fenced { .. } => None,
         }
     }
 }
@@ -158,6 +185,8 @@ pub struct SessionStatus {
     pub phase: &'static str,
     /// Whether it confirmed that it holds the complete table.
     pub confirmed: bool,
+    /// What it is given: what its release has words for.
+    pub level: Level,
     /// Last batch of the log that was sent.
     pub sent_seq: u64,
     /// Updates sent and not yet acknowledged.
@@ -189,8 +218,8 @@ pub struct SessionStatus {
 #[derive(Debug)]
 pub struct FibFeed {
     rp: RpSlot,
-    /// What each card is told of its ports.
-    ports: BTreeMap<LcSlot, ToLc>,
+    /// What each card is to be told of its ports.
+    ports: BTreeMap<LcSlot, Ports>,
     cards: BTreeMap<LcSlot, Card>,
     /// Cards that obeyed this term before: their tables are this term's, more or less.
     known: BTreeSet<LcSlot>,
@@ -221,33 +250,30 @@ impl FibFeed {
             None => self.cards.values_mut().for_each(|card| card.audit(now, fib)),
             Some(Input::TableChanged) => {}
             Some(Input::Converged) => self.converged = true,
-            Some(Input::Connected { slot, adoption }) => self.connected(slot, adoption, fib.position().epoch, out),
+            Some(Input::Connected { slot, adoption, level }) => {
+                self.connected(slot, adoption, level, fib.position().epoch, out);
+            }
             Some(Input::Disconnected { slot }) => {
                 if self.cards.remove(&slot).is_some() {
                     out.push(Output::Lost { slot });
                 }
             }
             Some(Input::Ports { slot, ports, interfaces }) => {
-                let message = ports_message(ports, interfaces);
-                if self.cards.contains_key(&slot) {
-                    out.push(Output::Send { slot, message: message.clone() });
-                }
-                self.ports.insert(slot, message);
-            }
-            Some(Input::Message { slot, message }) => {
+                let ports = Ports { ports, interfaces };
                 if let Some(card) = self.cards.get_mut(&slot) {
-                    card.heard(now, message, fib, out);
-                    if card.is_adopted() {
-                        self.known.insert(slot);
-                    }
+                    card.configure(&ports, out);
+                    card.say_ports(&ports, out);
                 }
+                self.ports.insert(slot, ports);
             }
+            Some(Input::Message { slot, message }) => self.heard(now, slot, message, fib, out),
         }
         if self.cards.values().any(Card::is_to_be_compared) {
             fib.renew_digests();
         }
         for card in self.cards.values_mut() {
             card.progress(now, self.converged, fib, &mut self.chunks, out);
+            card.say_without(fib, out);
         }
         if !self.cards.values().any(Card::is_downloading) {
             self.chunks.clear();
@@ -274,17 +300,24 @@ impl FibFeed {
         self.cards.values().map(Card::status).collect()
     }
 
-    fn connected(&mut self, slot: LcSlot, how: Adoption, epoch: Epoch, out: &mut Vec<Output>) {
+    fn connected(&mut self, slot: LcSlot, how: Adoption, level: Level, epoch: Epoch, out: &mut Vec<Output>) {
         // A term empties a card once; a lost connection is no reason to stop forwarding.
         let how = if self.known.contains(&slot) { Adoption::Keep } else { how };
-        self.cards.insert(slot, Card::adopt(slot, self.rp, how, epoch, out));
-        if let Some(message) = self.ports.get(&slot) {
-            out.push(Output::Send { slot, message: message.clone() });
+        let card = self.cards.entry(slot).insert_entry(Card::adopt(slot, self.rp, how, level, epoch, out)).into_mut();
+        if let Some(ports) = self.ports.get(&slot) {
+            card.configure(ports, out);
         }
     }
-}
 
-/// A card's ports in the words of release 1.0, as long as it has words for them.
-fn ports_message(ports: Vec<PortConfig>, interfaces: Vec<InterfaceConfig>) -> ToLc {
-    if interfaces.is_empty() { ToLc::Ports(ports) } else { ToLc::Interfaces { ports, interfaces } }
+    fn heard(&mut self, now: Instant, slot: LcSlot, message: FromLc, fib: &FibMaster, out: &mut Vec<Output>) {
+        let Some(card) = self.cards.get_mut(&slot) else { return };
+        let before = card.is_adopted();
+        card.heard(now, message, fib, out);
+        if card.is_adopted() {
+            self.known.insert(slot);
+            if let Some(ports) = self.ports.get(&slot).filter(|_| !before) {
+                card.say_ports(ports, out);
+            }
+        }
+    }
 }

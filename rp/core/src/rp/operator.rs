@@ -4,7 +4,7 @@ use super::{Output, Rp, show};
 use crate::{
     cli::{Action, CliSession, Completion, Configure},
     clients::Change,
-    config::{CONFIG_MAX, Config, ConfigChange, Digest, Edit, unsupported},
+    config::{CONFIG_MAX, Config, ConfigChange, Edit, unsupported},
     redundancy as rf,
 };
 use fabric_proto::{
@@ -195,18 +195,8 @@ impl Rp {
         for slot in cards {
             self.configure_ports(now, slot, out);
         }
-        let digest = self.config_digest();
-        self.changed(Change { lines: &change.lines, old, digest });
+        self.changed(Change { lines: &change.lines, old });
         Ok(())
-    }
-
-    /// What the configuration comes to, as the standby's release compares it.
-    fn config_digest(&self) -> Digest {
-        let rf = self.rf.view();
-        match rf.peer {
-            Some(peer) if peer.release != rf.release => Digest::Text(self.config().text_digest()),
-            Some(_) | None => Digest::Sections(self.config().digests()),
-        }
     }
 
     /// Puts a request to the redundancy facility; its refusal is the command's output.
