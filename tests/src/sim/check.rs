@@ -407,8 +407,8 @@ impl World {
             return wrong("there is no standby".to_owned());
         };
         let (view, peer) = (rp.redundancy(), other.redundancy());
-        let same_image = view.release == peer.release;
-        let operating = self.promised_mode(rp.config().redundancy.mode, same_image);
+        let compatible = reference::compatible(view.release, peer.release);
+        let operating = self.promised_mode(rp.config().redundancy.mode, compatible);
         if view.operating != operating || view.configured != rp.config().redundancy.mode {
             return wrong(format!("{active} operates in {}, it should be {operating}", view.operating));
         }
@@ -445,8 +445,8 @@ impl World {
     }
 
     /// The mode in which the units must operate.
-    fn promised_mode(&self, configured: Mode, same_image: bool) -> Mode {
-        reference::operating_mode(self.profile, !self.legacy.is_empty(), configured, same_image)
+    fn promised_mode(&self, configured: Mode, compatible: bool) -> Mode {
+        reference::operating_mode(self.profile, !self.legacy.is_empty(), configured, compatible)
     }
 
     fn table_is_right(&self, active: RpSlot) -> Result<(), Violation> {

@@ -1,6 +1,9 @@
 //! Schedules of faults out of a seed.
 
-use super::{Chassis, Fault, Life, Random, Step, Wait, Weather, Who, World, life::Way};
+use super::{
+    Chassis, Fault, Life, Random, Step, Wait, Weather, Who, World,
+    life::{RELEASES, Way},
+};
 use fabric_proto::{
     fib::{Family, Prefix},
     platform::{Legacy, PROFILES},
@@ -152,10 +155,10 @@ fn heavy_fault(dice: &mut Random, cards: u8) -> Fault {
         37 => Fault::PauseCard(lc, dice.below(2_000)),
         38 => Fault::SlowCard(lc, 100 + dice.below(20_000), dice.below(4_000)),
         39 => Fault::ResetCard(lc),
-        40 => Fault::Image(who(dice), dice.below(2) == 0),
+        40 => Fault::Image(who(dice), RELEASES[dice.below(3) as usize]),
         41 => Fault::Lie(who(dice), dice.below(2) == 0),
         42 | 43 => Fault::Pull(lc, dice.below(3_000)),
-        44 => Fault::CardImage(lc, dice.below(2) == 0),
+        44 => Fault::CardImage(lc, RELEASES[usize::from(dice.below(2) == 0)]),
         _ => Fault::Storm(1 + dice.below(60), dice.below(60) as u8, dice.below(3_000)),
     }
 }

@@ -111,6 +111,11 @@ impl CfActive {
         }
     }
 
+    /// From the next bulk sync on, these take part, in this order.
+    pub fn carry(&mut self, members: Vec<Member>) {
+        self.members = members;
+    }
+
     /// Whether a bulk sync is running.
     pub fn in_bulk(&self) -> bool {
         matches!(self.phase, Phase::Bulk { .. } | Phase::Ending { .. })

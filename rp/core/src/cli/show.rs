@@ -5,6 +5,7 @@
 mod configuration;
 mod fib;
 mod interfaces;
+mod issu;
 mod logging;
 mod overview;
 mod parser;
@@ -58,6 +59,7 @@ pub(super) type Shows = fn(&View<'_>, &Line) -> Result<Shown, String>;
 pub(super) static TABLES: &[&[Command<Exec>]] = &[
     overview::COMMANDS,
     redundancy::COMMANDS,
+    issu::COMMANDS,
     system::COMMANDS,
     interfaces::COMMANDS,
     configuration::COMMANDS,
@@ -72,6 +74,7 @@ pub(super) static TABLES: &[&[Command<Exec>]] = &[
 pub(super) const HELP: &[Help] = &[
     WORDS,
     redundancy::HELP,
+    issu::HELP,
     system::HELP,
     interfaces::HELP,
     configuration::HELP,

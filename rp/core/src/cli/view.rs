@@ -1,7 +1,7 @@
 //! What the command line sees of its route processor: plain data that the owner fills for each line.
 
 use super::Debug;
-use crate::config::Config;
+use crate::{config::Config, issu};
 use fabric_proto::{
     fib::{Family, Mac, PathList, Prefix},
     flow::FlowSeed,
@@ -238,8 +238,11 @@ pub enum LineCardState {
     NotOwned,
 }
 
-/// Interfaces, routing and forwarding tables, as show commands ask for them: nothing is looked at that is not shown.
+/// Interfaces, tables and negotiations, as show commands ask for them: nothing is looked at that is not shown.
 pub trait Tables {
+    /// How this unit's image and the peer's stand with each other.
+    fn issu(&self) -> issu::View;
+
     /// How an interface is.
     fn interface(&self, id: InterfaceId) -> InterfaceView;
 

@@ -4,7 +4,13 @@ use super::{
     cef::Cef, chassis::Chassis, links::Links, local, mode::ModeOfConfiguration, routing::Routing, running::Running,
     startup::Startup, stateless::Stateless,
 };
-use crate::{config::Edit, fib_feed::FibMaster, redundancy::ClientId, rib::Rib};
+use crate::{
+    config::Edit,
+    fib_feed::FibMaster,
+    issu::{ClientVerdict, Verdict},
+    redundancy::ClientId,
+    rib::Rib,
+};
 use bytes::{Bytes, BytesMut};
 use fabric_proto::{
     checkpoint::{CfClientId, UnknownCfClient},
@@ -15,7 +21,10 @@ use fabric_proto::{
     sabotage::{self, Sabotage},
     time::Instant,
 };
-use rp_contract::{Answer, Ask, Checkpointed, Chunk, Client, Effect, Lost, Member, News, Progression, Term, Unapplied};
+use rp_contract::{
+    Answer, Ask, Checkpointed, Chunk, Client, Effect, Inexpressible, Lost, Member, News, Progression, TakeOver, Term,
+    Unapplied,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -51,6 +60,8 @@ pub struct Registry {
     rows: Vec<Row>,
     /// Those that are checkpointed, in the order of the bulk.
     members: Vec<Member>,
+    /// Their numbers, by swact's own names.
+    numbers: BTreeMap<&'static str, CfClientId>,
     /// The term in which this unit is active.
     term: Option<Term>,
     /// The event that clients are being shown.
@@ -59,6 +70,8 @@ pub struct Registry {
     hung: BTreeMap<ClientId, Option<Code>>,
     /// What both RPs speak, once they have met.
     agreed: Option<Arc<Agreed>>,
+    /// Clients at base level beside the peer's release: it is given nothing of them.
+    withheld: BTreeSet<CfClientId>,
     /// A record that comes in pieces and has not come whole.
     pieces: BytesMut,
 }
@@ -164,15 +177,19 @@ impl Registry {
             others,
             rows: Vec::new(),
             members: Vec::new(),
+            numbers: BTreeMap::new(),
             term: None,
             shown: None,
             hung: BTreeMap::new(),
             agreed: None,
+            withheld: BTreeSet::new(),
             pieces: BytesMut::new(),
         };
         let names: Vec<&'static str> = clients.every().map(Client::name).collect();
         clients.rows = rows(profile, &names)?;
         clients.members = clients.each().filter_map(|client| Some(client.checkpointed()?.member())).collect();
+        let number = |client: &mut dyn Client| Some((client.name(), client.checkpointed()?.member().number));
+        clients.numbers = clients.each().filter_map(number).collect();
         distinct(&clients.members)?;
         Ok(clients)
     }
@@ -255,9 +272,13 @@ impl Registry {
         out: &mut Vec<Effect>,
     ) -> Result<(), UnknownClient> {
         let row = self.rows.iter().find(|row| row.id == id).ok_or(UnknownClient(id))?.clone();
-        let progression = Progression { event, term: self.term };
         let mut owing = Vec::new();
         for name in row.clients {
+            // What it holds is not the checkpointed state, whatever the others have.
+            let bare = |term: Term| if term.how == TakeOver::Hot { Term { how: TakeOver::Warm, ..term } } else { term };
+            let is_bare = self.numbers.get(name).is_some_and(|number| self.withheld.contains(number));
+            let term = if is_bare { self.term.map(bare) } else { self.term };
+            let progression = Progression { event, term };
             if let Some(client) = self.each().find(|client| client.name() == name)
                 && client.progress(now, &progression, out) == Answer::Later
             {
@@ -356,6 +377,33 @@ impl Registry {
     /// The peer was met: in these versions records are written and read.
     pub(crate) fn agree(&mut self, agreed: Arc<Agreed>) {
         self.agreed = Some(agreed);
+    }
+
+    /// The peer's release is to be without what a verdict says.
+    pub(crate) fn withhold(&mut self, verdict: &Verdict) {
+        let withheld = verdict.clients.iter().flat_map(ClientVerdict::withheld);
+        let number = |group| if let Group::Client(number) = group { Some(number) } else { None };
+        self.withheld = withheld.filter_map(number).collect();
+    }
+
+    /// What both RPs speak, once they have met.
+    pub(crate) fn agreed(&self) -> Option<&Agreed> {
+        self.agreed.as_deref()
+    }
+
+    /// Those of the members that the standby is given.
+    pub(crate) fn given(&self) -> Vec<Member> {
+        self.members.iter().filter(|member| !self.withheld.contains(&member.number)).copied().collect()
+    }
+
+    /// What clients hold and cannot say to the peer.
+    pub(crate) fn speechless(&self) -> Vec<(Group, Inexpressible)> {
+        let said = |client: &dyn Client| {
+            let number = *self.numbers.get(client.name())?;
+            let version = self.agreed()?.client(number)?;
+            Some((Group::Client(number), client.inexpressible(version)?))
+        };
+        self.every().filter_map(said).collect()
     }
 
     pub(super) fn version(&self, member: &Member) -> u8 {

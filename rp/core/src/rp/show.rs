@@ -8,7 +8,7 @@ use crate::{
         UnitView, View,
     },
     clients::if_index,
-    redundancy,
+    issu, redundancy,
     rib::{Hop, Protocol, Route, Via},
 };
 use fabric_proto::{
@@ -191,6 +191,17 @@ struct At<'a> {
 }
 
 impl Tables for At<'_> {
+    fn issu(&self) -> issu::View {
+        let rp = self.rp;
+        let agreed = rp.clients.agreed().filter(|_| rp.rf.view().communications);
+        let peer = agreed.map(|agreed| {
+            let verdict = issu::verdict(agreed, rp.boot.profile.issu, &rp.clients.speechless());
+            issu::Negotiated::new(agreed, verdict)
+        });
+        let image = &rp.boot.issu;
+        issu::View::new(&image.name, &image.matrix, &rp.offer(), rp.boot.profile.issu, peer)
+    }
+
     fn interface(&self, id: InterfaceId) -> InterfaceView {
         let link = match id.port() {
             Some(port) => self.rp.clients.links.get(port),

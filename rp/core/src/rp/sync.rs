@@ -24,6 +24,7 @@ const BACKLOG: usize = 4 << 20;
 /// As active.
 impl Rp {
     pub(super) fn start_bulk_sync(&mut self, now: Instant, mode: Mode, out: &mut Vec<Output>) {
+        self.cf.carry(self.clients.given());
         self.step_cf(now, Some(CfInput::Start { mode }), out);
     }
 

@@ -11,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 mod example;
 mod hang;
+mod issu;
 mod kinds;
 
 const STARTUP: &str = "hostname pe1\ninterface 1/1\n ip address 10.0.1.1 255.255.255.0\nend\n";
@@ -44,6 +45,7 @@ fn boot(platform: &str, slot: RpSlot, startup: &str) -> Boot {
         slot,
         boot: slot.index() as u64 + 1,
         release: "2.0".to_owned(),
+        issu: Image { negotiates: true, ..Image::default() },
         profile: Profile::named(platform).unwrap(),
         modelled: false,
         legacy: BTreeSet::new(),

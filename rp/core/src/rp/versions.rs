@@ -4,6 +4,7 @@ use super::{Output, Rp};
 use fabric_proto::{
     codec::Class,
     id::Slot,
+    issu,
     offer::{Agreed, Group, Offer},
     operator::EventKind,
     version::Verdict,
@@ -15,13 +16,15 @@ use std::{collections::BTreeMap, sync::Arc};
 pub(super) struct Spoken(BTreeMap<Slot, Arc<Agreed>>);
 
 impl Spoken {
-    /// A connection is up. What is not spoken in this side's newest versions is worth a line in the log, when it is news.
-    pub(super) fn connected(&mut self, slot: Slot, agreed: Arc<Agreed>, out: &mut Vec<Output>) {
+    /// A connection is up. What is not spoken in this side's newest versions is worth a line in the log, when it is news. Says
+    /// whether it is.
+    pub(super) fn connected(&mut self, slot: Slot, agreed: Arc<Agreed>, out: &mut Vec<Output>) -> bool {
         let news = self.0.get(&slot) != Some(&agreed);
         if news && let Some(line) = difference(slot, &agreed) {
             out.push(Output::Event(EventKind::Log { line }));
         }
         self.0.insert(slot, agreed);
+        news
     }
 }
 
@@ -30,8 +33,8 @@ fn concerns(slot: Slot, group: Group) -> bool {
     match (slot, group) {
         (Slot::Rp(_), Group::Messages(class)) => matches!(class, Class::Redundancy | Class::Checkpoint),
         (Slot::Lc(_), Group::Messages(class)) => class == Class::LineCard,
-        (Slot::Rp(_), Group::Client(_)) | (Slot::Lc(_), Group::Cells) => true,
-        (Slot::Rp(_), Group::Cells) | (Slot::Lc(_), Group::Client(_)) => false,
+        (Slot::Rp(_), Group::Client(_) | Group::Issu) | (Slot::Lc(_), Group::Cells) => true,
+        (Slot::Rp(_), Group::Cells) | (Slot::Lc(_), Group::Client(_) | Group::Issu) => false,
     }
 }
 
@@ -59,7 +62,8 @@ fn difference(slot: Slot, agreed: &Agreed) -> Option<String> {
 impl Rp {
     /// What this RP offers on every connection.
     pub fn offer(&self) -> Offer {
-        self.clients.offer(&self.boot.release)
+        let offer = self.clients.offer(&self.boot.release);
+        if self.boot.issu.negotiates { offer.with(Group::Issu, issu::VERSIONS) } else { offer }
     }
 }
 
