@@ -114,7 +114,8 @@ fn an_upgrade_between_compatible_releases_loses_no_packet() {
     let booted =
         |release: &str| happened(&world, |_, event| *event == EventKind::Booted { release: release.to_owned() });
     assert_eq!((booted("2.0"), booted("2.1")), (2, 2));
-    assert!(probes > 0 && world.switchovers() == 1);
+    assert!(probes > 0, "nobody looked");
+    assert_eq!(world.switchovers(), 1, "{}", story(&world));
     // Release 1.0 does not negotiate: the chassis is in RPR in between, and a switchover resets the line cards.
     let (world, _) = upgraded("1.0");
     assert!(operated(&world, Mode::Rpr) > 0 && operated(&world, Mode::Sso) > 0, "{}", story(&world));

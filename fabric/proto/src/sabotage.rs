@@ -46,6 +46,8 @@ pub enum Sabotage {
     WrongVersion,
     /// A card writes its messages in its newest version, whatever was agreed on.
     SpeakNewest,
+    /// A standby is given clients that its release does not have.
+    GiveWithheld,
 }
 
 impl Sabotage {

@@ -12,7 +12,7 @@ use fabric_proto::{
     codec,
     deploy::TableSpec,
     fib::{BatchBuilder, Family, left_aligned},
-    id::{Epoch, LcSlot, PortId, RpSlot},
+    id::{Epoch, LcSlot, PortId, RpSlot, TableId},
     linecard::{Adoption, ToLc},
     machine::Machine,
     time::Instant,
@@ -182,7 +182,7 @@ fn main() {
         let mut all = cards();
         drive(&mut stages, &mut fib, &mut all, Adoption::Flush);
         for (prefix, _) in table.routes().iter().step_by(1009) {
-            let found = all[0].tables().longest(prefix.family(), left_aligned(prefix.address()));
+            let found = all[0].tables().longest(TableId::DEFAULT, prefix.family(), left_aligned(prefix.address()));
             assert!(found.is_some_and(|(found, _)| found.len() >= prefix.len()), "{prefix} is not forwarded");
         }
         bytes = [all[0].tables().v4().bytes(), all[0].tables().v6().bytes()];

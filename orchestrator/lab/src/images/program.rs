@@ -146,16 +146,16 @@ mod tests {
             assert!(look_at(&whole[..length]).is_err(), "{length}");
         }
         let folder = tempfile::tempdir().unwrap();
-        let unfit = |bytes: &[u8]| {
+        let made = |bytes: &[u8]| {
             let path = folder.path().join("rp");
             std::fs::write(&path, bytes).unwrap();
-            super::unfit(&path)
+            unfit(&path)
         };
-        assert_eq!(super::unfit(&std::env::current_exe().unwrap()), None, "with a loader, too");
+        assert_eq!(unfit(&std::env::current_exe().unwrap()), None, "with a loader, too");
         let other = if cfg!(target_arch = "x86_64") { 0xb7 } else { 0x3e };
-        assert!(unfit(&elf(other, 1)).unwrap().contains(", and this machine runs "));
-        assert!(unfit(&whole[..10]).is_some() && unfit(b"").is_some());
-        assert!(super::unfit(folder.path()).unwrap().starts_with("it cannot be read"));
+        assert!(made(&elf(other, 1)).unwrap().contains(", and this machine runs "));
+        assert!(made(&whole[..10]).is_some() && made(b"").is_some());
+        assert!(unfit(folder.path()).unwrap().starts_with("it cannot be read"));
         assert_eq!(sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 

@@ -69,7 +69,7 @@ fn a_matrix_that_cannot_be_is_refused_with_its_place() {
         (matrix("1.0", "dynamic", "compatible"), ":8:3: release 1.0 in the matrix: it is dynamic and names clients"),
         (twice, ":12:3: release 1.0 in the matrix: it stands here twice"),
         (matrix("1.0", "splendid", "compatible"), ":9:12: "),
-        ("matrix: [{release: \"1.0\"}]\n".to_owned(), ":7:10: "),
+        ("matrix: [{release: \"1.0\"}]\n".to_owned(), ":7:11: missing field `verdict`"),
         ("matrix: [{release: \"1.0\", verdict: dynamic, colour: red}]\n".to_owned(), "colour"),
     ] {
         let folder = folder(&[("1.0", ""), ("2.0", &rest)]);

@@ -393,7 +393,8 @@ impl Registry {
 
     /// Those of the members that the standby is given.
     pub(crate) fn given(&self) -> Vec<Member> {
-        self.members.iter().filter(|member| !self.withheld.contains(&member.number)).copied().collect()
+        let all = sabotage::is(Sabotage::GiveWithheld);
+        self.members.iter().filter(|member| all || !self.withheld.contains(&member.number)).copied().collect()
     }
 
     /// What clients hold and cannot say to the peer.
