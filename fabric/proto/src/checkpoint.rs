@@ -35,6 +35,8 @@ impl CfClientId {
     pub const FIB: Self = Self(4);
     /// Link states of the ports.
     pub const LINKS: Self = Self(5);
+    /// The software upgrade under way.
+    pub const UPGRADE: Self = Self(6);
 }
 
 impl fmt::Display for CfClientId {

@@ -56,6 +56,9 @@ pub struct CardConfig {
     /// Whether the profile's times of real hardware are waited for.
     #[serde(default)]
     pub modelled: bool,
+    /// RP: the releases that the chassis' cards can be given, as on a unit's flash.
+    #[serde(default)]
+    pub releases: Vec<String>,
 }
 
 /// PEM files.

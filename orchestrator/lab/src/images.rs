@@ -52,6 +52,12 @@ pub fn manifest_inside(release: &str) -> String {
     format!("/images/{release}/manifest.yml")
 }
 
+/// Where the manifest of another release is, beside the one of a release.
+pub fn beside(manifest: &Path, release: &str) -> PathBuf {
+    let folder = manifest.parent().and_then(Path::parent).unwrap_or(Path::new(""));
+    folder.join(release).join("manifest.yml")
+}
+
 /// A release's own program, where one was built and put beside its manifest (`images/release-1.0.sh`). Releases without any
 /// share those of this tree.
 pub fn own_program(manifest: &Path, program: Program) -> Option<PathBuf> {

@@ -86,7 +86,8 @@ pub struct CardPlan {
 impl LabPlan {
     /// Plans a lab in `dir`.
     pub fn new(topology: &Topology, dir: &Path, images: &Images, placement: Placement) -> Result<Self, BadInput> {
-        let planner = Planner { topology, dir, placement: &placement };
+        let releases = images.manifests().iter().map(|manifest| manifest.version.clone()).collect();
+        let planner = Planner { topology, dir, placement: &placement, releases };
         planner.check_socket_paths()?;
         let mut cards = Vec::new();
         for tester in &topology.testers {
@@ -212,6 +213,8 @@ struct Planner<'a> {
     topology: &'a Topology,
     dir: &'a Path,
     placement: &'a Placement,
+    /// That there are.
+    releases: Vec<String>,
 }
 
 impl Planner<'_> {
@@ -294,6 +297,7 @@ impl Planner<'_> {
         match slot {
             Slot::Rp(_) => {
                 config.feeds = self.feeds(chassis);
+                config.releases = self.releases.clone();
                 config.data = has_data_plane(chassis, slot).then(|| self.address(&config.id, Plane::Data));
                 let startup = chassis.startup_config.clone().unwrap_or_else(|| startup_config(self.topology, chassis));
                 self.finish(config, Program::Rp, chassis.image.clone(), Some(startup), chassis.limits_of(slot))
@@ -345,6 +349,7 @@ impl Planner<'_> {
             table: None,
             platform: String::new(),
             modelled: false,
+            releases: Vec::new(),
             id,
         }
     }

@@ -23,6 +23,7 @@ mod routing;
 mod running;
 mod startup;
 mod stateless;
+mod upgrade;
 
 pub(crate) use links::if_index;
 pub(crate) use local::{interfaces, ports};

@@ -121,6 +121,7 @@ impl RpNode {
             last_term: self.disk.term(),
             line_cards: self.line_cards.clone(),
             flow_seed: flow_seed(Slot::Rp(self.slot)),
+            releases: Vec::new(),
             feeds: 1,
             life: std::mem::take(&mut self.life),
             clock_offset: 0,

@@ -11,6 +11,7 @@ mod parser;
 mod redundancy;
 mod routes;
 mod system;
+mod upgrade;
 mod vrf;
 
 use super::{View, commands::Exec, text::address};
@@ -59,6 +60,7 @@ pub(super) static TABLES: &[&[Command<Exec>]] = &[
     overview::COMMANDS,
     redundancy::COMMANDS,
     system::COMMANDS,
+    upgrade::COMMANDS,
     interfaces::COMMANDS,
     configuration::COMMANDS,
     logging::COMMANDS,
@@ -73,6 +75,7 @@ pub(super) const HELP: &[Help] = &[
     WORDS,
     redundancy::HELP,
     system::HELP,
+    upgrade::HELP,
     interfaces::HELP,
     configuration::HELP,
     logging::HELP,

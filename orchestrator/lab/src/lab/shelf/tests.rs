@@ -13,7 +13,7 @@ fn terms_only_grow() {
     let mut terms = Terms::default();
     let (first, second) = (Epoch::NONE.next_for(RpSlot::A), Epoch::NONE.next_for(RpSlot::A).next_for(RpSlot::B));
     terms.learn(&event("edge/pe1/A", EventKind::TookOver { epoch: first }));
-    terms.learn(&event("edge/pe1/B", EventKind::Switchover { epoch: second, reason: String::new() }));
+    terms.learn(&event("edge/pe1/B", EventKind::Switchover { epoch: second, reason: String::new(), release: None }));
     terms.learn(&event("edge/pe1/B", EventKind::TookOver { epoch: first }));
     assert_eq!(terms.of(&"edge/pe1/A".parse().unwrap()), first);
     assert_eq!(terms.of(&"edge/pe1/B".parse().unwrap()), second);
@@ -23,9 +23,9 @@ fn terms_only_grow() {
 #[test]
 fn only_resets_are_orders_and_they_concern_the_askers_chassis() {
     let slot = Slot::Lc(LcSlot(2));
-    let order = Order::from_event(&event("edge/pe1/B", EventKind::ResetSlot { slot, reason: String::new() }));
-    assert_eq!(order, Some(Order::Slot("edge/pe1/2".parse().unwrap())));
-    let order = Order::from_event(&event("edge/pe1/B", EventKind::ResetChassis { reason: String::new() }));
+    let order = Order::from_event(&event("edge/pe1/B", EventKind::ResetSlot { slot, reason: String::new(), release: None }));
+    assert_eq!(order, Some(Order::Slot("edge/pe1/2".parse().unwrap(), None)));
+    let order = Order::from_event(&event("edge/pe1/B", EventKind::ResetChassis { reason: String::new(), release: None }));
     assert_eq!(order, Some(Order::Chassis));
     assert_eq!(Order::from_event(&event("edge/pe1/B", EventKind::Converged)), None);
 }
