@@ -21,6 +21,7 @@ cache=$(cd "$cache" && pwd)
 exec 9>"$cache/lock"
 flock 9
 if [ ! -f "$cache/built" ]; then
+  if [ "$(git -C "$root" rev-parse --is-shallow-repository)" = true ]; then git -C "$root" fetch -q --unshallow || true; fi
   git -C "$root" cat-file -e "$commit^{commit}" 2>/dev/null || {
     echo "release $release is commit $commit, which this clone does not have: fetch the whole history" >&2
     exit 1
