@@ -36,7 +36,8 @@ impl Class {
             Self::LineCard => Versions::new(1, 2),
             // 2: pieces of what is longer than a record.
             Self::Checkpoint => Versions::new(1, 2),
-            // 2: refusals by cause, connections, an armed crash point, since when nothing was read.
+            // 2: refusals by cause, connections, an armed crash point, since when nothing was read, a client that hangs,
+            // tags of VLANs.
             Self::Operator => Versions::new(1, 2),
         }
     }

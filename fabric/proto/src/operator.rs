@@ -6,15 +6,17 @@
 mod compat;
 mod fault;
 mod log;
+mod traffic;
 
 pub use fault::{CrashPoint, NoCrashPoint, StorageFault};
 pub use log::EventLog;
+pub use traffic::{Exit, FlowSpec, TrafficProgress, TrafficSpec};
 
 use crate::{
     codec::{self, Body, BodyError, Class, Message},
     compat::v1_0::operator as v1,
     drops::DropCounts,
-    fib::{Mac, Position},
+    fib::Position,
     id::{Epoch, LcSlot, RpSlot, Slot},
     lateness::Lateness,
     linecard::Adoption,
@@ -23,7 +25,6 @@ use crate::{
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 
 /// Longest line that a command line reads, bytes: no command needs more, and errors quote what they refuse.
 pub const LINE_MAX: usize = 4096;
@@ -488,57 +489,24 @@ pub struct LcStats {
     pub resets: u32,
 }
 
-/// Traffic for a tester to offer and to receive.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TrafficSpec {
-    /// The flows; packets go round robin over them.
-    pub flows: Vec<FlowSpec>,
-    /// Total rate over all flows, packets a second.
-    pub rate_pps: f64,
-    /// Ethernet frame length including 4 bytes of FCS that a wire does not carry (RFC 2544 §9.1).
-    pub frame_size: u16,
-    /// The load stops itself after this long, whatever happens.
-    pub at_most_ms: u64,
-}
-
-/// One flow: what is sent, and what the RIB demands at its arrival.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FlowSpec {
-    /// Tester port that sends (from 1).
-    pub from: u8,
-    /// Destination MAC: the chassis port's.
-    pub port_mac: Mac,
-    /// Source address.
-    pub source: IpAddr,
-    /// Destination address, out of the table in the chassis.
-    pub destination: IpAddr,
-    /// Where it may arrive: tester port and destination MAC (one for each equal-cost path).
-    pub expect: Vec<(u8, Mac)>,
-    /// Routers on the way: each takes one off the TTL.
-    pub hops: u8,
-}
-
-/// A tester's totals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrafficProgress {
-    /// Whether it is sending.
-    pub sending: bool,
-    /// Packets offered: intended send time reached.
-    pub offered: u64,
-    /// Packets handed to the wire.
-    pub sent: u64,
-    /// Distinct packets that arrived where and as they should.
-    pub delivered: u64,
-    /// Offered packets whose port had no carrier.
-    pub port_down: u64,
-    /// Packets waiting for the wire.
-    pub queued: u64,
-}
-
 impl Message for Request {
     const CLASS: Class = Class::Operator;
     /// A hundred thousand flows.
     const CAP: usize = 32 << 20;
+
+    fn write(&self, version: u8, body: &mut Body) -> Result<(), BodyError> {
+        match version {
+            1 => codec::write_as::<v1::Request, _>(self, body),
+            _ => Ok(rmp_serde::encode::write(body, self)?),
+        }
+    }
+
+    fn read(version: u8, body: &[u8]) -> Result<Self, rmp_serde::decode::Error> {
+        match version {
+            1 => codec::read_as::<v1::Request, _>(body),
+            _ => rmp_serde::from_slice(body),
+        }
+    }
 }
 
 impl Message for Reply {

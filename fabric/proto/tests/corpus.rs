@@ -6,12 +6,12 @@
 
 use fabric_proto::{
     checkpoint::CfMessage,
-    codec::{self, Class, Message},
+    codec::{self, Class, CodecError, Message},
     compat::v1_0,
     deploy::{CardConfig, Manifest},
     feed::{FromFeed, ToFeed},
     linecard::{FromLc, ToLc},
-    operator::{EventKind, Reply, Request},
+    operator::{EventKind, FlowSpec, Reply, Request},
     redundancy::{Heartbeat, RfMessage},
 };
 use std::{
@@ -81,6 +81,26 @@ fn values_of_release_1_0_mean_what_they_meant() {
     assert!(matches!(event.kind, EventKind::Dropped { every: 3, packets: 7, unread_ns: [0, 0], .. }), "{event:?}");
     let CfMessage::Record { seq, client, bulk, data } = file("checkpoint", "record") else { panic!() };
     assert_eq!((seq, client.0, bulk, &data[..]), (4, 4, true, &b"\x00state\xff"[..]));
+}
+
+/// What release 1.0 would take for something else is not said to it.
+#[test]
+fn release_1_0_is_asked_for_nothing_that_it_has_no_words_for() {
+    let Request::Prepare(spec) = file("operator", "request-prepare") else { panic!() };
+    let with = |change: &dyn Fn(&mut FlowSpec)| {
+        let mut spec = spec.clone();
+        change(&mut spec.flows[0]);
+        Request::Prepare(spec)
+    };
+    for request in [
+        with(&|flow| flow.vlan = Some(100)),
+        with(&|flow| flow.expect[0].vlan = Some(100)),
+        Request::Hang { client: "cef".to_owned(), hangs: true },
+    ] {
+        let error = codec::encode_at(&request, 1).unwrap_err();
+        assert!(matches!(error, CodecError::Inexpressible { .. }), "{error}");
+        assert_eq!(codec::decode::<Request>(&codec::encode_at(&request, 2).unwrap()).unwrap(), request);
+    }
 }
 
 /// The first words on a connection are the same in every version of their class: they are the base.

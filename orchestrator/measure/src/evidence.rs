@@ -24,6 +24,8 @@ pub const FORWARDING_DELAY_THRESHOLD_NS: u64 = 100_000_000;
 pub enum Misdelivery {
     /// At a port that the routing table does not lead to.
     WrongPort,
+    /// At that port, with another tag than its interface has, or with one too many or too few (IEEE 802.1Q).
+    WrongTag,
     /// With another destination MAC address than the adjacency's.
     WrongMac,
     /// TTL or hop limit is not one less than sent.

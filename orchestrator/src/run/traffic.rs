@@ -5,7 +5,7 @@ use super::RunError;
 use crate::experiment::{Experiment, Traffic};
 use fabric_proto::{
     fib::{Family, port_mac},
-    operator::{FlowSpec, TrafficSpec},
+    operator::{Exit, FlowSpec, TrafficSpec},
 };
 use lab::{
     plan::{Neighbour, PlacedNeighbour, TesterPort, next_hops, table_spec, tester_ports},
@@ -160,13 +160,14 @@ fn entry_flows(
     let flow = |(destination, prefix, hop): route_table::Destination| {
         let spec = FlowSpec {
             from: traffic.from,
+            vlan: None,
             port_mac: port_mac(from.port),
             source: match destination {
                 IpAddr::V4(_) => IpAddr::V4(source.ipv4),
                 IpAddr::V6(_) => IpAddr::V6(source.ipv6),
             },
             destination,
-            expect: vec![(traffic.to, hops[hop as usize].neighbour.mac)],
+            expect: vec![Exit { port: traffic.to, vlan: None, mac: hops[hop as usize].neighbour.mac }],
             hops: routers,
         };
         let path = FlowPath {

@@ -87,8 +87,8 @@ impl Plan {
             if flow.expect.is_empty() {
                 return Err(BadTraffic::NoEnd(number));
             }
-            for (port, _) in &flow.expect {
-                position(number, *port)?;
+            for exit in &flow.expect {
+                position(number, exit.port)?;
             }
             let template = Template::new(number as u32, flow, Port::mac(flow.from), spec.frame_size);
             templates.push(template.map_err(|source| BadTraffic::Flow { flow: number, source })?);

@@ -11,7 +11,7 @@ use fabric_proto::{
     feed::{FromFeed, ToFeed},
     fib::Family,
     id::{CardId, LcSlot, RpSlot, Slot},
-    operator::{EventKind, FlowSpec, Reply, Request, TrafficSpec},
+    operator::{EventKind, Exit, FlowSpec, Reply, Request, TrafficSpec},
 };
 use measure::TrafficEvidence;
 use nix::{
@@ -155,10 +155,11 @@ async fn an_operator_runs_a_load_and_follows_events() {
     assert!(matches!(ask(&mut stream, Request::Exec("show version".to_owned())).await, Reply::Refused(_)));
     let flow = FlowSpec {
         from: 1,
+        vlan: None,
         port_mac: [2, 0, 0, 0, 0, 1],
         source: "10.0.0.1".parse().unwrap(),
         destination: "8.8.8.8".parse().unwrap(),
-        expect: vec![(1, [2, 0, 0, 0, 0, 2])],
+        expect: vec![Exit { port: 1, vlan: None, mac: [2, 0, 0, 0, 0, 2] }],
         hops: 1,
     };
     let spec = TrafficSpec { flows: vec![flow], rate_pps: 1000.0, frame_size: 64, at_most_ms: 60_000 };

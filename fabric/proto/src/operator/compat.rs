@@ -1,7 +1,103 @@
-//! Answers to an operator in older versions.
+//! What an operator asks, and what it is answered, in older versions.
 
-use super::{CardStats, Event, EventKind, LcStats, Refusals, Reply, RpStats, v1};
-use crate::{drops::DropCause, version::Inexpressible};
+use super::{
+    CardStats, Event, EventKind, Exit, FlowSpec, LcStats, Refusals, Reply, Request, RpStats, TrafficSpec, v1,
+};
+use crate::{drops::DropCause, fib::Mac, version::Inexpressible};
+
+impl From<v1::Request> for Request {
+    fn from(request: v1::Request) -> Self {
+        match request {
+            v1::Request::Exec(line) => Self::Exec(line),
+            v1::Request::Complete(line) => Self::Complete(line),
+            v1::Request::Events { after } => Self::Events { after },
+            v1::Request::Spans { after } => Self::Spans { after },
+            v1::Request::Stats => Self::Stats,
+            v1::Request::Impair { to, plane, impairment } => Self::Impair { to, plane, impairment },
+            v1::Request::Drop(order) => Self::Drop(order),
+            v1::Request::Oir { slot, inserted } => Self::Oir { slot, inserted },
+            v1::Request::Prepare(spec) => Self::Prepare(spec.into()),
+            v1::Request::Start => Self::Start,
+            v1::Request::Stop => Self::Stop,
+            v1::Request::Progress => Self::Progress,
+            v1::Request::Evidence => Self::Evidence,
+            v1::Request::CrashAt(point) => Self::CrashAt(point),
+            v1::Request::Storage(fault) => Self::Storage(fault),
+        }
+    }
+}
+
+/// Version 1 has no words for a client that hangs, nor for tags of VLANs.
+impl TryFrom<&Request> for v1::Request {
+    type Error = Inexpressible;
+
+    fn try_from(request: &Request) -> Result<Self, Inexpressible> {
+        Ok(match request.clone() {
+            Request::Exec(line) => Self::Exec(line),
+            Request::Complete(line) => Self::Complete(line),
+            Request::Events { after } => Self::Events { after },
+            Request::Spans { after } => Self::Spans { after },
+            Request::Stats => Self::Stats,
+            Request::Impair { to, plane, impairment } => Self::Impair { to, plane, impairment },
+            Request::Drop(order) => Self::Drop(order),
+            Request::Oir { slot, inserted } => Self::Oir { slot, inserted },
+            Request::Prepare(spec) => Self::Prepare(spec.try_into()?),
+            Request::Start => Self::Start,
+            Request::Stop => Self::Stop,
+            Request::Progress => Self::Progress,
+            Request::Evidence => Self::Evidence,
+            Request::CrashAt(point) => Self::CrashAt(point),
+            Request::Storage(fault) => Self::Storage(fault),
+            Request::Hang { .. } => return Err(Inexpressible { version: 1, what: "a client that hangs" }),
+        })
+    }
+}
+
+impl From<v1::TrafficSpec> for TrafficSpec {
+    fn from(spec: v1::TrafficSpec) -> Self {
+        let v1::TrafficSpec { flows, rate_pps, frame_size, at_most_ms } = spec;
+        Self { flows: flows.into_iter().map(FlowSpec::from).collect(), rate_pps, frame_size, at_most_ms }
+    }
+}
+
+impl TryFrom<TrafficSpec> for v1::TrafficSpec {
+    type Error = Inexpressible;
+
+    fn try_from(spec: TrafficSpec) -> Result<Self, Inexpressible> {
+        let TrafficSpec { flows, rate_pps, frame_size, at_most_ms } = spec;
+        let flows = flows.into_iter().map(v1::FlowSpec::try_from).collect::<Result<_, _>>()?;
+        Ok(Self { flows, rate_pps, frame_size, at_most_ms })
+    }
+}
+
+impl From<v1::FlowSpec> for FlowSpec {
+    fn from(flow: v1::FlowSpec) -> Self {
+        let v1::FlowSpec { from, port_mac, source, destination, expect, hops } = flow;
+        let untagged = |(port, mac): (u8, Mac)| Exit { port, vlan: None, mac };
+        Self {
+            from,
+            vlan: None,
+            port_mac,
+            source,
+            destination,
+            expect: expect.into_iter().map(untagged).collect(),
+            hops,
+        }
+    }
+}
+
+impl TryFrom<FlowSpec> for v1::FlowSpec {
+    type Error = Inexpressible;
+
+    fn try_from(flow: FlowSpec) -> Result<Self, Inexpressible> {
+        let FlowSpec { from, vlan, port_mac, source, destination, expect, hops } = flow;
+        if vlan.is_some() || expect.iter().any(|exit| exit.vlan.is_some()) {
+            return Err(Inexpressible { version: 1, what: "the tag of a VLAN" });
+        }
+        let expect = expect.into_iter().map(|exit| (exit.port, exit.mac)).collect();
+        Ok(Self { from, port_mac, source, destination, expect, hops })
+    }
+}
 
 impl From<v1::Reply> for Reply {
     fn from(reply: v1::Reply) -> Self {

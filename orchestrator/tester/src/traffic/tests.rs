@@ -3,7 +3,7 @@
 use super::*;
 use fabric_proto::{
     fib::Mac,
-    operator::{Event, FlowSpec},
+    operator::{Event, Exit, FlowSpec},
     wire,
 };
 use measure::{Misdelivery, TrafficEvidence};
@@ -53,13 +53,14 @@ impl Bench {
         let flows = (0..flows)
             .map(|n| FlowSpec {
                 from: 1,
+                vlan: None,
                 port_mac: CHASSIS,
                 source: if n % 2 == 0 { "10.0.0.1".parse().unwrap() } else { "fd00::1".parse().unwrap() },
                 destination: match n % 2 {
                     0 => std::net::Ipv4Addr::from(0x0800_0000 + n).into(),
                     _ => std::net::Ipv6Addr::from(0x2001_0db8 << 96 | u128::from(n)).into(),
                 },
-                expect: vec![(2, NEIGHBOUR)],
+                expect: vec![Exit { port: 2, vlan: None, mac: NEIGHBOUR }],
                 hops: 1,
             })
             .collect();
@@ -290,10 +291,11 @@ fn commands_out_of_order_and_impossible_loads_are_refused() {
     assert_eq!(bench.progress(), TrafficProgress::default());
     let flow = FlowSpec {
         from: 1,
+        vlan: None,
         port_mac: CHASSIS,
         source: "10.0.0.1".parse().unwrap(),
         destination: "8.8.8.8".parse().unwrap(),
-        expect: vec![(2, NEIGHBOUR)],
+        expect: vec![Exit { port: 2, vlan: None, mac: NEIGHBOUR }],
         hops: 1,
     };
     let good = TrafficSpec { flows: vec![flow], rate_pps: 1.0, frame_size: 64, at_most_ms: 60_000 };

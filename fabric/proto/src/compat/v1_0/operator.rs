@@ -1,16 +1,57 @@
-//! What cards answer to an operator. Requests have not changed since. Frozen.
+//! What an operator asks, and what cards answer. Frozen.
 
 use crate::{
-    fib::Position,
+    fib::{Mac, Position},
     id::{Epoch, LcSlot, Slot},
     lateness::Lateness,
     linecard::Adoption,
-    operator::{CommandOutput, Completion, LcStats, SpanBatch, TrafficProgress},
+    operator::{
+        CommandOutput, Completion, CrashPoint, DropOrder, Impairment, LcStats, PlaneSet, SpanBatch, StorageFault,
+        TrafficProgress,
+    },
     redundancy::{Mode, RfState},
     time::Instant,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    Exec(String),
+    Complete(String),
+    Events { after: u64 },
+    Spans { after: u64 },
+    Stats,
+    Impair { to: Option<Slot>, plane: PlaneSet, impairment: Impairment },
+    Drop(DropOrder),
+    Oir { slot: Slot, inserted: bool },
+    Prepare(TrafficSpec),
+    Start,
+    Stop,
+    Progress,
+    Evidence,
+    CrashAt(Option<CrashPoint>),
+    Storage(StorageFault),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrafficSpec {
+    pub flows: Vec<FlowSpec>,
+    pub rate_pps: f64,
+    pub frame_size: u16,
+    pub at_most_ms: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowSpec {
+    pub from: u8,
+    pub port_mac: Mac,
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    pub expect: Vec<(u8, Mac)>,
+    pub hops: u8,
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Reply {
