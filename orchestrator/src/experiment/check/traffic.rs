@@ -1,0 +1,138 @@
+//! What the traffic of an experiment must hold: ends that there are, a load that can be offered and kept.
+
+use super::super::{
+    FLOWS_MAX, FRAME_MAX, FRAME_MIN, LOAD_FLOWS_MAX, RATE_MAX, TRIAL_PACKETS_MAX, Traffic, file::Entry,
+};
+use lab::topology::{LinkEnd, NodePort, Topology};
+use notation::{
+    document::{BadInput, Document},
+    units::{PacketRate, Rate, Share, Span},
+};
+use serde_saphyr::Spanned;
+use std::{collections::BTreeSet, time::Duration};
+
+pub(super) fn check_traffic(
+    document: &Document,
+    topology: &Topology,
+    entries: &Spanned<Vec<Entry>>,
+) -> Result<Vec<Traffic>, BadInput> {
+    let mut names = BTreeSet::new();
+    let mut traffic: Vec<Traffic> = Vec::new();
+    for entry in &entries.value {
+        if !names.insert(&entry.name.value) {
+            let message = format!("traffic '{}' is there twice", entry.name.value);
+            return Err(document.wrong(entry.name.referenced, message, "give it another name"));
+        }
+        let checked = check_entry(document, topology, entry)?;
+        if let Some(first) = traffic.first()
+            && (first.tester != checked.tester || first.frame_size != checked.frame_size)
+        {
+            let message = "all traffic of an experiment uses one tester and one frame size";
+            return Err(document.wrong(entry.from.referenced, message, "make it agree with the first entry"));
+        }
+        let flows = traffic.iter().map(|entry| entry.flows).sum::<u32>() + checked.flows;
+        if flows > LOAD_FLOWS_MAX {
+            let message = format!("{flows} flows with those of the entries before");
+            let remedy = format!("all entries may have {LOAD_FLOWS_MAX} together");
+            return Err(document.wrong(entry.flows.referenced, message, remedy));
+        }
+        traffic.push(checked);
+        check_even(&traffic).map_err(|message| document.wrong(entry.rate.referenced, message, EVEN))?;
+    }
+    if traffic.is_empty() {
+        return Err(document.wrong(entries.referenced, "no traffic: nothing could be measured", "add an entry"));
+    }
+    Ok(traffic)
+}
+
+/// What to do about a load that [`check_packets`] refuses.
+pub(in crate::experiment) const FEWER_PACKETS: &str = "lower the rates or 'at-most': the tester keeps four bytes of every packet";
+
+/// Whether the tester has memory for a trial that takes its longest. What a share of the zero-loss rate comes to is known
+/// only when it is settled.
+pub(in crate::experiment) fn check_packets(traffic: &[Traffic], longest: Duration) -> Result<(), String> {
+    let rate = |traffic: &Traffic| match traffic.rate {
+        Rate::Absolute(PacketRate(rate)) => rate,
+        Rate::OfZeroLoss(_) => 0.0,
+    };
+    let rate: f64 = traffic.iter().map(rate).sum();
+    if rate * longest.as_secs_f64() <= TRIAL_PACKETS_MAX {
+        return Ok(());
+    }
+    Err(format!("a trial of {} at {} could come to more packets than are kept", Span(longest), PacketRate(rate)))
+}
+
+/// What to do about traffic that [`check_even`] refuses.
+pub(in crate::experiment) const EVEN: &str = "give every entry the same rate a flow";
+
+/// Packets go round robin over all flows, so every flow has the same share of the rate. What a share of the zero-loss rate
+/// comes to is known only when it is settled.
+pub(in crate::experiment) fn check_even(traffic: &[Traffic]) -> Result<(), String> {
+    let per_flow = |traffic: &Traffic| match traffic.rate {
+        Rate::Absolute(PacketRate(rate)) => (false, rate / f64::from(traffic.flows)),
+        Rate::OfZeroLoss(Share(share)) => (true, share / f64::from(traffic.flows)),
+    };
+    let Some((is_share, first)) = traffic.first().map(per_flow) else { return Ok(()) };
+    let differs = |other: &&Traffic| {
+        let (other_is_share, other) = per_flow(other);
+        is_share == other_is_share && (first - other).abs() > 1e-6 * first
+    };
+    match traffic.iter().find(differs) {
+        None => Ok(()),
+        Some(other) => {
+            Err(format!("{} over {} flows is another rate a flow than the first entry's", other.rate, other.flows))
+        }
+    }
+}
+
+fn check_entry(document: &Document, topology: &Topology, entry: &Entry) -> Result<Traffic, BadInput> {
+    let (tester, from) = tester_port(document, topology, &entry.from)?;
+    let (receiver, to) = tester_port(document, topology, &entry.to)?;
+    if tester != receiver {
+        let message = format!("traffic goes from {tester} to {receiver}: one tester must play both ends");
+        return Err(document.wrong(entry.to.referenced, message, format!("name a port of {tester}")));
+    }
+    if !(1..=FLOWS_MAX).contains(&entry.flows.value) {
+        let message = format!("{} flows are not possible", entry.flows.value);
+        return Err(document.wrong(entry.flows.referenced, message, format!("give 1 to {FLOWS_MAX}")));
+    }
+    if matches!(entry.rate.value, Rate::Absolute(PacketRate(rate)) if rate > RATE_MAX) {
+        let message = format!("a rate of {} cannot be reached", entry.rate.value);
+        return Err(document.wrong(entry.rate.referenced, message, "give 20Mpps or less"));
+    }
+    if !(FRAME_MIN..=FRAME_MAX).contains(&entry.frame_size.value) {
+        let message = format!("a frame of {} bytes is not possible", entry.frame_size.value);
+        return Err(document.wrong(entry.frame_size.referenced, message, format!("give {FRAME_MIN} to {FRAME_MAX}")));
+    }
+    Ok(Traffic {
+        name: entry.name.value.clone(),
+        tester,
+        from,
+        to,
+        flows: entry.flows.value,
+        rate: entry.rate.value,
+        frame_size: entry.frame_size.value,
+    })
+}
+
+fn tester_port(document: &Document, topology: &Topology, text: &Spanned<String>) -> Result<(String, u8), BadInput> {
+    let complain = |message: String, remedy: String| document.wrong(text.referenced, message, remedy);
+    let names: Vec<_> = topology.testers.iter().map(|tester| tester.name.as_str()).collect();
+    let parsed = text.value.split_once(':').and_then(|(node, port)| {
+        let tester = topology.tester(node)?;
+        Some((tester, port.strip_prefix('p')?.parse::<u8>().ok()?))
+    });
+    let Some((tester, port)) = parsed else {
+        let message = format!("'{}' is not a tester port", text.value);
+        return Err(complain(message, format!("write 't1:p1'; the testers are {}", names.join(", "))));
+    };
+    if !(1..=tester.ports).contains(&port) {
+        let message = format!("tester {} has no port p{port}", tester.name);
+        return Err(complain(message, format!("its ports are p1 to p{}", tester.ports)));
+    }
+    let end = LinkEnd { node: tester.name.clone(), port: NodePort::Tester(port) };
+    if topology.opposite(&end).is_none() {
+        return Err(complain(format!("nothing is linked to {end}"), "add a link to the topology".to_owned()));
+    }
+    Ok((tester.name.clone(), port))
+}
