@@ -14,13 +14,14 @@ use crate::{
     storm,
     zero_loss::Stored,
 };
-use lab::topology::Topology;
+use lab::topology::{TesterInterface, Topology};
 use measure::verdict::Limits;
 use notation::{
     document::{BadInput, Document},
     mode::Mode,
     units::{PacketRate, Rate, Share, Span},
 };
+use serde_saphyr::Location;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -64,6 +65,8 @@ pub struct Experiment {
     pub seed: u64,
     /// The load; all entries run at once.
     pub traffic: Vec<Traffic>,
+    /// Where each entry says where it goes to.
+    pub places: Vec<Location>,
     /// What must hold before the fault.
     pub steady_state: SteadyState,
     /// What is done, by time.
@@ -76,22 +79,22 @@ pub struct Experiment {
     pub expect: Option<Expected>,
 }
 
-/// A load from one tester port to another.
+/// A load from one of a tester's interfaces to another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traffic {
     /// Its name in reports.
     pub name: String,
     /// The tester that plays both ends.
     pub tester: String,
-    /// Sending port.
-    pub from: u8,
-    /// Receiving port.
-    pub to: u8,
+    /// What sends.
+    pub from: TesterInterface,
+    /// What receives.
+    pub to: TesterInterface,
     /// Flows; each has a destination of its own out of the table.
     pub flows: u32,
     /// Over all its flows. A share must be settled before the experiment can be run.
     pub rate: Rate,
-    /// Ethernet frame length with FCS.
+    /// Ethernet frame length with FCS, without a tag.
     pub frame_size: u16,
 }
 

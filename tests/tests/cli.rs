@@ -27,3 +27,5 @@ mod leftovers;
 mod platforms;
 #[path = "cli/terminals.rs"]
 mod terminals;
+#[path = "cli/vpn.rs"]
+mod vpn;

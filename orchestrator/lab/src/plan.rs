@@ -4,10 +4,12 @@
 mod address;
 mod config;
 mod place;
+mod routing;
 
 pub use address::{Neighbour, PlacedNeighbour, next_hops, port_ipv4, port_ipv6};
 pub use config::startup_config;
 pub use place::{Placement, Plane, Subnet};
+pub use routing::{Exit, Route, Routing, Unusable};
 
 pub use crate::{
     images::Program,
@@ -295,7 +297,8 @@ impl Planner<'_> {
             Slot::Rp(_) => {
                 config.feeds = self.feeds(chassis);
                 config.data = has_data_plane(chassis, slot).then(|| self.address(&config.id, Plane::Data));
-                let startup = chassis.startup_config.clone().unwrap_or_else(|| startup_config(self.topology, chassis));
+                let named = chassis.startup_config.as_ref().map(|startup| startup.text.clone());
+                let startup = named.unwrap_or_else(|| startup_config(self.topology, chassis));
                 self.finish(config, Program::Rp, chassis.image.clone(), Some(startup), chassis.limits_of(slot))
             }
             Slot::Lc(lc) => {

@@ -8,7 +8,7 @@ mod file;
 mod platform;
 
 use fabric_proto::{
-    id::{LcSlot, PortId, RpSlot, Slot},
+    id::{InterfaceId, LcSlot, PortId, RpSlot, Slot},
     platform::Profile,
 };
 use notation::{
@@ -16,9 +16,11 @@ use notation::{
     mode::Mode,
     units::{Bytes, Span},
 };
+use rp_core::config::{Config, ConfigError, Reading};
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -51,7 +53,7 @@ pub struct Chassis {
     /// Release that its cards run.
     pub image: String,
     /// Startup configuration, when the topology names a file.
-    pub startup_config: Option<String>,
+    pub startup_config: Option<Startup>,
     /// How its route processors stand in for each other.
     pub redundancy: Redundancy,
     /// Its route processors, in slot order: at least one.
@@ -62,6 +64,25 @@ pub struct Chassis {
     pub routes: Option<Routes>,
     /// What its cards may use of the host, where the topology says it.
     pub limits: Vec<(Slot, Limits)>,
+}
+
+/// A startup configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Startup {
+    /// The file, as the topology names it.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+    /// What its cards understand of it.
+    pub config: Config,
+}
+
+impl Startup {
+    /// Reads a text as the cards of a family do at their boot; the lines that they refuse come with it.
+    pub fn read(file: &str, text: &str, profile: &Profile) -> (Self, Vec<ConfigError>) {
+        let Reading { config, refused } = Reading::of_startup(text, file, profile);
+        (Self { file: file.to_owned(), text: text.replace("\r\n", "\n"), config }, refused)
+    }
 }
 
 /// What a card's container may use of the host; processes are not limited.
@@ -179,6 +200,38 @@ pub enum NodePort {
     Tester(u8),
 }
 
+/// Where a tester sends and receives: a port of its own, or on it what belongs to a subinterface of the chassis port that it is
+/// linked to. `p1`, or `p1.100` for what `interface 1/1.100` says, its VLAN too, where p1 is linked to port 1/1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TesterInterface {
+    /// The tester's port, from 1.
+    pub port: u8,
+    /// Number of the subinterface, as the chassis' configuration has it; `None`: the port itself, without a tag.
+    pub sub: Option<NonZeroU32>,
+}
+
+impl TesterInterface {
+    /// Reads `p1` and `p1.100`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u32>().ok())?;
+        let (port, sub) = match text.strip_prefix('p')?.split_once('.') {
+            None => (text.strip_prefix('p')?, None),
+            Some((port, sub)) => {
+                let sub = number(sub).filter(|sub| *sub <= InterfaceId::NUMBER_MAX)?;
+                (port, Some(NonZeroU32::new(sub)?))
+            }
+        };
+        Some(Self { port: number(port)?.try_into().ok()?, sub })
+    }
+}
+
+impl fmt::Display for TesterInterface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p{}", self.port)?;
+        self.sub.map_or(Ok(()), |sub| write!(f, ".{sub}"))
+    }
+}
+
 /// A chassis port that a tester is linked to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TesterPort {
@@ -223,6 +276,16 @@ impl Topology {
     /// The tester called `name`.
     pub fn tester(&self, name: &str) -> Option<&Tester> {
         self.testers.iter().find(|tester| tester.name == name)
+    }
+
+    /// The interface of a chassis that what a tester sends and receives there goes through.
+    pub fn interface_behind(&self, tester: &str, at: TesterInterface) -> Option<(&Chassis, InterfaceId)> {
+        let end = LinkEnd { node: tester.to_owned(), port: NodePort::Tester(at.port) };
+        let behind = self.opposite(&end)?;
+        match behind.port {
+            NodePort::Chassis(port) => Some((self.chassis(&behind.node)?, InterfaceId::Ethernet { port, sub: at.sub })),
+            NodePort::Tester(_) => None,
+        }
     }
 
     /// The other end of the wire that ends at `end`.

@@ -42,6 +42,23 @@ pub enum Misdelivery {
     Impossible,
 }
 
+impl Misdelivery {
+    /// As evidence and reports name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WrongPort => "wrong_port",
+            Self::WrongTag => "wrong_tag",
+            Self::WrongMac => "wrong_mac",
+            Self::Ttl => "ttl",
+            Self::Checksum => "checksum",
+            Self::Header => "header",
+            Self::Payload => "payload",
+            Self::Foreign => "foreign",
+            Self::Impossible => "impossible",
+        }
+    }
+}
+
 /// The evidence of one tester's traffic in one trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrafficEvidence {

@@ -2,10 +2,10 @@
 
 use crate::{
     accuracy::KnownOutage,
-    evidence::{Outage, TrafficEvidence},
+    evidence::{Misdelivery, Outage, TrafficEvidence},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, iter::repeat};
 
 /// Cause under which packets are counted that found no carrier at the tester's own port.
 pub const TESTER_PORT_DOWN: &str = "tester_port_down";
@@ -290,6 +290,9 @@ pub enum Failure {
     Misdelivered {
         /// How many.
         packets: u64,
+        /// Of these, by what was wrong first. Earlier releases do not tell.
+        #[serde(default)]
+        how: BTreeMap<Misdelivery, u64>,
     },
     /// An invariant of the chassis was broken.
     Invariant {
@@ -302,7 +305,12 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NeverRecovered { flows } => write!(f, "traffic of {flows} flows never came back"),
-            Self::Misdelivered { packets } => write!(f, "{packets} packets were delivered wrongly"),
+            Self::Misdelivered { packets, how } => {
+                write!(f, "{packets} packets were delivered wrongly")?;
+                let mut how =
+                    how.iter().filter(|(_, packets)| **packets > 0).zip([": "].into_iter().chain(repeat(", ")));
+                how.try_for_each(|((how, packets), before)| write!(f, "{before}{} {packets}", how.name()))
+            }
             Self::Invariant { detail } => f.write_str(detail),
         }
     }
@@ -444,7 +452,11 @@ impl TrialRecord {
             self.failures.push(Failure::NeverRecovered { flows });
         }
         if self.accounting.misdelivered > 0 {
-            self.failures.push(Failure::Misdelivered { packets: self.accounting.misdelivered });
+            let mut how = BTreeMap::new();
+            for (reason, packets) in self.traffic.iter().flat_map(|evidence| &evidence.misdelivered) {
+                *how.entry(*reason).or_default() += packets;
+            }
+            self.failures.push(Failure::Misdelivered { packets: self.accounting.misdelivered, how });
         }
     }
 }

@@ -63,7 +63,7 @@ fn fields(trial: &TrialRecord) -> Vec<String> {
 }
 
 const FLOW_COLUMNS: &str = "index,mode,valid,flow,destination,prefix,ingress,egress,offered,delivered,lost,duplicated,\
-reordered,late,misdelivered,periods,longest_ms,total_ms,timestamp_total_ms,never_recovered,arrival_gap_ms,latency_max_ms,impaired";
+reordered,late,misdelivered,periods,longest_ms,total_ms,timestamp_total_ms,never_recovered,arrival_gap_ms,latency_max_ms,impaired,vrf";
 
 /// Every flow and trial of which there is more to tell than that all arrived once and in order.
 pub(super) fn flows(run: &RunRecord) -> String {
@@ -86,6 +86,7 @@ pub(super) fn flows(run: &RunRecord) -> String {
         fields.push(ms(flow.delay.map(|delay| delay.gap_ns)));
         fields.push(ms(flow.delay.and_then(|delay| delay.latency_max_ns)));
         fields.push(flow.delay.map(|delay| delay.impaired.to_string()).unwrap_or_default());
+        fields.push(path.vrf.clone().unwrap_or_default());
         fields
     };
     file(FLOW_COLUMNS, told(run).map(fields))

@@ -128,10 +128,13 @@ pub struct FlowPath {
     pub destination: String,
     /// The route that covers it.
     pub prefix: String,
-    /// Port of the chassis that it enters, `<line card>/<port>`.
+    /// Interface of the chassis that it enters, `<line card>/<port>` or `<line card>/<port>.<subinterface>`.
     pub ingress: String,
-    /// Port of the chassis that it leaves.
+    /// Interface of the chassis that it leaves.
     pub egress: String,
+    /// The VRF that it leaves by; `None`: the default table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vrf: Option<String>,
 }
 
 /// The machine that a run was measured on.

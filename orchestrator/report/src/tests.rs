@@ -167,7 +167,7 @@ fn flow_path(flow: u32) -> FlowPath {
         0 => (format!("2001:db8:{flow:x}::1"), format!("2001:db8:{flow:x}::/48")),
         _ => (format!("198.51.{flow}.7"), format!("198.51.{flow}.0/24")),
     };
-    FlowPath { destination, prefix, ingress: "1/1".to_owned(), egress: "2/1".to_owned() }
+    FlowPath { destination, prefix, ingress: "1/1".to_owned(), egress: "2/1".to_owned(), vrf: None }
 }
 
 fn keys(value: &serde_json::Value) -> Vec<&str> {

@@ -28,7 +28,7 @@ mod source;
 mod table;
 
 pub use error::TableError;
-pub use table::{Destination, Origin, SourceFormat, Table};
+pub use table::{Destination, Origin, SourceFormat, Table, is_labs_own};
 
 use fabric_proto::{deploy::TableSpec, fib::Family};
 use std::path::Path;

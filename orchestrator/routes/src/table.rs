@@ -175,9 +175,20 @@ impl Table {
     /// named prefix. Every prefix is used once before one is used again. Fewer than `n` come back only where no
     /// admitted prefix has an address left for itself.
     ///
-    /// Addresses that no router forwards ([`Special`]) and the lab's own (10.0.0.0/8, fd00::/8) are not drawn, whatever
-    /// covers them.
+    /// Addresses that no router forwards ([`Special`]) and the lab's own ([`is_labs_own`]) are not drawn, whatever covers
+    /// them.
     pub fn destinations(&self, n: usize, seed: u64, filter: impl Fn(Prefix, u32) -> bool) -> Vec<Destination> {
+        self.destinations_among(n, seed, filter, |address, _| !is_labs_own(address))
+    }
+
+    /// The same, of addresses that `usable(address, next_hop)` admits in place of all but the lab's own.
+    pub fn destinations_among(
+        &self,
+        n: usize,
+        seed: u64,
+        filter: impl Fn(Prefix, u32) -> bool,
+        usable: impl Fn(IpAddr, u32) -> bool,
+    ) -> Vec<Destination> {
         let mut random = Random::new(mix(seed ^ 0x6465_7374));
         let mut order: Vec<u32> = (0u32..)
             .zip(&self.routes)
@@ -195,7 +206,9 @@ impl Table {
                 order.swap(at, other);
                 let route = order[at] as usize;
                 let (prefix, next_hop) = self.routes[route];
-                found.extend(self.own_address(route, &mut random).map(|address| (address, prefix, next_hop)));
+                let usable = |address: IpAddr| usable(address, next_hop);
+                let drawn = self.own_address(route, &mut random, usable);
+                found.extend(drawn.map(|address| (address, prefix, next_hop)));
                 at += 1;
             }
             if found.len() == before {
@@ -205,13 +218,14 @@ impl Table {
         found
     }
 
-    /// An address whose longest match is route `at`.
-    fn own_address(&self, at: usize, random: &mut Random) -> Option<IpAddr> {
+    /// An address whose longest match is route `at`, of those that are usable.
+    fn own_address(&self, at: usize, random: &mut Random, usable: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
         let (prefix, _) = self.routes[at];
         let host_bits = u32::from(prefix.family().width() - prefix.len());
         let host_mask = 1u128.checked_shl(host_bits).map_or(u128::MAX, |size| size - 1);
+        let forwarded = |address: IpAddr| usable(address) && Special::of(address).is_none();
         let mine =
-            |address: &IpAddr| is_routable(*address) && self.lookup(*address).is_some_and(|(found, _)| found == prefix);
+            |address: &IpAddr| forwarded(*address) && self.lookup(*address).is_some_and(|(found, _)| found == prefix);
         // Most prefixes have plenty of room of their own.
         const TRIES: usize = 16;
         let drawn = (0..TRIES).map(|_| prefix.nth(random.wide() & host_mask)).find(mine);
@@ -260,11 +274,11 @@ pub(crate) fn covers(outer: Prefix, inner: Prefix) -> bool {
         && (outer.len() == 0 || (outer.bits() ^ inner.bits()) >> (128 - u32::from(outer.len())) == 0)
 }
 
-/// Whether a packet to the address belongs to the Internet part of a lab, and no router drops it for its destination.
-fn is_routable(address: IpAddr) -> bool {
-    let own = match address {
+/// Whether an address is of the space that labs take their own addresses from (10.0.0.0/8, fd00::/8), and not of the
+/// Internet.
+pub fn is_labs_own(address: IpAddr) -> bool {
+    match address {
         IpAddr::V4(a) => a.octets()[0] == 10,
         IpAddr::V6(a) => a.octets()[0] == 0xfd,
-    };
-    !own && Special::of(address).is_none()
+    }
 }

@@ -48,7 +48,7 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
             return Err(document.wrong(number.referenced, message, remedy));
         }
     }
-    let traffic = check_traffic(&document, &topology, &file.traffic)?;
+    let (traffic, places) = check_traffic(&document, &topology, &file.traffic)?;
     let seed = file.seed.unwrap_or(1);
     let method =
         file.method.iter().map(|step| check_step(&document, &topology, step, seed)).collect::<Result<Vec<_>, _>>()?;
@@ -74,6 +74,7 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
         baseline: file.baseline.map_or(0, |baseline| baseline.value),
         seed,
         traffic,
+        places,
         steady_state,
         method,
         observe: Observe { until: file.observe.until, at_most: file.observe.at_most.value },

@@ -56,7 +56,7 @@ fn a_good_experiment_is_understood() {
     let experiment = load(GOOD).unwrap();
     assert_eq!(experiment.modes, [Mode::Rpr, Mode::Sso]);
     assert_eq!((experiment.trials, experiment.baseline, experiment.seed), (2, 0, 1));
-    assert_eq!(experiment.traffic[1].from, 2);
+    assert_eq!(experiment.traffic[1].from, TesterInterface { port: 2, sub: None });
     assert_eq!(experiment.steady_state.time.to_string(), "2s");
     let limits = Limits::default().and(Quantity::Lost, Statistic::Worst, 0.0);
     assert_eq!(experiment.thresholds[&Mode::Sso], limits.and(Quantity::Unaccounted, Statistic::Worst, 0.0));
@@ -173,7 +173,8 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
     (
         "from: t1:p1",
         "from: pe1:1/1",
-        "x.experiment.yml:6:23: 'pe1:1/1' is not a tester port\n  write 't1:p1'; the testers are t1",
+        "x.experiment.yml:6:23: 'pe1:1/1' is not a tester port\n  \
+         write 't1:p1', or 't1:p1.100' for a subinterface; the testers are t1",
     ),
     (
         "rate: 100kpps",
@@ -268,6 +269,108 @@ fn an_expectation_that_checks_nothing_is_refused_with_its_place() {
 fn every_complaint_names_place_and_remedy() {
     for (old, new, wanted) in COMPLAINTS {
         assert_eq!(complaint(old, new), *wanted);
+    }
+}
+
+/// An end of traffic, and what is wrong with it. The configuration is that of `topologies/vpn`, with more subinterfaces.
+const ENDS: &[(&str, &str, &str)] = &[
+    ("t1:p1.100", "t1:p2.100", ""),
+    (
+        "t1:p1.7",
+        "t1:p2.100",
+        "6:23: pe1 has no interface GigabitEthernet1/1.7\n  add it to pe1.cfg, or take GigabitEthernet1/1.100 (VLAN \
+         100) or GigabitEthernet1/1.200 (VLAN 200) or GigabitEthernet1/1.300 (VLAN 300) or GigabitEthernet1/1.500 (VLAN 500)",
+    ),
+    (
+        "t1:p1.100",
+        "t1:p2.101",
+        "6:38: pe1 has no interface GigabitEthernet2/1.101\n  add it to pe1.cfg, or take GigabitEthernet2/1.100 (VLAN \
+         101) or GigabitEthernet2/1.200 (VLAN 201)",
+    ),
+    (
+        "t1:p1.300",
+        "t1:p2.100",
+        "6:23: GigabitEthernet1/1.300 of pe1 is shut down\n  give it 'no shutdown' in pe1.cfg, or take another one",
+    ),
+    (
+        "t1:p1.400",
+        "t1:p2.100",
+        "6:23: GigabitEthernet1/1.400 of pe1 has no VLAN\n  give it 'encapsulation dot1Q 400' in pe1.cfg",
+    ),
+    (
+        "t1:p1.500",
+        "t1:p2.100",
+        "6:23: GigabitEthernet1/1.500 of pe1 has no address\n  give it an 'ip address' or 'ipv6 address' in pe1.cfg",
+    ),
+    (
+        "t1:p1.100",
+        "t1:p2.200",
+        "6:38: traffic goes from VRF red of pe1 to VRF blue of pe1\n  no route leads from one table to another: name two \
+         ends of one",
+    ),
+    (
+        "t1:p1.100",
+        "t1:p2",
+        "6:38: traffic goes from VRF red of pe1 to the default table of pe1\n  no route leads from one table to another: \
+         name two ends of one",
+    ),
+    (
+        "t1:p2.100",
+        "t1:p1.600",
+        "6:38: nothing in VRF red of pe1 leads to GigabitEthernet1/1.600\n  give pe1.cfg a static route and its \
+         neighbour there",
+    ),
+    (
+        "t1:p1.0",
+        "t1:p2",
+        "6:23: 't1:p1.0' is not a tester port\n  write 't1:p1', or 't1:p1.100' for a subinterface; the testers are t1",
+    ),
+    (
+        "t1:p1.+9",
+        "t1:p2",
+        "6:23: 't1:p1.+9' is not a tester port\n  write 't1:p1', or 't1:p1.100' for a subinterface; the testers are t1",
+    ),
+];
+
+/// Interfaces that no traffic can use, but for the last.
+const MORE: &str = "\
+interface GigabitEthernet1/1.300
+ encapsulation dot1Q 300
+ vrf forwarding red
+ shutdown
+interface GigabitEthernet1/1.400
+interface GigabitEthernet1/1.500
+ encapsulation dot1Q 500
+interface GigabitEthernet1/1.600
+ encapsulation dot1Q 600
+ vrf forwarding red
+ ip address 10.20.6.1 255.255.255.0
+ip route vrf blue";
+
+#[test]
+fn ends_that_no_traffic_can_use_are_refused_with_their_place() {
+    let vpn = Path::new(env!("CARGO_MANIFEST_DIR")).join("../topologies/vpn");
+    let folder = tempfile::tempdir().unwrap();
+    let config = std::fs::read_to_string(vpn.join("pe1.cfg")).unwrap().replacen("ip route vrf blue", MORE, 1);
+    std::fs::write(folder.path().join("pe1.cfg"), config).unwrap();
+    std::fs::copy(vpn.join("vpn.chassis.yml"), folder.path().join("lab.chassis.yml")).unwrap();
+    let path = folder.path().join("x.experiment.yml");
+    for (from, to, wanted) in ENDS {
+        let ends = format!("from: {from}, to: {to}, flows: 10, rate: 100kpps, frame-size: 128}}\n");
+        let (before, after) = GOOD.split_once("from: t1:p1").unwrap();
+        let after = &after[after.find("method:").unwrap()..];
+        std::fs::write(&path, format!("{before}{ends}{after}")).unwrap();
+        match Experiment::load(&path) {
+            Ok(experiment) => {
+                assert_eq!(*wanted, "", "{from} to {to}");
+                assert_eq!(experiment.traffic[0].to.to_string(), "p2.100");
+            }
+            Err(error) => {
+                let text = error.plain();
+                let at = text.find("x.experiment.yml:").expect("the file is named");
+                assert_eq!(&text[at + "x.experiment.yml:".len()..], *wanted, "{from} to {to}");
+            }
+        }
     }
 }
 

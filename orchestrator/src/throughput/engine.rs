@@ -184,7 +184,7 @@ async fn engine(
         cpus: host.cpus,
         line_cards: topology.chassis.iter().map(|chassis| chassis.line_cards.len()).sum(),
         routes: site.load.routes,
-        ports: experiment.traffic.iter().map(|load| format!("{}:p{} → p{}", load.tester, load.from, load.to)).collect(),
+        ports: experiment.traffic.iter().map(|load| format!("{}:{} → {}", load.tester, load.from, load.to)).collect(),
         flows: site.load.spec.flows.len(),
         time_ms: options.time.as_millis() as u64,
         resolution: options.resolution,

@@ -4,7 +4,12 @@
 //! a sum over the payload. UDP ports are RFC 2544's (appendix C.2.6.4): to echo, from 0xC020 and up by flow,
 //! so that flows between the same two hosts take different equal-cost paths.
 
-use fabric_proto::{cell::FRAME_MAX, fib::Mac, operator::{Exit, FlowSpec}, wire::RECORD_HEADER};
+use fabric_proto::{
+    cell::FRAME_MAX,
+    fib::Mac,
+    operator::{Exit, FlowSpec},
+    wire::RECORD_HEADER,
+};
 use measure::{
     Misdelivery, Signature,
     signature::{Damaged, Family, min_frame},

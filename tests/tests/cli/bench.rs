@@ -127,17 +127,27 @@ impl Bench {
 
     pub(crate) fn run_once(&self, experiment: &Experiment<'_>) -> Ended {
         self.write_experiment(experiment);
+        self.run_written_once()
+    }
+
+    fn run_written_once(&self) -> Ended {
         self.swact(&["run", "test.experiment.yml"])
     }
 
     /// Runs an experiment; again, at most twice, where the only complaint is that this machine had no time for it.
     pub(crate) fn run(&self, experiment: &Experiment<'_>) -> Ended {
-        let mut ended = self.run_once(experiment);
+        self.write_experiment(experiment);
+        self.run_written()
+    }
+
+    /// The same of an experiment that has been written.
+    pub(crate) fn run_written(&self) -> Ended {
+        let mut ended = self.run_written_once();
         for _ in 0..2 {
             if ended.code != Some(3) || !self.machine_was_late() {
                 break;
             }
-            ended = self.run_once(experiment);
+            ended = self.run_written_once();
         }
         ended
     }
@@ -269,6 +279,11 @@ pub(crate) fn topology(routes: u32, more: &str) -> String {
          \x20   t1: {{kind: tester, ports: 2}}\n  links:\n\
          \x20   - endpoints: [\"t1:p1\", \"pe1:1/1\"]\n    - endpoints: [\"t1:p2\", \"pe1:2/1\"]\n"
     )
+}
+
+/// A file under `topologies`.
+pub(crate) fn shipped(file: &str) -> String {
+    fs::read_to_string(root().join("topologies").join(file)).unwrap()
 }
 
 fn root() -> PathBuf {

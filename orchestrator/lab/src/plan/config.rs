@@ -1,9 +1,17 @@
 //! The startup configuration that a chassis gets when its topology names none.
 
 use super::{next_hops, port_ipv4, port_ipv6};
-use crate::topology::{Chassis, NodePort, Topology};
+use crate::topology::{Chassis, NodePort, Startup, Topology};
 use fabric_proto::{fib::Mac, id::PortId};
 use std::fmt::Write;
+
+/// What a generated configuration is called in complaints.
+const GENERATED: &str = "the generated configuration";
+
+/// The generated configuration as its cards understand it.
+pub(super) fn generated(topology: &Topology, chassis: &Chassis) -> Startup {
+    Startup::read(GENERATED, &startup_config(topology, chassis), chassis.platform).0
+}
 
 /// Interfaces, neighbours, forwarding and redundancy, as `show startup-config` would list them.
 pub fn startup_config(topology: &Topology, chassis: &Chassis) -> String {

@@ -1,7 +1,7 @@
 //! What a topology must hold beyond its shape.
 
 use super::{
-    Chassis, Limits, LineCard, Link, LinkEnd, NodePort, Redundancy, Routes, TableSource, Tester, Topology,
+    Chassis, Limits, LineCard, Link, LinkEnd, NodePort, Redundancy, Routes, Startup, TableSource, Tester, Topology,
     file::{self, Component, File, Kind, LinkEntry, Node, RedundancyEntry, RoutesEntry},
     platform, tester_ports,
 };
@@ -15,7 +15,6 @@ use notation::{
     units::{Bytes, Span},
 };
 use route_table::ROUTES_MAX;
-use rp_core::config::Reading;
 use serde_saphyr::{Location, Spanned};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -236,7 +235,7 @@ fn check_limits(
 }
 
 /// A startup configuration of which a card understands every line: what it does not, it would boot without.
-fn read_startup(document: &Document, path: &Spanned<String>, profile: &Profile) -> Result<String, BadInput> {
+fn read_startup(document: &Document, path: &Spanned<String>, profile: &Profile) -> Result<Startup, BadInput> {
     let file = document.folder().join(&path.value);
     let text = user_files::read_text(&file).map_err(|error| {
         let message = format!("cannot read the startup configuration '{}': {error}", path.value);
@@ -246,16 +245,16 @@ fn read_startup(document: &Document, path: &Spanned<String>, profile: &Profile) 
             "correct the path (it starts from the topology's folder), or remove the key: one is generated then",
         )
     })?;
-    let startup = Document::from_text(&file, &text);
-    let refused = Reading::of_startup(startup.text(), &path.value, profile).refused;
-    let Some((first, more)) = refused.split_first() else { return Ok(startup.text().replace("\r\n", "\n")) };
+    let document = Document::from_text(&file, &text);
+    let (startup, refused) = Startup::read(&path.value, document.text(), profile);
+    let Some((first, more)) = refused.split_first() else { return Ok(startup) };
     let mut remedy = "correct or remove the line: a card would boot without it".to_owned();
     if !more.is_empty() {
         let lines: Vec<_> = more.iter().take(LINES_NAMED).map(|error| error.line.to_string()).collect();
         let rest = if more.len() > LINES_NAMED { ", ..." } else { "" };
         remedy += &format!("; refused too: line {}{rest}", lines.join(", "));
     }
-    Err(startup.wrong_at(first.line, first.error.column, &first.error, remedy))
+    Err(document.wrong_at(first.line, first.error.column, &first.error, remedy))
 }
 
 fn check_redundancy(

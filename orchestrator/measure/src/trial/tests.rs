@@ -75,6 +75,20 @@ fn traffic_that_never_came_back_is_a_failure() {
 }
 
 #[test]
+fn packets_that_went_astray_are_a_failure_that_says_how() {
+    let mut trial = trial(500..512, 0);
+    trial.traffic[0].misdelivered = [(Misdelivery::WrongTag, 8), (Misdelivery::WrongPort, 4)].into();
+    trial.judge(false, 0);
+    assert_eq!(trial.failures.len(), 1);
+    let said = trial.failures[0].to_string();
+    assert_eq!(said, "12 packets were delivered wrongly: wrong_port 4, wrong_tag 8");
+    let json = serde_json::to_string(&trial.failures[0]).expect("it serialises");
+    let (before, _) = json.split_once(",\"how\"").expect("it is said how");
+    let earlier: Failure = serde_json::from_str(&format!("{before}}}")).expect("an earlier release's is read");
+    assert_eq!(earlier.to_string(), "12 packets were delivered wrongly");
+}
+
+#[test]
 fn loss_before_the_fault_makes_the_trial_invalid() {
     assert_eq!(judged(100..103, 3, false).invalid, [Invalid::SteadyStateLoss { packets: 3 }]);
 }

@@ -16,6 +16,8 @@ const COLUMNS_MAX: usize = 40;
 const TOP: f64 = 44.0;
 /// Begin of the cells, after the rows' names.
 const CELLS: f64 = LEFT + 96.0;
+/// Letters of a row's name that fit beside its cells.
+const NAME_MAX: usize = 24;
 /// Shades between the least and the most.
 const SHADES: f64 = 7.0;
 
@@ -27,8 +29,8 @@ pub(super) fn plot(run: &RunRecord, report: &Report) -> Option<Plot> {
     let values = rows.iter().flat_map(|row| columns.iter().map(|column| column.worst_of(row)));
     let positive = values.filter(|value| *value > 0.0);
     let (least, most) = positive.fold((f64::INFINITY, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
-    let caption = "Which flows were out how long: each row holds neighbouring prefixes between one pair of line cards, \
-                   each column trials of one mode, in run order. Darker is longer, on a logarithmic scale; a cell shows \
+    let caption = "Which flows were out how long: each row holds neighbouring prefixes of one table between one pair of \
+                   line cards, each column trials of one mode, in run order. Darker is longer, on a logarithmic scale; a cell shows \
                    its worst flow; pale cells lost nothing.";
     let height = (rows.len() as f64 * 16.0).clamp(120.0, 480.0);
     let row_height = height / rows.len() as f64;
@@ -113,9 +115,9 @@ fn columns(run: &RunRecord, report: &Report) -> Vec<Column> {
     columns
 }
 
-/// Flows of one pair of line cards with neighbouring prefixes.
+/// Flows of one table and pair of line cards with neighbouring prefixes.
 struct Row {
-    /// The pair of line cards.
+    /// The pair of line cards, behind the VRF.
     name: String,
     title: String,
     flows: Vec<usize>,
@@ -125,9 +127,10 @@ fn rows(run: &RunRecord, flows: usize) -> Vec<Row> {
     let unknown = FlowPath::default();
     let path = |flow: usize| run.flows.get(flow).unwrap_or(&unknown);
     let card = |port: &str| port.split('/').next().unwrap_or_default().to_owned();
-    let pair = |flow: usize| match (card(&path(flow).ingress), card(&path(flow).egress)) {
-        (from, to) if from.is_empty() && to.is_empty() => "all flows".to_owned(),
-        (from, to) => format!("LC {from} → LC {to}"),
+    let pair = |flow: usize| match (card(&path(flow).ingress), card(&path(flow).egress), &path(flow).vrf) {
+        (from, to, _) if from.is_empty() && to.is_empty() => "all flows".to_owned(),
+        (from, to, None) => format!("LC {from} → LC {to}"),
+        (from, to, Some(vrf)) => format!("{vrf}: LC {from} → LC {to}"),
     };
     let mut order: Vec<(String, u8, Vec<u8>, usize)> = (0..flows)
         .map(|flow| (pair(flow), family(&path(flow).destination), key(&path(flow).destination), flow))
@@ -177,6 +180,14 @@ fn shade(value: f64, least: f64, most: f64) -> &'static str {
     }
 }
 
+/// What of a row's name there is room for: its end.
+fn short(name: &str) -> String {
+    match name.chars().count().checked_sub(NAME_MAX) {
+        None | Some(0) => name.to_owned(),
+        Some(over) => std::iter::once('…').chain(name.chars().skip(over + 1)).collect(),
+    }
+}
+
 /// The pair of line cards beside its first row.
 fn names(plot: &mut Plot, rows: &[Row], row_height: f64) {
     let mut before = "";
@@ -184,7 +195,7 @@ fn names(plot: &mut Plot, rows: &[Row], row_height: f64) {
         if row.name != before {
             let top = TOP + row_height * at as f64;
             plot.line("grid", (LEFT, top), (CELLS, top));
-            plot.text("small", (CELLS - 8.0, top + 11.0), Anchor::End, &row.name);
+            plot.text("small", (CELLS - 8.0, top + 11.0), Anchor::End, short(&row.name));
             before = &row.name;
         }
     }

@@ -241,3 +241,20 @@ fn two_faults_of_one_mode_are_two_cells_with_names_of_their_own() {
     names.dedup();
     assert_eq!(names.len(), all, "every picture has a file of its own");
 }
+
+#[test]
+fn flows_of_two_tables_stand_apart() {
+    let mut run = run();
+    for (flow, path) in run.flows.iter_mut().enumerate() {
+        path.vrf = Some(if flow % 2 == 0 { "red" } else { "a-customer-with-a-long-name" }.to_owned());
+    }
+    let plots = plots::all(&run, &Report::of(&run));
+    let flows = plots.iter().find(|plot| plot.name == "flows").unwrap();
+    let names: std::collections::BTreeSet<&str> = flows.data[1..].iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(names, ["a-customer-with-a-long-name: LC 1 → LC 2", "red: LC 1 → LC 2"].into());
+    assert!(flows.inline().contains(">…-long-name: LC 1 → LC 2<"), "its end fits");
+    let csv = csv::flows(&run);
+    let mut lines = csv.lines();
+    assert!(lines.next().unwrap().ends_with(",vrf"));
+    assert!(lines.all(|line| line.ends_with(",red") || line.ends_with(",a-customer-with-a-long-name")));
+}

@@ -3,20 +3,28 @@
 use super::super::{
     FLOWS_MAX, FRAME_MAX, FRAME_MIN, LOAD_FLOWS_MAX, RATE_MAX, TRIAL_PACKETS_MAX, Traffic, file::Entry,
 };
-use lab::topology::{LinkEnd, NodePort, Topology};
+use lab::{
+    plan::Routing,
+    topology::{LinkEnd, NodePort, TesterInterface, Topology},
+};
 use notation::{
     document::{BadInput, Document},
     units::{PacketRate, Rate, Share, Span},
 };
-use serde_saphyr::Spanned;
-use std::{collections::BTreeSet, time::Duration};
+use serde_saphyr::{Location, Spanned};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+/// The entries, and where each says where it goes to.
 pub(super) fn check_traffic(
     document: &Document,
     topology: &Topology,
     entries: &Spanned<Vec<Entry>>,
-) -> Result<Vec<Traffic>, BadInput> {
+) -> Result<(Vec<Traffic>, Vec<Location>), BadInput> {
     let mut names = BTreeSet::new();
+    let mut routing = BTreeMap::new();
     let mut traffic: Vec<Traffic> = Vec::new();
     for entry in &entries.value {
         if !names.insert(&entry.name.value) {
@@ -24,6 +32,7 @@ pub(super) fn check_traffic(
             return Err(document.wrong(entry.name.referenced, message, "give it another name"));
         }
         let checked = check_entry(document, topology, entry)?;
+        check_ends(document, topology, &mut routing, entry, &checked)?;
         if let Some(first) = traffic.first()
             && (first.tester != checked.tester || first.frame_size != checked.frame_size)
         {
@@ -42,11 +51,12 @@ pub(super) fn check_traffic(
     if traffic.is_empty() {
         return Err(document.wrong(entries.referenced, "no traffic: nothing could be measured", "add an entry"));
     }
-    Ok(traffic)
+    Ok((traffic, entries.value.iter().map(|entry| entry.to.referenced).collect()))
 }
 
 /// What to do about a load that [`check_packets`] refuses.
-pub(in crate::experiment) const FEWER_PACKETS: &str = "lower the rates or 'at-most': the tester keeps four bytes of every packet";
+pub(in crate::experiment) const FEWER_PACKETS: &str =
+    "lower the rates or 'at-most': the tester keeps four bytes of every packet";
 
 /// Whether the tester has memory for a trial that takes its longest. What a share of the zero-loss rate comes to is known
 /// only when it is settled.
@@ -86,8 +96,8 @@ pub(in crate::experiment) fn check_even(traffic: &[Traffic]) -> Result<(), Strin
 }
 
 fn check_entry(document: &Document, topology: &Topology, entry: &Entry) -> Result<Traffic, BadInput> {
-    let (tester, from) = tester_port(document, topology, &entry.from)?;
-    let (receiver, to) = tester_port(document, topology, &entry.to)?;
+    let (tester, from) = tester_interface(document, topology, &entry.from)?;
+    let (receiver, to) = tester_interface(document, topology, &entry.to)?;
     if tester != receiver {
         let message = format!("traffic goes from {tester} to {receiver}: one tester must play both ends");
         return Err(document.wrong(entry.to.referenced, message, format!("name a port of {tester}")));
@@ -115,24 +125,68 @@ fn check_entry(document: &Document, topology: &Topology, entry: &Entry) -> Resul
     })
 }
 
-fn tester_port(document: &Document, topology: &Topology, text: &Spanned<String>) -> Result<(String, u8), BadInput> {
+fn tester_interface(
+    document: &Document,
+    topology: &Topology,
+    text: &Spanned<String>,
+) -> Result<(String, TesterInterface), BadInput> {
     let complain = |message: String, remedy: String| document.wrong(text.referenced, message, remedy);
     let names: Vec<_> = topology.testers.iter().map(|tester| tester.name.as_str()).collect();
-    let parsed = text.value.split_once(':').and_then(|(node, port)| {
+    let parsed = text.value.split_once(':').and_then(|(node, interface)| {
         let tester = topology.tester(node)?;
-        Some((tester, port.strip_prefix('p')?.parse::<u8>().ok()?))
+        Some((tester, TesterInterface::parse(interface)?))
     });
-    let Some((tester, port)) = parsed else {
+    let Some((tester, at)) = parsed else {
         let message = format!("'{}' is not a tester port", text.value);
-        return Err(complain(message, format!("write 't1:p1'; the testers are {}", names.join(", "))));
+        let remedy = format!("write 't1:p1', or 't1:p1.100' for a subinterface; the testers are {}", names.join(", "));
+        return Err(complain(message, remedy));
     };
-    if !(1..=tester.ports).contains(&port) {
-        let message = format!("tester {} has no port p{port}", tester.name);
+    if !(1..=tester.ports).contains(&at.port) {
+        let message = format!("tester {} has no port p{}", tester.name, at.port);
         return Err(complain(message, format!("its ports are p1 to p{}", tester.ports)));
     }
-    let end = LinkEnd { node: tester.name.clone(), port: NodePort::Tester(port) };
+    let end = LinkEnd { node: tester.name.clone(), port: NodePort::Tester(at.port) };
     if topology.opposite(&end).is_none() {
         return Err(complain(format!("nothing is linked to {end}"), "add a link to the topology".to_owned()));
     }
-    Ok((tester.name.clone(), port))
+    Ok((tester.name.clone(), at))
+}
+
+/// The chassis' startup configurations have both ends, and a way from one to the other; `known` holds those that were read.
+fn check_ends<'t>(
+    document: &Document,
+    topology: &'t Topology,
+    known: &mut BTreeMap<&'t str, Routing<'t>>,
+    entry: &Entry,
+    traffic: &Traffic,
+) -> Result<(), BadInput> {
+    let mut end = |text: &Spanned<String>, at: TesterInterface| {
+        let unlinked = || document.wrong(text.referenced, "nothing is linked to it", "add a link to the topology");
+        let (chassis, interface) = topology.interface_behind(&traffic.tester, at).ok_or_else(unlinked)?;
+        let routing = known.entry(&chassis.name).or_insert_with(|| Routing::of(topology, chassis));
+        routing.check(interface).map_err(|why| document.wrong(text.referenced, &why, why.remedy()))?;
+        Ok((chassis, interface, routing.vrf(interface).map(str::to_owned)))
+    };
+    let (enters, _, from) = end(&entry.from, traffic.from)?;
+    let (leaves, interface, to) = end(&entry.to, traffic.to)?;
+    let routing = &known[leaves.name.as_str()];
+    let table = routing.table_name(to.as_deref());
+    if enters.name == leaves.name && from != to {
+        let message = format!("traffic goes from {} to {table}", routing.table_name(from.as_deref()));
+        let remedy = "no route leads from one table to another: name two ends of one";
+        return Err(document.wrong(entry.to.referenced, message, remedy));
+    }
+    // Where announced routes lead is known when they are drawn from.
+    if to.is_none() && leaves.routes.is_some() {
+        return Ok(());
+    }
+    let (routes, _) = routing.table(to.as_deref(), &[]);
+    let leads = |exits: &[lab::plan::Exit]| !exits.is_empty() && exits.iter().all(|exit| exit.interface == interface);
+    if routes.iter().any(|route| leads(&route.exits)) {
+        return Ok(());
+    }
+    let message = format!("nothing in {table} leads to {interface}");
+    let announced = if to.is_none() { format!(", or {} 'routes'", leaves.name) } else { String::new() };
+    let remedy = format!("give {} a static route and its neighbour there{announced}", routing.file());
+    Err(document.wrong(entry.to.referenced, message, remedy))
 }

@@ -179,7 +179,9 @@ fn flows_without_possible_packets_are_refused() {
     assert!(matches!(Template::new(0, &flow(true), SOURCE, 83), Err(BadFlow::Short { min: 84, .. })));
     for (flow, most) in [(flow(true), 9220), (tagged_flow(true), 9216)] {
         assert!(Template::new(0, &flow, SOURCE, most).is_ok());
-        assert!(matches!(Template::new(0, &flow, SOURCE, most + 1), Err(BadFlow::Long { max, .. }) if max == most.into()));
+        assert!(
+            matches!(Template::new(0, &flow, SOURCE, most + 1), Err(BadFlow::Long { max, .. }) if max == usize::from(most))
+        );
     }
     for vlan in [0, 4095, 0x2064] {
         let sends = FlowSpec { vlan: Some(vlan), ..flow(false) };

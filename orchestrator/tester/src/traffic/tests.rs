@@ -305,7 +305,7 @@ fn commands_out_of_order_and_impossible_loads_are_refused() {
         refused(Command::Prepare(spec))
     };
     assert!(with(&|spec| spec.flows[0].from = 9).contains("no port 9; it has [1, 2]"));
-    assert!(with(&|spec| spec.flows[0].expect[0].0 = 7).contains("no port 7"));
+    assert!(with(&|spec| spec.flows[0].expect[0].port = 7).contains("no port 7"));
     assert!(with(&|spec| spec.flows[0].expect.clear()).contains("no port at which"));
     assert!(with(&|spec| spec.flows.clear()).contains("flows"));
     assert!(with(&|spec| spec.rate_pps = f64::NAN).contains("rate"));
