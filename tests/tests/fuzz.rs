@@ -17,7 +17,7 @@ use fabric_proto::{
         port_mac,
     },
     id::{CircuitId, Epoch, Label, LcSlot, PortId, RpSlot, TableId},
-    linecard::{Adoption, FibPart, FibUpdate, FromLc, InterfaceConfig, PortConfig, ToLc},
+    linecard::{Adoption, FibPart, FibUpdate, FromLc, InterfaceChange, InterfaceConfig, PortConfig, ToLc},
     machine::Machine as _,
     offer::{Agreed, Group, Offer},
     operator,
@@ -34,7 +34,7 @@ use linecard_core::{
 };
 use rp_core::{
     config::{Config, Reading},
-    fib_feed::FibMaster,
+    fib_feed::{FibMaster, Level},
     nvram,
 };
 use std::time::Duration;
@@ -136,7 +136,11 @@ fn fabric_messages() {
     let to_lc = [
         ToLc::Adopt { epoch: Epoch(4), rp: RpSlot::A, how: Adoption::Keep },
         ToLc::Ports(ports.clone()),
-        ToLc::Interfaces { ports, interfaces: vec![InterfaceConfig { port: 1, vlan: 7, table: TableId(9) }] },
+        ToLc::Interfaces {
+            ports: ports.clone(),
+            interfaces: vec![InterfaceConfig { port: 1, vlan: 7, table: TableId(9) }],
+        },
+        ToLc::Changed { ports, gone: vec![2], interfaces: vec![InterfaceChange { port: 1, vlan: 7, table: None }] },
         ToLc::Fib(FibUpdate { number: 1, kind: FibPart::Bucket(7), batch: batch() }),
         ToLc::EndOfTable(Family::V6),
         ToLc::Converged { position: Position::default(), root: 1 },
@@ -202,8 +206,8 @@ fn updates_of_the_forwarding_table() {
     active.begin_term(Epoch(4));
     let list = active.acquire(PathList::new(vec![Path::Discard])).unwrap();
     active.set("10.0.0.0/8".parse::<Prefix>().unwrap(), list);
-    let (first, cursor) = active.bulk_chunk(None);
-    let (second, _) = active.bulk_chunk(cursor);
+    let (first, cursor) = active.bulk_chunk(None, Level::Full);
+    let (second, _) = active.bulk_chunk(cursor, Level::Full);
     let mut standby = FibMaster::default();
     fuzz("fib-checkpoint", &[first.to_vec(), second.to_vec()], |bytes| {
         let _ = standby.apply_checkpoint(bytes);

@@ -11,6 +11,9 @@ use fabric_proto::{
 };
 use std::{fmt::Write as _, net::IpAddr, time::Duration};
 
+#[path = "sim/older.rs"]
+mod older;
+
 const MODES: [&str; 4] = ["hsa", "rpr", "rpr-plus", "sso"];
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -329,17 +332,26 @@ mod load {
     const EVERY: Duration = Duration::from_millis(1);
 
     /// What a switchover in a mode costs.
-    struct Cost {
-        sent: u64,
-        heard: u64,
+    pub(super) struct Cost {
+        pub(super) sent: u64,
+        pub(super) heard: u64,
         /// Longest run of numbers that nobody heard.
-        longest: u64,
+        pub(super) longest: u64,
     }
 
     /// Kills the active of a chassis under load, and counts.
     fn kill(chassis: &Chassis) -> Cost {
         let mut world = World::build(3, chassis, Record::Story);
         settle(&mut world);
+        counted(&mut world, |world| {
+            let active = world.active().unwrap();
+            world.kill_rp(active);
+            world.run(Duration::from_secs(2), |_| false).unwrap();
+        })
+    }
+
+    /// Counts the packets from line card 1 to the others while something happens.
+    pub(super) fn counted(world: &mut World, happens: impl FnOnce(&mut World)) -> Cost {
         let (heard, wrong, sent) =
             (Rc::<RefCell<Vec<u64>>>::default(), Rc::<RefCell<Vec<String>>>::default(), Rc::default());
         for slot in [2, 3] {
@@ -359,10 +371,8 @@ mod load {
             },
         );
         world.run(Duration::from_millis(200), |_| false).unwrap();
-        let active = world.active().unwrap();
-        world.kill_rp(active);
-        world.run(Duration::from_secs(2), |_| false).unwrap();
-        settle(&mut world);
+        happens(world);
+        settle(world);
         world.run(Duration::from_millis(200), |_| false).unwrap();
         assert_eq!(*wrong.borrow(), Vec::<String>::new());
         let mut numbers = heard.borrow().clone();
@@ -377,9 +387,14 @@ mod load {
 
     fn of(platform: &str, mode: &str) -> Chassis {
         let profile = PROFILES.into_iter().find(|profile| profile.name == platform).unwrap();
+        Chassis { profile, ..Chassis::new(3, config(mode), feed()) }
+    }
+
+    /// Routes to the sinks.
+    pub(super) fn feed() -> Vec<(Prefix, Vec<IpAddr>)> {
         let route =
             |n: u8| (format!("20.0.{n}.0/24").parse().unwrap(), vec![format!("10.{}.1.10", n + 1).parse().unwrap()]);
-        Chassis { profile, ..Chassis::new(3, config(mode), (1..=2).map(route).collect()) }
+        (1..=2).map(route).collect()
     }
 
     #[test]

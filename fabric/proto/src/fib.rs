@@ -76,6 +76,11 @@ impl PathList {
         &self.0
     }
 
+    /// Whether release 1.0 has words for all of it.
+    pub fn is_in_release_1(&self) -> bool {
+        self.0.iter().all(Path::is_in_release_1)
+    }
+
     /// A hash of the content, the same on every card and in every release that shares this encoding.
     pub fn digest(&self) -> u64 {
         let mut hash = Fnv::default();

@@ -62,6 +62,16 @@ pub enum ToLc {
         /// What of them is not in the default table, or has a tag.
         interfaces: Vec<InterfaceConfig>,
     },
+    /// What has changed of the card's ports and their subinterfaces, in one step; all others are as they were. From release
+    /// 2.0 on.
+    Changed {
+        /// Ports that are new, or not as they were.
+        ports: Vec<PortConfig>,
+        /// Ports that are not configured any more: their interfaces go with them.
+        gone: Vec<u8>,
+        /// Interfaces that are new, gone, or not as they were, of ports that are there.
+        interfaces: Vec<InterfaceChange>,
+    },
 }
 
 /// What a line card does with its tables when an active adopts it.
@@ -142,6 +152,17 @@ pub struct InterfaceConfig {
     pub vlan: u16,
     /// Where they are looked up.
     pub table: TableId,
+}
+
+/// An interface of a port as it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceChange {
+    /// Port number, from 1.
+    pub port: u8,
+    /// VLAN of its packets; 0 for those without a tag, which are the port's own.
+    pub vlan: u16,
+    /// Where they are looked up; `None`: there is no such subinterface, or the port is in the default table.
+    pub table: Option<TableId>,
 }
 
 /// What a line card answers.

@@ -48,6 +48,8 @@ pub enum Sabotage {
     WrongVersion,
     /// A card writes its messages in its newest version, whatever was agreed on.
     SpeakNewest,
+    /// A card of an older release is fed what it has no words for.
+    IgnoreLevel,
 }
 
 impl Sabotage {

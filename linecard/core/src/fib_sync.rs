@@ -11,7 +11,7 @@ use fabric_proto::{
         Prefix, RouteOp, bucket_of,
     },
     id::{LcSlot, TableId},
-    linecard::{Adoption, FibPart, FibUpdate, InterfaceConfig, PortConfig},
+    linecard::{Adoption, FibPart, FibUpdate, InterfaceChange, InterfaceConfig, PortConfig},
     sabotage::{self, Sabotage},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -116,6 +116,11 @@ impl FibCopy {
     /// Replaces the configuration of ports and their interfaces.
     pub fn set_ports(&mut self, ports: &[PortConfig], interfaces: &[InterfaceConfig]) {
         self.writer.set_ports(ports, interfaces);
+    }
+
+    /// Changes some of them.
+    pub fn change_ports(&mut self, ports: &[PortConfig], gone: &[u8], interfaces: &[InterfaceChange]) {
+        self.writer.change_ports(ports, gone, interfaces);
     }
 
     /// The whole family has been sent.

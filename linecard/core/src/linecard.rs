@@ -259,6 +259,12 @@ impl LineCard {
             ToLc::Adopt { .. } => {}
             ToLc::Ports(ports) => self.set_ports(ports, &[], out),
             ToLc::Interfaces { ports, interfaces } => self.set_ports(ports, &interfaces, out),
+            ToLc::Changed { ports, gone, interfaces } => {
+                self.fib.change_ports(&ports, &gone, &interfaces);
+                if !(ports.is_empty() && gone.is_empty()) {
+                    out.push(Output::PortsChanged(self.fib.tables().ports().configs()));
+                }
+            }
             ToLc::Fib(update) => self.update(id, &update, out),
             ToLc::EndOfTable(family) => self.fib.end_of_table(family),
             ToLc::WantDigests => self.send_digests(id, out),

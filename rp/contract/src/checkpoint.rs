@@ -33,8 +33,8 @@ pub trait Checkpointed {
     /// Takes a record; where [`Member::in_pieces`], a piece of one, and `more` says that others follow.
     fn apply(&mut self, record: &[u8], more: bool, version: u8, out: &mut Vec<Effect>) -> Result<(), Unapplied>;
 
-    /// Equal for states that a standby could not tell apart, and hardly ever for others.
-    fn digest(&self) -> u64;
+    /// Equal for states that a standby could not tell apart which is given records of this version, and hardly ever for others.
+    fn digest(&self, version: u8) -> u64;
 }
 
 /// What the facility knows of a client that is checkpointed.

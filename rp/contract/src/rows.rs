@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    hash::{DefaultHasher, Hash, Hasher as _},
     ops::Bound,
 };
 
@@ -83,15 +82,6 @@ impl<K: Copy + Ord, V: PartialEq> Rows<K, V> {
     /// Nobody is given any more.
     pub fn stop(&mut self) {
         self.changed = None;
-    }
-}
-
-impl<K: Hash, V: Hash> Rows<K, V> {
-    /// For [`crate::Checkpointed::digest`].
-    pub fn digest(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.rows.hash(&mut hasher);
-        hasher.finish()
     }
 }
 

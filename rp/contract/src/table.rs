@@ -3,7 +3,11 @@
 use crate::{Ask, Checkpointed, Chunk, Effect, Lost, Member, Rows, Unapplied};
 use bytes::Bytes;
 use fabric_proto::sabotage::{self, Sabotage};
-use std::{fmt, hash::Hash, marker::PhantomData};
+use std::{
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    marker::PhantomData,
+};
 
 /// About how many bytes a change has at most.
 const CHANGE: usize = 64 << 10;
@@ -129,7 +133,9 @@ impl<C: Coding> Checkpointed for Table<C> {
         Ok(())
     }
 
-    fn digest(&self) -> u64 {
-        self.rows.digest()
+    fn digest(&self, version: u8) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.whole(version).hash(&mut hasher);
+        hasher.finish()
     }
 }

@@ -19,7 +19,7 @@ use fabric_proto::{
 };
 use linecard_core::linecard::{self, LineCard, LineCardConfig, STALE_TIME};
 use rp_core::{
-    fib_feed::{FibFeed, FibMaster, Input, Output},
+    fib_feed::{FibFeed, FibMaster, Input, Level, Output},
     rib::{FeedId, Interface, Link, Local, Rib},
 };
 use std::{
@@ -126,7 +126,7 @@ fn drive(stages: &mut Stages, fib: &mut FibMaster, cards: &mut [LineCard], adopt
     stages.time(1, "pack", || feed.step(Instant(0), Some(Input::Converged), fib, &mut out));
     for card in cards.iter() {
         let slot = card.tables().slot();
-        feed.step(Instant(0), Some(Input::Connected { slot, adoption }), fib, &mut out);
+        feed.step(Instant(0), Some(Input::Connected { slot, adoption, level: Level::Full }), fib, &mut out);
     }
     while !out.is_empty() {
         for output in std::mem::take(&mut out) {

@@ -10,7 +10,7 @@ use fabric_proto::{
     time::Instant,
 };
 use rp_core::{
-    fib_feed::{FibFeed, FibMaster, Input, Output},
+    fib_feed::{FibFeed, FibMaster, Input, Level, Output},
     rib::{FeedId, Interface, Link, Local, Rib},
 };
 use std::{collections::BTreeMap, net::IpAddr};
@@ -91,7 +91,8 @@ fn drive(fib: &mut FibMaster, adoption: Adoption, root: u64, routes: u64) -> usi
     let epoch = fib.position().epoch;
     feed.step(Instant(0), Some(Input::Converged), fib, &mut out);
     for slot in 1..=CARDS {
-        feed.step(Instant(0), Some(Input::Connected { slot: LcSlot(slot), adoption }), fib, &mut out);
+        let connected = Input::Connected { slot: LcSlot(slot), adoption, level: Level::Full };
+        feed.step(Instant(0), Some(connected), fib, &mut out);
     }
     while !out.is_empty() {
         let mut answers = Vec::new();
@@ -104,6 +105,7 @@ fn drive(fib: &mut FibMaster, adoption: Adoption, root: u64, routes: u64) -> usi
                 ToLc::Converged { position, .. } => FromLc::InSync { position },
                 ToLc::Ports(_)
                 | ToLc::Interfaces { .. }
+                | ToLc::Changed { .. }
                 | ToLc::EndOfTable(_)
                 | ToLc::WantDigests
                 | ToLc::Reset { .. } => continue,
@@ -168,7 +170,7 @@ fn copy_1m_to_standby(bencher: Bencher<'_, '_>) {
     bencher.with_inputs(full).bench_local_refs(|active| {
         let (mut standby, mut cursor) = (FibMaster::default(), None);
         loop {
-            let (bytes, next) = active.bulk_chunk(cursor);
+            let (bytes, next) = active.bulk_chunk(cursor, Level::Full);
             standby.apply_checkpoint(&bytes).expect("a good piece");
             cursor = next;
             if cursor.is_none() {

@@ -43,6 +43,10 @@ pub enum CfInput {
     Start {
         /// Operating mode.
         mode: Mode,
+        /// Those that the standby has, too: they take part, in this order, each from its mode on.
+        members: Vec<Member>,
+        /// Most bytes that the standby takes of a client at once: [`STATE_MAX`], or [`RECORD_MAX`] where it knows no pieces.
+        longest: usize,
     },
     /// The standby is gone ([`crate::redundancy::Output::StopSync`]).
     Stop,
@@ -176,12 +180,14 @@ pub enum CfFailure {
         queued: usize,
     },
     /// A client of ours gave more than a standby takes.
-    #[error("the {client} takes {bytes} bytes; at most {STATE_MAX} can be given to the standby")]
+    #[error("the {client} takes {bytes} bytes; at most {longest} can be given to the standby")]
     TooLong {
         /// The client, by its title.
         client: &'static str,
         /// Its size.
         bytes: usize,
+        /// What the standby takes.
+        longest: usize,
     },
     /// The standby says so.
     #[error("the standby gave up: {0}")]

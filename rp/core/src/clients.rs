@@ -24,8 +24,8 @@ mod running;
 mod startup;
 mod stateless;
 
-pub(crate) use links::if_index;
-pub(crate) use local::{interfaces, ports};
+pub(crate) use links::{Line, if_index};
+pub(crate) use local::{card_changes, interfaces, is_plain, ports};
 pub(crate) use registry::{Hung, Unit, others};
 pub use registry::{Misregistered, NoSuchClient, Registry, UnknownClient};
 pub(crate) use running::Change;

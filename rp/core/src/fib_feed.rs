@@ -7,20 +7,24 @@
 //! * [`FibFeed`] is the active's machine towards line cards: adoption, download, reconciliation by
 //!   digests, the log, and the confirmation that a card's table equals the RP's.
 //!
+//! * [`Level`] is what of the table somebody of another release is given.
+//!
 //! One rule makes every interleaving exact: whoever is sent a piece of the table has been sent every
 //! batch of the log before it, so the piece fits the position that the receiver has reached.
 
 mod checkpoint;
 mod chunk;
+mod level;
 mod lists;
 mod log;
 mod master;
 mod session;
 
 pub use checkpoint::{BulkCursor, CheckpointError};
+pub use level::Level;
 pub use log::LOG_BYTES_MAX;
 pub use master::{BATCH_ROUTES_MAX, FibMaster, ListsFull};
-pub use session::{FibFeed, Input, Output, ResetReason, SessionStatus, WINDOW};
+pub use session::{Beyond, CardChange, FibFeed, Input, Output, ResetReason, SessionStatus, WINDOW};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -177,6 +177,8 @@ pub struct Rp {
     /// Checkpointing as active, and as standby.
     cf: CfActive,
     replica: CfStandby,
+    /// Lines of configurations that the standby is without, because its release has no words for them.
+    left_out: BTreeMap<CfClientId, BTreeSet<String>>,
     /// The chunk of a bulk sync that is to be given next, and since when.
     wanted_chunk: Option<(Instant, CfClientId, u64)>,
     /// Inputs that other machines have for the redundancy facility, in order.
@@ -230,8 +232,9 @@ impl Rp {
             role: Role::Waiting,
             rf: Rf::new(facility, now),
             spoken: Spoken::default(),
-            cf: CfActive::new(clients.members().to_vec()),
+            cf: CfActive::default(),
             replica: CfStandby::new(clients.members().to_vec()),
+            left_out: BTreeMap::new(),
             wanted_chunk: None,
             for_rf: VecDeque::new(),
             clients,
@@ -310,7 +313,10 @@ impl Machine for Rp {
                 }
                 self.step_rf(now, Some(rf::Input::PeerConnected), out);
             }
-            Some(Input::PeerLost) => self.peer_lost(now, out),
+            Some(Input::PeerLost) => {
+                self.boot.slot.peer().into_iter().for_each(|peer| self.spoken.lost(Slot::Rp(peer)));
+                self.peer_lost(now, out);
+            }
             Some(Input::Heartbeat(heartbeat)) => self.step_rf(now, Some(rf::Input::Heartbeat(heartbeat)), out),
             Some(Input::Peer(message)) => self.step_rf(now, Some(rf::Input::Message(message)), out),
             Some(Input::Checkpoint(message)) => self.checkpoint_message(now, message, out),
@@ -318,7 +324,10 @@ impl Machine for Rp {
                 self.spoken.connected(Slot::Lc(slot), agreed, out);
                 self.lc_connected(now, slot, out);
             }
-            Some(Input::LcLost(slot)) => self.lc_lost(now, slot, out),
+            Some(Input::LcLost(slot)) => {
+                self.spoken.lost(Slot::Lc(slot));
+                self.lc_lost(now, slot, out);
+            }
             Some(Input::Lc(slot, message)) => self.lc_message(now, slot, message, out),
             Some(Input::FeedConnected) => self.feed_connected(now, out),
             Some(Input::FeedLost) => {
@@ -451,6 +460,7 @@ impl Rp {
                     self.port_reported(now, PortId { slot, port }, up, out);
                 }
                 fib_feed::Output::Reset { slot, .. } => self.ports_gone(now, slot, out),
+                fib_feed::Output::Without { slot, what } => self.card_without(slot, &what, out),
                 fib_feed::Output::InSync { .. } | fib_feed::Output::Confirmed { .. } => {}
             }
         }

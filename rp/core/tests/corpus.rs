@@ -8,7 +8,7 @@ use fabric_proto::{
 };
 use rp_core::{
     config::{Config, SyncRecord},
-    fib_feed::FibMaster,
+    fib_feed::{FibMaster, Level},
     nvram,
 };
 
@@ -48,13 +48,13 @@ fn the_same_table_is_given_in_the_same_bytes() {
         fib.set(prefix.parse::<Prefix>().unwrap(), list);
     }
     fib.flush();
-    let (first, next) = fib.bulk_chunk(None);
+    let (first, next) = fib.bulk_chunk(None, Level::Base);
     assert_eq!(&first[..], file("client/fib-bulk-0"));
-    let (second, next) = fib.bulk_chunk(next);
+    let (second, next) = fib.bulk_chunk(next, Level::Base);
     assert_eq!((&second[..], next), (&file("client/fib-bulk-1")[..], None));
     fib.withdraw("10.0.0.0/8".parse::<Prefix>().unwrap());
     fib.set("198.51.100.0/24".parse::<Prefix>().unwrap(), two);
-    assert_eq!(&fib.take_checkpoint().unwrap()[..], file("client/fib-change"));
+    assert_eq!(&fib.take_checkpoint(Level::Base).unwrap()[..], file("client/fib-change"));
     assert_eq!(standing(&fib).into_bytes(), file("client/fib-table"));
 }
 

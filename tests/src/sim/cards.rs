@@ -240,6 +240,7 @@ impl World {
                 let startup = recovered.text.clone().unwrap_or_else(|| node.deployed.clone());
                 self.check_startup(slot, recovered.text.as_deref());
                 let now = self.now;
+                self.checker.forget_verified();
                 let node = &mut self.rps[slot.index()];
                 node.start(now, startup);
                 let release = node.release.clone();
@@ -255,6 +256,8 @@ impl World {
                 }
                 node.boots += 1;
                 node.release.clone_from(&node.next_release);
+                self.checker.forget_verified();
+                let node = &mut self.lcs[usize::from(slot.0) - 1];
                 node.card = Some(LineCard::new(LineCardConfig {
                     slot,
                     boot: node.boots,
@@ -460,8 +463,8 @@ impl World {
         for output in out.drain(..) {
             match output {
                 LcOutput::Send { session, message } => {
-                    self.check_from_lc(slot, &message);
                     if let Some(rp) = self.rp_of(session, slot) {
+                        self.check_from_lc(slot, rp, &message);
                         let parcel = Parcel::FromLc(session, rp, slot, message);
                         self.stream(Pair::Card(rp, slot), false, Stream::Main, parcel);
                     }

@@ -5,10 +5,11 @@ use super::{
     cards::{LcNode, RpNode},
     probe::{Forwarded, Probe},
     reference::{self, Demand},
+    vpn,
 };
 use fabric_proto::{
     fib::Position,
-    id::{Epoch, LcSlot, PortId, RpSlot},
+    id::{Epoch, InterfaceId, LcSlot, PortId, RpSlot},
     linecard::{FromLc, ToLc},
     operator::EventKind,
     redundancy::{Mode, RfState},
@@ -17,7 +18,7 @@ use linecard_core::linecard::LineCard;
 use rp_core::{
     config::{Config, Interface},
     fib_feed::LOG_BYTES_MAX,
-    rp::Output as RpOutput,
+    rp::{Output as RpOutput, Rp},
 };
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
@@ -62,7 +63,8 @@ pub(super) struct Checker {
     /// Hashes of all routes, with their paths, that an active's table ever held; kept where routes are compared.
     made: HashSet<u64>,
     /// Digests of actives' tables by position.
-    roots: VecDeque<(Position, u64)>,
+    /// And of what release 1.0 is given of them.
+    roots: VecDeque<(Position, [u64; 2])>,
     positions: [Position; 3],
     table_roots: Vec<u64>,
     /// What must become of packets on each card while a single fault strikes a chassis in SSO.
@@ -220,14 +222,17 @@ impl World {
             checker.safe = now;
         }
         let table = rp.fib().table();
-        checker.roots.push_back((position, table.root_digest()));
+        checker.roots.push_back((position, [table.root_digest(), table.root_digest_in_release_1()]));
         if checker.roots.len() > MEMORY {
             checker.roots.pop_front();
         }
         if checker.deep {
             for (key, id) in table.routes() {
-                let paths = table.paths(id).map_or(0, fabric_proto::fib::PathList::digest);
-                checker.made.insert(route_hash(key, paths));
+                let Some(paths) = table.paths(id) else { continue };
+                checker.made.insert(route_hash(key, paths.digest()));
+                if !paths.is_in_release_1() {
+                    checker.made.insert(route_hash(key, paths.for_release_1().digest()));
+                }
             }
         }
         if rp.fib().log_bytes() > LOG_BYTES_MAX + (1 << 20) {
@@ -276,14 +281,14 @@ impl World {
     }
 
     /// A line card says that its table is the active's: it is, or it must not say so.
-    pub(super) fn check_from_lc(&mut self, slot: LcSlot, message: &FromLc) {
+    pub(super) fn check_from_lc(&mut self, slot: LcSlot, rp: RpSlot, message: &FromLc) {
         let FromLc::InSync { position } = message else { return };
         let at = usize::from(slot.0) - 1;
         let Some(card) = &self.lcs[at].card else { return };
         let wanted = self.checker.roots.iter().rev().find(|(known, _)| known == position);
         let root = card.fib().table().root_digest();
         if let Some((_, wanted)) = wanted
-            && *wanted != root
+            && wanted[usize::from(self.is_of_release_1(rp, slot))] != root
         {
             let what = format!("line card {slot} confirms a table that is not the active's at {position:?}");
             self.checker.accuse(what);
@@ -339,7 +344,8 @@ impl World {
     fn probes(&self, slot: LcSlot) -> Vec<Probe> {
         let every = (self.feed.routes.len() / PROBES).max(1);
         let probed = self.feed.routes.iter().step_by(every).map(|(prefix, _)| prefix.nth(9));
-        probed.map(|to| Probe::new(slot, to)).collect()
+        // And where a configuration may lead by a tag.
+        probed.chain(vpn::DESTINATIONS).map(|to| Probe::new(slot, to)).collect()
     }
 
     pub(super) fn unguard(&mut self) {
@@ -353,9 +359,16 @@ impl World {
         let Some(rp) = node.rp.as_ref().filter(|rp| node.redundant && !node.paused && rp.converged()) else {
             return false;
         };
-        let root = rp.fib().table().root_digest();
-        let held = |card: &LineCard| card.fib().table().root_digest() == root && !card.fib().is_stale();
-        self.lcs.iter().all(|node| node.card.as_ref().is_some_and(held)) && self.settled().is_ok()
+        let held = |node: &LcNode, card: &LineCard| {
+            card.fib().table().root_digest() == self.root_for(active, rp, node.slot) && !card.fib().is_stale()
+        };
+        self.lcs.iter().all(|node| node.card.as_ref().is_some_and(|card| held(node, card))) && self.settled().is_ok()
+    }
+
+    /// Digest of what a line card is to hold of an active's table.
+    fn root_for(&self, active: RpSlot, rp: &Rp, slot: LcSlot) -> u64 {
+        let table = rp.fib().table();
+        if self.is_of_release_1(active, slot) { table.root_digest_in_release_1() } else { table.root_digest() }
     }
 
     /// What must hold once things are quiet: one active, its peer as the operating mode promises, every
@@ -382,7 +395,7 @@ impl World {
             if card.highest() != view.epoch {
                 return wrong(format!("line card {slot} obeys {}, the active is {}", card.highest(), view.epoch));
             }
-            if card.fib().table().root_digest() != rp.fib().table().root_digest() || card.fib().is_stale() {
+            if card.fib().table().root_digest() != self.root_for(active, rp, slot) || card.fib().is_stale() {
                 return wrong(format!("line card {slot} holds another table than {active}"));
             }
         }
@@ -415,10 +428,16 @@ impl World {
         if peer.active || peer.operating != operating || peer.state != operating.promised_state() {
             return wrong(format!("the standby is {} in {}, not as {operating} promises", peer.state, peer.operating));
         }
-        if rp.startup() != other.startup() {
+        // A unit of release 1.0, or one that such a unit speaks to, has what that release understands.
+        let understood = |text: &str| match Config::parse(text, "wanted") {
+            Ok(config) if !same_image => config.for_release_1_0(text).text,
+            Ok(_) | Err(_) => text.to_owned(),
+        };
+        if rp.startup().map(understood).as_deref() != other.startup() {
             return wrong("the standby's startup configuration is not the active's".to_owned());
         }
-        if operating >= Mode::RprPlus && rp.config() != other.config() {
+        let running = |config: &Config| Config::parse(&understood(&config.render()), "wanted").ok();
+        if operating >= Mode::RprPlus && running(rp.config()).as_ref() != Some(other.config()) {
             return wrong("the standby's running configuration is not the active's".to_owned());
         }
         let tables = (rp.fib().table().root_digest(), other.fib().table().root_digest());
@@ -430,10 +449,14 @@ impl World {
 
     /// Every client that takes part holds the same on both units.
     fn clients_are_alike(&mut self) -> Result<(), Violation> {
+        let same_image = self.rps[0].release == self.rps[1].release;
         let held = self.rps[..2].iter_mut().filter_map(|node| {
             let rp = node.rp.as_mut()?;
             let mode = rp.redundancy().operating;
-            Some(rp.checkpointed(mode))
+            let mut held = rp.checkpointed(mode);
+            // What another release is given of these is looked at by itself.
+            held.retain(|(title, _)| same_image || !title.ends_with("configuration"));
+            Some(held)
         });
         let held: Vec<_> = held.collect();
         if let [ours, theirs] = &held[..]
@@ -457,22 +480,39 @@ impl World {
             return Ok(());
         }
         let mut wired = rp.config().clone();
-        for port in &self.pulled {
-            let id = (*port).into();
-            let shut = wired.interfaces.get(&id).map(|interface| Interface { shutdown: true, ..interface.clone() });
-            wired.interfaces.set(id, shut);
+        let is_down = |id: &InterfaceId, interface: &Interface| {
+            let beyond =
+                |port: PortId| self.is_of_release_1(active, port.slot) && !reference::is_known_to_release_1(interface);
+            id.as_port().is_some_and(|port| self.pulled.contains(&port)) || id.port().is_some_and(beyond)
+        };
+        let down: Vec<(InterfaceId, Interface)> = wired
+            .interfaces
+            .iter()
+            .filter(|(id, interface)| is_down(id, interface))
+            .map(|(id, down)| (*id, down.clone()))
+            .collect();
+        for (id, interface) in down {
+            wired.interfaces.set(id, Some(Interface { shutdown: true, ..interface }));
         }
         let demand = reference::demand(&wired, &self.feed.routes);
         reference::compare(rp.fib().table(), &demand)
-            .and_then(|()| self.packets_go_right(&wired, &demand))
+            .and_then(|()| self.cards_are_right(active, &wired, &demand))
             .map_err(|what| Violation(format!("{active} forwards otherwise than its routes demand: {what}")))
     }
 
-    /// What line cards make of packets is what configuration and feed demand: where they go, and with which addresses.
-    fn packets_go_right(&self, wired: &Config, demand: &Demand) -> Result<(), String> {
+    /// Cards of release 1.0 hold what that release knows; and what line cards make of packets is what configuration and feed
+    /// demand: where they go, and with which addresses.
+    fn cards_are_right(&self, active: RpSlot, wired: &Config, demand: &Demand) -> Result<(), String> {
+        let known = reference::known_to_release_1(demand);
         let open = |port: PortId| wired.interfaces.get(&port.into()).is_some_and(|interface| !interface.shutdown);
         for node in &self.lcs {
             let Some(card) = &node.card else { continue };
+            let older = self.is_of_release_1(active, node.slot);
+            if older {
+                reference::compare(card.fib().table(), &known)
+                    .map_err(|what| format!("line card {}, of release 1.0: {what}", node.slot))?;
+            }
+            let demand = if older { &known } else { demand };
             for probe in self.probes(node.slot).into_iter().filter(|probe| open(probe.at())) {
                 let got = probe.send(card.tables());
                 if !probe.may_become(&got, demand) {

@@ -1,7 +1,7 @@
 //! A life: a chassis and a schedule of faults, both out of one seed.
 
 use super::{
-    Chassis, Pair, Random, Record, Violation, Weather, World,
+    Chassis, Pair, Random, Record, Violation, Weather, World, vpn,
     wire::{FIRST, LATEST},
 };
 use fabric_proto::{
@@ -89,6 +89,8 @@ pub enum Fault {
         /// Whether it goes.
         remove: bool,
     },
+    /// A VRF, subinterfaces and what is routed by them, added or removed: what release 1.0 has no words for.
+    Vpn(bool),
     /// An interface is shut down or brought back.
     Shut(LcSlot, bool),
     /// `redundancy` `mode`.
@@ -414,6 +416,12 @@ impl World {
                 };
                 let route = hops.map(|hop| format!("{no}ip route 203.0.{route}.0 255.255.255.0 {hop}"));
                 self.operator(&["configure terminal", &route[0], &route[1], &name, "end"]);
+            }
+            Fault::Vpn(there) => {
+                let name = format!("hostname h{}", self.next_change());
+                let lines = if there { vpn::ADDED } else { vpn::REMOVED };
+                let lines = ["configure terminal"].into_iter().chain(lines.lines()).chain([&name[..], "end"]);
+                self.operator(&lines.collect::<Vec<_>>());
             }
             Fault::Shut(lc, shut) => {
                 let interface = format!("interface {lc}/1");

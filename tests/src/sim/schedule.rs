@@ -1,8 +1,9 @@
 //! Schedules of faults out of a seed.
 
-use super::{Chassis, Fault, Life, Random, Step, Wait, Weather, Who, World, life::Way};
+use super::{Chassis, Fault, Life, Random, Step, Wait, Weather, Who, World, life::Way, vpn};
 use fabric_proto::{
     fib::{Family, Prefix},
+    id::LcSlot,
     platform::{Legacy, PROFILES},
     redundancy::Mode,
 };
@@ -84,13 +85,23 @@ impl Life {
             0 => bad_disks(dice, &mut steps),
             1 => changes_at_takeovers(dice, &mut steps),
             2 => records_that_are_refused(dice, &mut steps),
+            3 | 4 => older_cards(dice, line_cards, &mut steps),
             _ => {}
         }
         let weather = Weather {
             delay: Duration::from_millis(1 + dice.below(12)),
             heartbeat_loss: if dice.below(2) == 0 { 0.0 } else { 0.05 },
         };
-        Self { seed, mode, chassis, weather, steps }
+        let mut life = Self { seed, mode, chassis, weather, steps };
+        life.with_vpn(dice);
+        life
+    }
+
+    /// Every third chassis is deployed with what release 1.0 has no words for.
+    fn with_vpn(&mut self, dice: &mut Random) {
+        if dice.below(3) == 0 {
+            self.chassis.startup += vpn::ADDED;
+        }
     }
 }
 
@@ -102,6 +113,8 @@ impl Life {
         chassis.profile = PROFILES[1 + dice.below(PROFILES.len() as u64 - 1) as usize];
         life.mode = chassis.profile.at_most(life.mode);
         chassis.startup = config(life.mode, chassis.line_cards, true);
+        life.with_vpn(dice);
+        let chassis = &mut life.chassis;
         if chassis.profile.legacy != Legacy::None && dice.below(3) == 0 {
             chassis.legacy = [World::any_lc(dice, usize::from(chassis.line_cards))].into();
         }
@@ -133,7 +146,7 @@ fn light_fault(dice: &mut Random) -> Fault {
 
 fn heavy_fault(dice: &mut Random, cards: u8) -> Fault {
     let lc = World::any_lc(dice, usize::from(cards));
-    match dice.below(47) {
+    match dice.below(49) {
         0..6 => Fault::Kill(who(dice)),
         6..8 => Fault::PowerCut(who(dice)),
         8..13 => Fault::DieAfter(who(dice), dice.below(80) as u32, dice.below(3) == 0),
@@ -156,6 +169,7 @@ fn heavy_fault(dice: &mut Random, cards: u8) -> Fault {
         41 => Fault::Lie(who(dice), dice.below(2) == 0),
         42 | 43 => Fault::Pull(lc, dice.below(2) == 0),
         44 => Fault::CardImage(lc, dice.below(2) == 0),
+        45 | 46 => Fault::Vpn(dice.below(3) > 0),
         _ => Fault::Storm(1 + dice.below(60), dice.below(60) as u8, dice.below(3_000)),
     }
 }
@@ -201,4 +215,25 @@ fn records_that_are_refused(dice: &mut Random, steps: &mut Vec<Step>) {
         ];
         steps.splice(at..at, burst);
     }
+}
+
+/// A line card of release 1.0 stands under a table that it has no words for, which comes and goes and is taken over; then
+/// the card is of this release again.
+fn older_cards(dice: &mut Random, cards: u8, steps: &mut Vec<Step>) {
+    // One of those whose ports are part of it.
+    let lc = LcSlot(1 + dice.below(u64::from(cards.min(3))) as u8);
+    let at = dice.below(steps.len() as u64 + 1) as usize;
+    let soon = |dice: &mut Random| if dice.below(2) == 0 { Wait::Rest } else { Wait::For(dice.below(400)) };
+    let step = |wait, fault| Step { wait, fault };
+    let burst = [
+        step(Wait::Rest, Fault::CardImage(lc, false)),
+        step(Wait::For(0), Fault::KillCard(lc, 10)),
+        step(soon(dice), Fault::Vpn(true)),
+        step(soon(dice), if dice.below(2) == 0 { Fault::Force } else { Fault::Kill(Who::Active) }),
+        step(soon(dice), Fault::Vpn(false)),
+        step(soon(dice), Fault::Vpn(true)),
+        step(soon(dice), Fault::CardImage(lc, true)),
+        step(Wait::For(0), Fault::KillCard(lc, 10)),
+    ];
+    steps.splice(at..at, burst);
 }

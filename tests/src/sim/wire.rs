@@ -81,6 +81,11 @@ impl World {
         }
     }
 
+    /// Whether an RP and a line card speak as the first release did.
+    pub(super) fn is_of_release_1(&self, rp: RpSlot, lc: LcSlot) -> bool {
+        self.rps[rp.index()].release == FIRST || self.lcs[usize::from(lc.0) - 1].release == FIRST
+    }
+
     /// Sends a parcel through the wire of a pair. What cannot be said to the other end should not have been said.
     pub(super) fn wire(&mut self, pair: Pair, parcel: Parcel) -> Option<Parcel> {
         let agreed = self.agreed(pair)?;

@@ -1,7 +1,42 @@
 //! Batches in older versions.
 
-use super::{Batch, ListUpdate, Path, PathList};
+use super::{Batch, BatchBuilder, ListUpdate, Path, PathList};
 use crate::{compat::v1_0::fib as v1, version::Inexpressible};
+
+/// What release 1.0 is given in place of what it has no words for. Whoever sends decides on it before anything is encoded.
+impl Batch {
+    /// The same without what is no route of the default table, and with path lists as release 1.0 is given them. What does not
+    /// decode is left as it is: damaged.
+    pub fn for_release_1(self) -> Self {
+        let known = self.paths.iter().all(|list| list.paths.is_in_release_1());
+        if known && self.routes().flatten().all(|(key, _)| key.plain().is_some()) {
+            return self;
+        }
+        let Ok(routes) = self.routes().collect::<Result<Vec<_>, _>>() else { return self };
+        let mut builder = BatchBuilder::default();
+        self.paths.into_iter().for_each(|list| builder.paths(ListUpdate { paths: list.paths.for_release_1(), ..list }));
+        routes.into_iter().filter(|(key, _)| key.plain().is_some()).for_each(|route| builder.route(route));
+        self.forget.into_iter().for_each(|id| builder.forget(id));
+        builder.take()
+    }
+}
+
+impl PathList {
+    /// The paths that release 1.0 has words for. Where there is none of them, packets are dropped: they must not follow a
+    /// shorter prefix instead, to where nobody sent them.
+    pub fn for_release_1(&self) -> Self {
+        let known = |path: &&Path| path.is_in_release_1();
+        let kept: Vec<Path> = self.0.iter().filter(known).cloned().collect();
+        if !kept.is_empty() || self.0.is_empty() {
+            return Self(kept);
+        }
+        let dropped = |path: &Path| match path {
+            Path::Port { next_hop, .. } | Path::Unresolved { next_hop } => Path::Unresolved { next_hop: *next_hop },
+            Path::Receive | Path::Discard | Path::Lookup { .. } => Path::Discard,
+        };
+        Self::new(self.0.iter().map(dropped).collect())
+    }
+}
 
 /// Version 1 knows routes of the default table, and paths over untagged Ethernet.
 impl TryFrom<&Batch> for v1::Batch {

@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 pub struct FibTable {
     lists: BTreeMap<PathListId, (Birth, PathList)>,
     uses: Uses,
+    /// Lists that release 1.0 has no words for.
+    beyond: usize,
     routes: RouteMap,
     /// Sum of all routes' digests: comparing two tables must cost nothing, however large they are.
     root: u64,
@@ -31,12 +33,14 @@ struct Use {
     factor: u64,
     /// Sum of the hashes of its routes' keys.
     sum: u64,
+    /// The part of it that is of no routes of the default table.
+    others: u64,
     routes: usize,
 }
 
 impl Default for Use {
     fn default() -> Self {
-        Self { factor: factor(0), sum: 0, routes: 0 }
+        Self { factor: factor(0), sum: 0, others: 0, routes: 0 }
     }
 }
 
@@ -71,6 +75,12 @@ impl Uses {
         }
         &mut self.0[at].get_or_insert_with(|| Box::new([Use::default(); CHUNK]))[id as usize % CHUNK]
     }
+
+    /// All of those that routes may depend on.
+    fn iter(&self) -> impl Iterator<Item = (PathListId, &Use)> + '_ {
+        let chunks = self.0.iter().enumerate().filter_map(|(at, chunk)| Some((at * CHUNK, chunk.as_ref()?)));
+        chunks.flat_map(|(first, chunk)| chunk.iter().enumerate().map(move |(at, list)| ((first + at) as u32, list)))
+    }
 }
 
 impl FibTable {
@@ -78,13 +88,17 @@ impl FibTable {
     /// depend on how many they are.
     pub fn set_paths(&mut self, ListUpdate { id, birth, paths }: ListUpdate) {
         self.set_factor(id, factor(digest(birth, &paths)));
-        self.lists.insert(id, (birth, paths));
+        self.beyond += usize::from(!paths.is_in_release_1());
+        if let Some((_, old)) = self.lists.insert(id, (birth, paths)) {
+            self.beyond -= usize::from(!old.is_in_release_1());
+        }
     }
 
     /// Forgets a path list. Where routes still use it, they mean nothing from here on.
     pub fn remove_paths(&mut self, id: PathListId) {
-        if self.lists.remove(&id).is_some() {
+        if let Some((_, old)) = self.lists.remove(&id) {
             self.set_factor(id, factor(0));
+            self.beyond -= usize::from(!old.is_in_release_1());
         }
     }
 
@@ -129,17 +143,20 @@ impl FibTable {
         if old == id {
             return old;
         }
+        let other = if key.plain().is_some() { 0 } else { hash };
         let mut change = 0u64;
         if let Some(id) = id {
             let list = self.uses.entry(id);
             list.routes += 1;
             list.sum = list.sum.wrapping_add(hash);
+            list.others = list.others.wrapping_add(other);
             change = hash.wrapping_mul(list.factor);
         }
         if let Some(id) = old {
             let list = self.uses.entry(id);
             list.routes -= 1;
             list.sum = list.sum.wrapping_sub(hash);
+            list.others = list.others.wrapping_sub(other);
             change = change.wrapping_sub(hash.wrapping_mul(list.factor));
         }
         let digest = &mut self.routes.buckets[bucket].digest;
@@ -220,14 +237,53 @@ impl FibTable {
         self.routes.is_empty()
     }
 
-    /// Whether release 1.0 could have it: routes of the default table only, by paths that it knows.
-    pub fn is_in_release_1(&self) -> bool {
-        let known = |(_, paths): &(Birth, PathList)| paths.paths().iter().all(super::Path::is_in_release_1);
-        self.routes.others() == 0 && self.lists.values().all(known)
-    }
-
     /// All entries, bucket by bucket.
     pub fn routes(&self) -> impl Iterator<Item = (FibKey, PathListId)> + '_ {
         self.routes.iter()
+    }
+}
+
+/// The table as release 1.0 is given it ([`Batch::for_release_1`](super::Batch::for_release_1)).
+impl FibTable {
+    /// Whether release 1.0 could have all of it: routes of the default table only, by paths that it knows.
+    pub fn is_in_release_1(&self) -> bool {
+        self.beyond_release_1() == [0, 0]
+    }
+
+    /// How much of it release 1.0 has no words for: entries that are no routes of the default table, and path lists.
+    pub fn beyond_release_1(&self) -> [usize; 2] {
+        [self.routes.others(), self.beyond]
+    }
+
+    /// [`FibTable::root_digest`] of what release 1.0 is given. Costs a pass over the path lists, where it is not given all.
+    pub fn root_digest_in_release_1(&self) -> u64 {
+        if self.is_in_release_1() {
+            return self.root_digest();
+        }
+        let factors = self.factors_in_release_1();
+        let plain = |(id, list): (PathListId, &Use)| {
+            let factor = factors.get(&id).copied().unwrap_or(list.factor);
+            list.sum.wrapping_sub(list.others).wrapping_mul(factor)
+        };
+        mix(self.uses.iter().map(plain).fold(0, u64::wrapping_add))
+    }
+
+    /// [`FibTable::digests`] of what release 1.0 is given. Costs a pass over the table, where it is not given all.
+    pub fn digests_in_release_1(&self) -> Vec<u64> {
+        if self.is_in_release_1() {
+            return self.digests();
+        }
+        let factors = self.factors_in_release_1();
+        let digest = |(key, id): (FibKey, PathListId)| {
+            let factor = factors.get(&id).copied().unwrap_or(self.uses.get(id).factor);
+            if key.plain().is_some() { hash(key).wrapping_mul(factor) } else { 0 }
+        };
+        (0..BUCKETS).map(|index| self.bucket(index).routes().map(digest).fold(0, u64::wrapping_add)).collect()
+    }
+
+    /// The factors of those lists that release 1.0 is given otherwise.
+    fn factors_in_release_1(&self) -> BTreeMap<PathListId, u64> {
+        let beyond = self.lists.iter().filter(|(_, (_, paths))| !paths.is_in_release_1());
+        beyond.map(|(id, (birth, paths))| (*id, factor(digest(*birth, &paths.for_release_1())))).collect()
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
-use crate::id::{CircuitId, Label, TableId};
+use crate::id::{CircuitId, Label, LcSlot, TableId};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 pub(super) fn prefix() -> impl Strategy<Value = Prefix> {
     prop_oneof![
@@ -114,6 +114,88 @@ proptest! {
             prop_assert_ne!(one.root_digest(), other.root_digest());
         }
     }
+}
+
+/// Paths of which release 1.0 knows some, all, or none.
+fn mixed(n: u32) -> PathList {
+    let next_hop = IpAddr::from((n % 3).to_be_bytes());
+    let port = PortId { slot: LcSlot(1), port: 1 };
+    let tagged = Path::Port { port, next_hop, rewrite: Arc::new(Rewrite::tagged([2; 6], [4; 6], 100)) };
+    let plain = Path::ethernet(port, next_hop, [2; 6], [4; 6]);
+    PathList::new(match n % 5 {
+        0 => vec![plain],
+        1 => vec![plain, tagged],
+        2 => vec![tagged],
+        3 => vec![Path::Lookup { table: TableId(7) }],
+        _ => vec![],
+    })
+}
+
+/// Applies a batch as whoever is given it does.
+fn apply(table: &mut FibTable, batch: &Batch) {
+    batch.paths.iter().for_each(|list| table.set_paths(list.clone()));
+    batch.routes().for_each(|op| {
+        let (key, id) = op.unwrap();
+        table.set(key, id);
+    });
+    batch.forget.iter().for_each(|id| table.remove_paths(*id));
+}
+
+proptest! {
+    /// Whatever happens to a table in whatever batches: who is given each of them in the words of release 1.0 holds what
+    /// the digests of that say, and can be told it.
+    #[test]
+    fn a_table_for_release_1_is_what_its_digests_say(
+        batches in proptest::collection::vec(
+            proptest::collection::vec((key(), proptest::option::of(0u32..5), 0..8u32), 1..12),
+            1..12,
+        ),
+        forget in proptest::option::of(0u32..5),
+    ) {
+        let (mut all, mut older) = (FibTable::default(), FibTable::default());
+        for changes in batches {
+            let mut builder = BatchBuilder::default();
+            for (key, id, content) in changes {
+                id.into_iter().for_each(|id| builder.paths(list(id, id, mixed(content))));
+                builder.route((key, id));
+            }
+            let batch = builder.take();
+            apply(&mut all, &batch);
+            let batch = batch.for_release_1();
+            prop_assert!(crate::compat::v1_0::fib::Batch::try_from(&batch).is_ok());
+            prop_assert_eq!(batch.clone().for_release_1(), batch.clone());
+            apply(&mut older, &batch);
+        }
+        if let Some(id) = forget {
+            all.remove_paths(id);
+            older.remove_paths(id);
+        }
+        prop_assert!(older.is_in_release_1());
+        prop_assert_eq!(all.root_digest_in_release_1(), older.root_digest());
+        prop_assert_eq!(all.digests_in_release_1(), older.digests());
+        let known = |(_, paths): (_, &PathList)| paths.is_in_release_1();
+        prop_assert_eq!(all.is_in_release_1(), all.routes().all(|(key, _)| key.plain().is_some()) && all.all_paths().all(known));
+        if all.is_in_release_1() {
+            prop_assert_eq!(all.root_digest(), older.root_digest());
+        }
+        // What it has no words for has no traffic, and does not take another route instead.
+        for (key, id) in all.routes().filter(|(key, _)| key.plain().is_some()) {
+            prop_assert_eq!(older.get(key), Some(id));
+        }
+    }
+}
+
+#[test]
+fn release_1_is_given_the_paths_that_it_knows_or_none_that_forwards() {
+    let next_hop = IpAddr::from([0, 0, 0, 2]);
+    let ways = |n: u32| mixed(n).for_release_1().paths().to_vec();
+    assert_eq!(ways(10), mixed(10).paths());
+    assert_eq!(ways(1), mixed(10).paths());
+    assert_eq!(ways(2), [Path::Unresolved { next_hop }]);
+    assert_eq!(ways(3), [Path::Discard]);
+    assert_eq!(ways(4), []);
+    let damaged = Batch { paths: vec![list(1, 1, mixed(2))], packed: vec![1, 2].into(), count: 1, forget: vec![] };
+    assert_eq!(damaged.clone().for_release_1(), damaged);
 }
 
 #[test]

@@ -66,6 +66,11 @@ impl InterfaceId {
         format!("{}{number}", &kind[..2])
     }
 
+    /// What follows the kind in its name: `1/1`, `1/1.100`, `0`.
+    pub fn number(self) -> String {
+        self.parts().1.to_string()
+    }
+
     /// Whether `kind` is the name of a kind of interface, or its beginning; nothing is.
     pub fn is_kind(kind: &str) -> bool {
         [LOOPBACK, TUNNEL, VIRTUAL_ACCESS, ETHERNET].into_iter().any(|name| begins(kind, name))

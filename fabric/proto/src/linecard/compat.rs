@@ -18,7 +18,7 @@ impl TryFrom<&ToLc> for v1::ToLc {
             ToLc::WantDigests => Self::WantDigests,
             ToLc::Converged { position, root } => Self::Converged { position: *position, root: *root },
             ToLc::Reset { reason } => Self::Reset { reason: reason.clone() },
-            ToLc::Interfaces { .. } => {
+            ToLc::Interfaces { .. } | ToLc::Changed { .. } => {
                 return Err(Inexpressible { version: 1, what: "an interface with a tag or in a VRF" });
             }
         })

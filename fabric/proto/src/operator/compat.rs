@@ -1,8 +1,6 @@
 //! What an operator asks, and what it is answered, in older versions.
 
-use super::{
-    CardStats, Event, EventKind, Exit, FlowSpec, LcStats, Refusals, Reply, Request, RpStats, TrafficSpec, v1,
-};
+use super::{CardStats, Event, EventKind, Exit, FlowSpec, LcStats, Refusals, Reply, Request, RpStats, TrafficSpec, v1};
 use crate::{drops::DropCause, fib::Mac, version::Inexpressible};
 
 impl From<v1::Request> for Request {

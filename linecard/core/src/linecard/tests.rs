@@ -2,7 +2,10 @@ use super::*;
 use fabric_proto::fib::{
     BUCKETS, Batch, BatchBuilder, Birth, Family, FibTable, ListUpdate, Path, PathList, Prefix, bucket_of,
 };
-use fabric_proto::linecard::FibPart;
+use fabric_proto::{
+    id::TableId,
+    linecard::{FibPart, InterfaceChange},
+};
 use proptest::prelude::*;
 
 const EPOCH_A: Epoch = Epoch(1 << 2);
@@ -336,6 +339,34 @@ fn ports_and_resets_reach_the_shell_and_the_active() {
     assert!(
         matches!(&out[..], [Output::Event(EventKind::LcReset { .. }), Output::Reset { reason }] if reason == "mode rpr")
     );
+}
+
+/// A change says what is different; the shell hears of it where it is about ports.
+#[test]
+fn some_ports_and_interfaces_change_and_the_others_stay() {
+    let mut machine = in_sync();
+    let port = |port, mtu| PortConfig { port, enabled: true, mac: [2; 6], mtu };
+    let (red, blue) = (TableId(7), TableId(8));
+    let interfaces = [(1, 100, red), (1, 200, blue), (2, 100, red)];
+    let interfaces = interfaces.map(|(port, vlan, table)| InterfaceConfig { port, vlan, table }).to_vec();
+    tell(&mut machine, 1, ToLc::Interfaces { ports: vec![port(1, 1500), port(2, 1500)], interfaces });
+    let change = |port, vlan, table| InterfaceChange { port, vlan, table };
+    let interfaces =
+        vec![change(1, 100, None), change(1, 300, Some(blue)), change(2, 0, Some(red)), change(9, 1, None)];
+    let out = tell(&mut machine, 1, ToLc::Changed { ports: vec![], gone: vec![], interfaces });
+    assert!(out.is_empty(), "{out:?}");
+    let tables = |machine: &LineCard, at: u8| {
+        let ports = machine.tables().ports();
+        ports.port(at).map(|port| [0, 100, 200, 300].map(|vlan| port.table_of(vlan)))
+    };
+    assert_eq!(tables(&machine, 1), Some([Some(TableId::DEFAULT), None, Some(blue), Some(blue)]));
+    assert_eq!(tables(&machine, 2), Some([Some(red), Some(red), None, None]));
+    let changed = ToLc::Changed { ports: vec![port(1, 9000), port(3, 1500)], gone: vec![2], interfaces: vec![] };
+    let out = tell(&mut machine, 1, changed);
+    let now = [port(1, 9000), port(3, 1500)];
+    assert!(matches!(&out[..], [Output::PortsChanged(ports)] if *ports == now), "{out:?}");
+    assert_eq!(tables(&machine, 1), Some([Some(TableId::DEFAULT), None, Some(blue), Some(blue)]), "as they were");
+    assert_eq!(tables(&machine, 2), None);
 }
 
 fn op() -> impl Strategy<Value = (Prefix, Option<u32>)> {

@@ -3,8 +3,9 @@
 use fabric_proto::{
     fib::Mac,
     id::TableId,
-    linecard::{InterfaceConfig, PortConfig},
+    linecard::{InterfaceChange, InterfaceConfig, PortConfig},
 };
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A port as packets see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +18,8 @@ pub struct Port {
     pub mtu: u16,
     /// Where packets without a tag are looked up.
     pub table: TableId,
-    /// Where packets of its subinterfaces are, by VLAN, in order.
-    vlans: Vec<(u16, TableId)>,
+    /// Where packets of its subinterfaces are, by VLAN, in order. A change of other ports leaves it where it is.
+    vlans: Arc<[(u16, TableId)]>,
 }
 
 impl Port {
@@ -31,6 +32,14 @@ impl Port {
         let at = self.vlans.binary_search_by_key(&vlan, |(vlan, _)| *vlan).ok()?;
         Some(self.vlans[at].1)
     }
+
+    fn change_vlans(&mut self, changed: &BTreeMap<u16, Option<TableId>>) {
+        let kept = self.vlans.iter().filter(|(vlan, _)| !changed.contains_key(vlan)).copied();
+        let new = changed.iter().filter_map(|(vlan, table)| Some((*vlan, (*table)?)));
+        let mut vlans: Vec<_> = kept.chain(new).collect();
+        vlans.sort_unstable();
+        self.vlans = vlans.into();
+    }
 }
 
 /// The card's ports by number.
@@ -41,35 +50,63 @@ impl Ports {
     /// Ports as configured; those not named do not exist for packets. `interfaces` has their subinterfaces, and what is
     /// not in the default table.
     pub fn new(configs: &[PortConfig], interfaces: &[InterfaceConfig]) -> Self {
-        let mut ports = Vec::new();
+        let mut ports = Self::default();
+        let change = |interface: &InterfaceConfig| InterfaceChange {
+            port: interface.port,
+            vlan: interface.vlan,
+            table: Some(interface.table),
+        };
+        ports.change(configs, &[], &interfaces.iter().map(change).collect::<Vec<_>>());
+        ports
+    }
+
+    /// Changes some of them. Of several changes of one interface the last one counts.
+    pub fn change(&mut self, configs: &[PortConfig], gone: &[u8], interfaces: &[InterfaceChange]) {
+        for number in gone {
+            if let Some(port) = self.0.get_mut(usize::from(*number)) {
+                *port = None;
+            }
+        }
         for config in configs {
             let at = usize::from(config.port);
-            if ports.len() <= at {
-                ports.resize(at + 1, None);
+            if self.0.len() <= at {
+                self.0.resize(at + 1, None);
             }
-            let mut port = Port {
-                mac: config.mac,
-                enabled: config.enabled,
-                mtu: config.mtu,
-                table: TableId::DEFAULT,
-                vlans: Vec::new(),
-            };
-            for interface in interfaces.iter().filter(|interface| interface.port == config.port) {
-                match interface.vlan {
-                    0 => port.table = interface.table,
-                    vlan => port.vlans.push((vlan, interface.table)),
-                }
-            }
-            port.vlans.sort_unstable();
-            port.vlans.dedup_by_key(|(vlan, _)| *vlan);
-            ports[at] = Some(port);
+            let PortConfig { port: _, mac, enabled, mtu } = *config;
+            let old = self.0[at].take();
+            let (table, vlans) = old.map_or_else(Default::default, |port| (port.table, port.vlans));
+            self.0[at] = Some(Port { mac, enabled, mtu, table, vlans });
         }
-        Self(ports)
+        let mut tagged: BTreeMap<u8, BTreeMap<u16, Option<TableId>>> = BTreeMap::new();
+        for InterfaceChange { port, vlan, table } in interfaces {
+            match vlan {
+                0 => {
+                    if let Some(port) = self.0.get_mut(usize::from(*port)).and_then(Option::as_mut) {
+                        port.table = table.unwrap_or_default();
+                    }
+                }
+                vlan => drop(tagged.entry(*port).or_default().insert(*vlan, *table)),
+            }
+        }
+        for (number, changed) in tagged {
+            if let Some(port) = self.0.get_mut(usize::from(number)).and_then(Option::as_mut) {
+                port.change_vlans(&changed);
+            }
+        }
     }
 
     /// A port, if it is configured.
     #[inline]
     pub fn port(&self, number: u8) -> Option<&Port> {
         self.0.get(usize::from(number))?.as_ref()
+    }
+
+    /// The ports as they are configured.
+    pub fn configs(&self) -> Vec<PortConfig> {
+        let config = |(number, port): (usize, &Option<Port>)| {
+            let Port { mac, enabled, mtu, .. } = *port.as_ref()?;
+            Some(PortConfig { port: number as u8, enabled, mac, mtu })
+        };
+        self.0.iter().enumerate().filter_map(config).collect()
     }
 }

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use fabric_proto::{
     fib::{Family, FibKey, ListUpdate, PathListId, Prefix},
     id::{LcSlot, TableId},
-    linecard::{InterfaceConfig, PortConfig},
+    linecard::{InterfaceChange, InterfaceConfig, PortConfig},
 };
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -66,6 +66,13 @@ impl TablesWriter {
     /// Replaces the configuration of ports and their interfaces, in one step.
     pub fn set_ports(&mut self, ports: &[PortConfig], interfaces: &[InterfaceConfig]) {
         self.tables.ports.store(Arc::new(Ports::new(ports, interfaces)));
+    }
+
+    /// Changes some ports and interfaces, in one step; those of a port that goes go with it.
+    pub fn change_ports(&mut self, ports: &[PortConfig], gone: &[u8], interfaces: &[InterfaceChange]) {
+        let mut changed = Ports::clone(&self.tables.ports.load());
+        changed.change(ports, gone, interfaces);
+        self.tables.ports.store(Arc::new(changed));
     }
 
     /// Sets path lists, all of them in one step. `reused` counts how often an index has been given to another list,

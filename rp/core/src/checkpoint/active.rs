@@ -1,6 +1,6 @@
 //! The active's side.
 
-use super::{CfFailure, CfInput, CfOutput, Member, QUEUE_MAX, ROUNDS_MAX, STATE_MAX, WINDOW_MAX};
+use super::{CfFailure, CfInput, CfOutput, Member, QUEUE_MAX, ROUNDS_MAX, WINDOW_MAX};
 use bytes::Bytes;
 use fabric_proto::{
     checkpoint::{CfClientId, CfMessage, PIECE, RECORD_MAX},
@@ -30,9 +30,10 @@ pub struct CfCounters {
 }
 
 /// Where a sync is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Phase {
     /// Nothing is synced.
+    #[default]
     Idle,
     /// Chunks are pulled.
     Bulk {
@@ -66,10 +67,12 @@ struct Part {
 }
 
 /// The active's side of the checkpointing facility. It has no timers: the redundancy facility has them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct CfActive {
     members: Vec<Member>,
     mode: Mode,
+    /// Most bytes of a client at once.
+    longest: usize,
     phase: Phase,
     round: u32,
     /// Rounds of this sync given up.
@@ -91,26 +94,6 @@ pub struct CfActive {
 }
 
 impl CfActive {
-    /// Nothing is synced. `members` take part, in this order, each from its mode on.
-    pub fn new(members: Vec<Member>) -> Self {
-        Self {
-            members,
-            mode: Mode::Hsa,
-            phase: Phase::Idle,
-            round: 0,
-            given_up: 0,
-            seq: 0,
-            window: VecDeque::new(),
-            window_bytes: 0,
-            queue: VecDeque::new(),
-            queue_bytes: 0,
-            draining: false,
-            config_seq: None,
-            config_queued: 0,
-            counters: CfCounters::default(),
-        }
-    }
-
     /// Whether a bulk sync is running.
     pub fn in_bulk(&self) -> bool {
         matches!(self.phase, Phase::Bulk { .. } | Phase::Ending { .. })
@@ -158,9 +141,9 @@ impl Machine for CfActive {
     fn step(&mut self, _now: Instant, input: Option<CfInput>, out: &mut Vec<CfOutput>) {
         match input {
             None => return,
-            Some(CfInput::Start { mode }) => {
+            Some(CfInput::Start { mode, members, longest }) => {
                 self.reset();
-                self.mode = mode;
+                (self.mode, self.members, self.longest) = (mode, members, longest);
                 self.begin_round(out);
             }
             Some(CfInput::Stop) => self.reset(),
@@ -179,8 +162,7 @@ impl Machine for CfActive {
 
 impl CfActive {
     fn reset(&mut self) {
-        let members = std::mem::take(&mut self.members);
-        *self = Self { counters: self.counters, round: self.round, seq: self.seq, ..Self::new(members) };
+        *self = Self { counters: self.counters, round: self.round, seq: self.seq, ..Self::default() };
     }
 
     fn begin_round(&mut self, out: &mut Vec<CfOutput>) {
@@ -206,8 +188,8 @@ impl CfActive {
             self.counters.unexpected += 1;
             return;
         }
-        if data.len() > STATE_MAX {
-            self.fail(CfFailure::TooLong { client: member.title, bytes: data.len() }, out);
+        if data.len() > self.longest {
+            self.too_long(&member, data.len(), out);
             return;
         }
         self.phase = match next {
@@ -225,8 +207,8 @@ impl CfActive {
             return;
         };
         self.config_queued += usize::from(member.awaited);
-        if data.len() > STATE_MAX {
-            self.fail(CfFailure::TooLong { client: member.title, bytes: data.len() }, out);
+        if data.len() > self.longest {
+            self.too_long(&member, data.len(), out);
             return;
         }
         self.enqueue(&member, false, data);
@@ -273,6 +255,10 @@ impl CfActive {
             | CfMessage::Piece { .. }
             | CfMessage::BulkEnd { .. } => self.counters.unexpected += 1,
         }
+    }
+
+    fn too_long(&mut self, member: &Member, bytes: usize, out: &mut Vec<CfOutput>) {
+        self.fail(CfFailure::TooLong { client: member.title, bytes, longest: self.longest }, out);
     }
 
     fn fail(&mut self, why: CfFailure, out: &mut Vec<CfOutput>) {

@@ -30,6 +30,11 @@ fn members() -> Vec<Member> {
     .into()
 }
 
+/// A sync with a standby of the same release.
+fn start(mode: Mode) -> CfInput {
+    CfInput::Start { mode, members: members(), longest: STATE_MAX }
+}
+
 fn step(active: &mut CfActive, input: CfInput) -> Vec<CfOutput> {
     let mut out = Vec::new();
     active.step(NOW, Some(input), &mut out);
@@ -82,7 +87,7 @@ impl Pair {
     fn new() -> Self {
         let cells = |n: u8| Cells((0..n).map(|key| (key, 0)).collect());
         Self {
-            active: CfActive::new(members()),
+            active: CfActive::default(),
             standby: CfStandby::new(members()),
             theirs: members().iter().zip([1, 3, 0, 9, 2]).map(|(member, n)| (member.number, cells(n))).collect(),
             ours: BTreeMap::new(),
@@ -182,7 +187,7 @@ fn a_mode_decides_which_clients_take_part() {
         (Mode::Sso, members().iter().map(|member| member.number).collect()),
     ] {
         let mut pair = Pair::new();
-        pair.active(CfInput::Start { mode });
+        pair.active(start(mode));
         pair.settle();
         assert_eq!((pair.completed, pair.ours.keys().copied().collect::<Vec<_>>()), (1, ids), "{mode}");
         assert!(pair.active.in_sync() && pair.standby.in_sync());
@@ -193,7 +198,7 @@ fn a_mode_decides_which_clients_take_part() {
 #[test]
 fn the_end_is_complete_only_when_the_standby_says_so() {
     let mut pair = Pair::new();
-    pair.active(CfInput::Start { mode: Mode::Sso });
+    pair.active(start(Mode::Sso));
     while pair.turn(0) && !pair.asked.is_empty() {}
     assert!(matches!(pair.to_standby.back(), Some(CfMessage::BulkEnd { .. })));
     assert_eq!((pair.completed, pair.active.in_bulk()), (0, true));
@@ -203,9 +208,9 @@ fn the_end_is_complete_only_when_the_standby_says_so() {
 
 #[test]
 fn chunks_wait_for_the_window() {
-    let mut active = CfActive::new(members());
+    let mut active = CfActive::default();
     let big = Bytes::from(vec![0; RECORD_MAX]);
-    let mut out = step(&mut active, CfInput::Start { mode: Mode::Rpr });
+    let mut out = step(&mut active, start(Mode::Rpr));
     let mut sent = 0;
     while let Some((client, cursor)) = wanted(&out) {
         out = step(&mut active, CfInput::Chunk { client, data: big.clone(), next: Some(cursor + 1) });
@@ -222,7 +227,7 @@ fn a_queue_that_overflows_ends_the_sync() {
     let big = || Bytes::from(vec![0; RECORD_MAX]);
     let change = || CfInput::Change { client: CfClientId::STARTUP_CONFIG, data: big() };
     let mut pair = Pair::new();
-    pair.active(CfInput::Start { mode: Mode::Rpr });
+    pair.active(start(Mode::Rpr));
     let mut rounds = 1;
     while pair.failed.is_empty() {
         pair.active(change());
@@ -239,7 +244,7 @@ fn a_queue_that_overflows_ends_the_sync() {
     assert_eq!(pair.active.under_way(), (0, 0));
 
     let mut pair = Pair::new();
-    pair.active(CfInput::Start { mode: Mode::Rpr });
+    pair.active(start(Mode::Rpr));
     pair.settle();
     while pair.failed.is_empty() {
         pair.active(change());
@@ -247,15 +252,15 @@ fn a_queue_that_overflows_ends_the_sync() {
     assert_eq!(pair.active.counters().overflows, 1);
     assert!(!pair.active.in_sync());
     // What is still under way does no harm, and the next sync is whole.
-    pair.active(CfInput::Start { mode: Mode::Sso });
+    pair.active(start(Mode::Sso));
     pair.settle();
     assert_eq!((pair.completed, pair.ours.clone()), (2, pair.expected(Mode::Sso)));
 }
 
 #[test]
 fn what_no_standby_can_hold_fails_by_its_name() {
-    let mut active = CfActive::new(members());
-    step(&mut active, CfInput::Start { mode: Mode::Rpr });
+    let mut active = CfActive::default();
+    step(&mut active, start(Mode::Rpr));
     let data = Bytes::from(vec![0; STATE_MAX + 1]);
     let out = step(&mut active, CfInput::Chunk { client: CfClientId::STARTUP_CONFIG, data, next: None });
     let CfOutput::Failed { why, config: false } = &out[0] else { panic!("{out:?}") };
@@ -263,13 +268,35 @@ fn what_no_standby_can_hold_fails_by_its_name() {
     assert_eq!(why.to_string(), want);
 }
 
+/// A standby of another release has other clients, and release 1.0 knows no pieces: nothing else is said to it.
+#[test]
+fn a_standby_is_given_what_its_release_has() {
+    let mut pair = Pair::new();
+    let known: Vec<Member> = members().into_iter().filter(|member| member.number != CfClientId::CHASSIS).collect();
+    pair.active(CfInput::Start { mode: Mode::Sso, members: known, longest: RECORD_MAX });
+    pair.change(CfClientId::CHASSIS, 1, 1);
+    pair.settle();
+    pair.change(CfClientId::CHASSIS, 2, 2);
+    pair.change(CfClientId::LINKS, 2, 2);
+    pair.settle();
+    assert_eq!((pair.completed, pair.ours.contains_key(&CfClientId::CHASSIS)), (1, false));
+    let others = |id: &CfClientId| *id != CfClientId::CHASSIS;
+    let expected: BTreeMap<_, _> = pair.expected(Mode::Sso).into_iter().filter(|(id, _)| others(id)).collect();
+    assert_eq!(pair.ours, expected);
+    let data = Bytes::from(vec![0; RECORD_MAX + 1]);
+    pair.active(CfInput::Change { client: CfClientId::STARTUP_CONFIG, data });
+    let [why] = &pair.failed[..] else { panic!("{:?}", pair.failed) };
+    let want = "the startup configuration takes 4194241 bytes; at most 4194240 can be given to the standby";
+    assert_eq!(why.to_string(), want);
+}
+
 /// What is longer than a record goes in pieces, through the window as anything else, in bulk and as a change.
 #[test]
 fn what_is_longer_than_a_record_goes_in_pieces() {
     let long = |seed: u8| Bytes::from((0..5 * RECORD_MAX / 2).map(|at| (at % 251) as u8 ^ seed).collect::<Vec<_>>());
-    let (mut active, mut standby) = (CfActive::new(members()), CfStandby::new(members()));
+    let (mut active, mut standby) = (CfActive::default(), CfStandby::new(members()));
     let (mut held, mut joined) = (Vec::new(), Vec::new());
-    let mut inputs = VecDeque::from([CfInput::Start { mode: Mode::Rpr }]);
+    let mut inputs = VecDeque::from([start(Mode::Rpr)]);
     let (mut most, mut completed) = (0, 0);
     while let Some(input) = inputs.pop_front() {
         for output in step(&mut active, input) {
@@ -367,7 +394,7 @@ fn pieces_of_one_client_do_not_end_with_another() {
 #[test]
 fn a_client_that_cannot_apply_breaks_the_sync_on_both_sides() {
     let mut pair = Pair::new();
-    pair.active(CfInput::Start { mode: Mode::Sso });
+    pair.active(start(Mode::Sso));
     pair.settle();
     pair.cannot = Some("no such interface".to_owned());
     pair.change(CfClientId::RUNNING_CONFIG, 1, 1);
@@ -384,7 +411,7 @@ fn a_client_that_cannot_apply_breaks_the_sync_on_both_sides() {
 #[test]
 fn a_standby_that_misses_a_record_says_so_and_the_active_gives_up() {
     let mut pair = Pair::new();
-    pair.active(CfInput::Start { mode: Mode::Sso });
+    pair.active(start(Mode::Sso));
     pair.turn(0);
     pair.turn(0);
     pair.to_standby.remove(1);
@@ -397,7 +424,7 @@ fn a_standby_that_misses_a_record_says_so_and_the_active_gives_up() {
 #[test]
 fn draining_ends_when_everything_is_confirmed() {
     let mut pair = Pair::new();
-    pair.active(CfInput::Start { mode: Mode::Sso });
+    pair.active(start(Mode::Sso));
     pair.settle();
     pair.change(CfClientId::FIB, 3, 7);
     pair.active(CfInput::Drain);
@@ -417,12 +444,12 @@ proptest! {
         restart_at in 0_usize..200,
     ) {
         let mut pair = Pair::new();
-        pair.active(CfInput::Start { mode: Mode::Sso });
+        pair.active(start(Mode::Sso));
         for (index, (what, client, key, value)) in turns.into_iter().enumerate() {
             if index == restart_at {
                 pair.active(CfInput::Stop);
                 pair.asked.clear();
-                pair.active(CfInput::Start { mode: Mode::Sso });
+                pair.active(start(Mode::Sso));
             }
             if what < 3 {
                 pair.turn(what);

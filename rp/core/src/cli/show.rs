@@ -5,6 +5,7 @@
 mod configuration;
 mod fib;
 mod interfaces;
+mod issu;
 mod logging;
 mod overview;
 mod parser;
@@ -59,6 +60,7 @@ pub(super) static TABLES: &[&[Command<Exec>]] = &[
     overview::COMMANDS,
     redundancy::COMMANDS,
     system::COMMANDS,
+    issu::COMMANDS,
     interfaces::COMMANDS,
     configuration::COMMANDS,
     logging::COMMANDS,
@@ -73,6 +75,7 @@ pub(super) const HELP: &[Help] = &[
     WORDS,
     redundancy::HELP,
     system::HELP,
+    issu::HELP,
     interfaces::HELP,
     configuration::HELP,
     logging::HELP,

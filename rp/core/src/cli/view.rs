@@ -5,8 +5,9 @@ use crate::config::Config;
 use fabric_proto::{
     fib::{Family, Mac, PathList, Prefix},
     flow::FlowSeed,
-    id::{InterfaceId, LcSlot, RpSlot, TableId},
+    id::{InterfaceId, LcSlot, RpSlot, Slot, TableId},
     redundancy::Mode,
+    version::Versions,
 };
 use std::{net::IpAddr, time::Duration};
 
@@ -38,7 +39,7 @@ pub struct View<'a> {
     pub flow_seed: FlowSeed,
     /// Log messages.
     pub log: LogView<'a>,
-    /// Interfaces, routing and forwarding tables.
+    /// Interfaces, routing and forwarding tables, and what is spoken with other cards.
     pub tables: &'a dyn Tables,
 }
 
@@ -208,6 +209,47 @@ pub struct SwitchoverView {
     pub at: Duration,
 }
 
+/// What this unit and another card speak.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpokenView {
+    /// The card's slot.
+    pub slot: Slot,
+    /// The release of its image.
+    pub release: String,
+    /// Whether it is connected now; of one that is not, this is what was.
+    pub connected: bool,
+    /// What came of it as a whole.
+    pub compatibility: Compatibility,
+    /// Group by group.
+    pub groups: Vec<GroupView>,
+    /// What its release has no words for, of what it would be told otherwise; now.
+    pub without: Vec<String>,
+}
+
+/// Whether two cards of any releases work together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compatibility {
+    /// They speak all that either has, in this unit's newest versions.
+    Full,
+    /// In older versions, or not all of it.
+    Base,
+    /// Of something that both have they have no version in common.
+    None,
+}
+
+/// Something that has versions of its own ([`fabric_proto::offer::Group`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupView {
+    /// Its name.
+    pub name: String,
+    /// Versions that this unit offered; `None`: it does not have it.
+    pub ours: Option<Versions>,
+    /// Those that the card offered.
+    pub theirs: Option<Versions>,
+    /// The one agreed on.
+    pub agreed: Option<u8>,
+}
+
 /// One line-card slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineCardView {
@@ -215,6 +257,8 @@ pub struct LineCardView {
     pub slot: LcSlot,
     /// How far it is.
     pub state: LineCardState,
+    /// Release of its image; `None` when it was never connected to this unit.
+    pub release: Option<String>,
     /// Number of ports, 0 when not known.
     pub ports: u8,
     /// How long it has been in that state.
@@ -228,6 +272,8 @@ pub struct LineCardView {
 pub enum LineCardState {
     /// Expected and not connected.
     Absent,
+    /// Connected, of a release that this unit has no messages in common with.
+    Incompatible,
     /// Connected, being adopted.
     Adopting,
     /// It obeys this active; its table is being compared or sent.
@@ -238,8 +284,11 @@ pub enum LineCardState {
     NotOwned,
 }
 
-/// Interfaces, routing and forwarding tables, as show commands ask for them: nothing is looked at that is not shown.
+/// Interfaces, routing and forwarding tables, and others, as show commands ask for them: nothing is looked at that is not shown.
 pub trait Tables {
+    /// What is spoken with each card that was ever connected, by slot.
+    fn spoken(&self) -> Vec<SpokenView>;
+
     /// How an interface is.
     fn interface(&self, id: InterfaceId) -> InterfaceView;
 

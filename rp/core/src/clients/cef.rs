@@ -1,6 +1,6 @@
 //! The forwarding table, and its copy on the standby (`fib_feed/checkpoint.rs` has the encoding).
 
-use crate::fib_feed::{BulkCursor, FibMaster};
+use crate::fib_feed::{BulkCursor, FibMaster, Level};
 use bytes::Bytes;
 use fabric_proto::{
     checkpoint::CfClientId,
@@ -9,7 +9,9 @@ use fabric_proto::{
     sabotage::{self, Sabotage},
     time::Instant,
 };
-use rp_contract::{Answer, Ask, Checkpointed, Chunk, Client, Effect, Lost, Member, Progression, TakeOver, Unapplied};
+use rp_contract::{
+    Answer, Ask, Checkpointed, Chunk, Client, Effect, Lost, Member, Progression, TakeOver, Unapplied, Versions,
+};
 
 /// The client of the forwarding table.
 #[derive(Debug, Default)]
@@ -53,24 +55,27 @@ impl Client for Cef {
 
 impl Checkpointed for Cef {
     fn member(&self) -> Member {
-        Member::new(CfClientId::FIB, "forwarding table", Mode::Sso)
+        let member = Member::new(CfClientId::FIB, "forwarding table", Mode::Sso);
+        // 1: what release 1.0 knows of it; 2: all of it.
+        Member { versions: Versions::new(1, 2), ..member }
     }
 
     fn chunk(&mut self, ask: &Ask) -> Chunk {
         self.feeding = true;
-        let (data, next) = self.fib.bulk_chunk(self.at.filter(|_| !ask.first));
+        let (data, next) = self.fib.bulk_chunk(self.at.filter(|_| !ask.first), Level::of_version(ask.version));
         self.at = next;
         Chunk { data, more: next.is_some() }
     }
 
-    fn change(&mut self, _version: u8) -> Result<Option<Bytes>, Lost> {
+    fn change(&mut self, version: u8) -> Result<Option<Bytes>, Lost> {
         if !self.feeding {
             return Ok(None);
         }
+        let level = Level::of_version(version);
         if sabotage::is(Sabotage::ForgetUpdate) {
-            while self.fib.take_checkpoint().is_some() {}
+            while self.fib.take_checkpoint(level).is_some() {}
         }
-        match self.fib.take_checkpoint() {
+        match self.fib.take_checkpoint(level) {
             None if !self.fib.is_checkpointing() => Err(Lost),
             changes => Ok(changes),
         }
@@ -89,7 +94,7 @@ impl Checkpointed for Cef {
         self.fib.apply_checkpoint(record).map(|_whole| ()).map_err(Unapplied::because)
     }
 
-    fn digest(&self) -> u64 {
-        self.fib.table().root_digest()
+    fn digest(&self, version: u8) -> u64 {
+        Level::of_version(version).root(self.fib.table())
     }
 }

@@ -24,16 +24,44 @@ use std::{
 /// How long a card that nobody hears keeps its ports: as long as it forwards without an active.
 const CARD_ALONE: Duration = Duration::from_secs(120);
 
+/// How a port is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Line {
+    /// Without carrier.
+    Down,
+    /// With carrier.
+    Up,
+    /// With carrier, on a card of release 1.0: its packets have no tag, and are of the default table.
+    Plain,
+}
+
+impl From<bool> for Line {
+    fn from(up: bool) -> Self {
+        if up { Self::Up } else { Self::Down }
+    }
+}
+
+impl Line {
+    fn has_carrier(self) -> bool {
+        match self {
+            Self::Up | Self::Plain => true,
+            Self::Down => false,
+        }
+    }
+}
+
 /// The state of a port that no card knows any more.
 const GONE: u8 = 2;
+/// The state of one that is [`Line::Plain`].
+const PLAIN: u8 = 3;
 
-/// Three bytes a port: card, port, whether it has carrier; from version 2 on [`GONE`], too.
+/// Three bytes a port: card, port, whether it has carrier; from version 2 on [`GONE`] and [`PLAIN`], too.
 #[derive(Debug)]
 struct Carrier;
 
 impl Coding for Carrier {
     type Key = PortId;
-    type Row = bool;
+    type Row = Line;
     const MEMBER: Member =
         Member { versions: Versions::new(1, 2), ..Member::new(CfClientId::LINKS, "link states", Mode::Sso) };
     const WHOLE: u8 = 1;
@@ -42,15 +70,21 @@ impl Coding for Carrier {
         3
     }
 
-    fn write(port: PortId, up: Option<&bool>, _version: u8, out: &mut Vec<u8>) {
-        out.extend([port.slot.0, port.port, up.map_or(GONE, |up| u8::from(*up))]);
+    fn write(port: PortId, line: Option<&Line>, version: u8, out: &mut Vec<u8>) {
+        let state = match line {
+            None => GONE,
+            Some(Line::Plain) if version > Self::WHOLE => PLAIN,
+            Some(line) => u8::from(line.has_carrier()),
+        };
+        out.extend([port.slot.0, port.port, state]);
     }
 
-    fn read(bytes: &[u8], version: u8) -> Option<(PortId, Option<bool>)> {
+    fn read(bytes: &[u8], version: u8) -> Option<(PortId, Option<Line>)> {
         let [slot, port, state] = bytes.try_into().ok()?;
         let state = match state {
-            0 | 1 => Some(state == 1),
+            0 | 1 => Some(Line::from(state == 1)),
             GONE if version > Self::WHOLE => None,
+            PLAIN if version > Self::WHOLE => Some(Line::Plain),
             _ => return None,
         };
         Some((PortId { slot: LcSlot(slot), port }, state))
@@ -60,7 +94,7 @@ impl Coding for Carrier {
 /// The client of interfaces.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
-    /// Whether a port has carrier.
+    /// How the ports are.
     ports: Table<Carrier>,
     /// Since when; not known of a state that the peer reported.
     since: BTreeMap<PortId, Instant>,
@@ -74,9 +108,12 @@ pub(crate) struct Links {
 
 impl Links {
     /// A card reports a port. Says whether that is news.
-    pub(crate) fn report(&mut self, now: Instant, port: PortId, up: bool) -> bool {
-        let up = up || sabotage::is(Sabotage::IgnoreCarrier);
-        let news = self.ports.set(port, Some(up));
+    pub(crate) fn report(&mut self, now: Instant, port: PortId, line: impl Into<Line>) -> bool {
+        let line = match line.into() {
+            Line::Down if sabotage::is(Sabotage::IgnoreCarrier) => Line::Up,
+            line => line,
+        };
+        let news = self.ports.set(port, Some(line));
         if news {
             self.since.insert(port, now);
         }
@@ -87,8 +124,8 @@ impl Links {
     pub(crate) fn forget(&mut self, slot: LcSlot) -> Vec<(PortId, bool)> {
         self.alone.remove(&slot);
         self.boots.remove(&slot);
-        let known: Vec<(PortId, bool)> =
-            self.ports.iter().filter(|(port, _)| port.slot == slot).map(|(port, up)| (port, *up)).collect();
+        let of_card = self.ports.iter().filter(|(port, _)| port.slot == slot);
+        let known: Vec<(PortId, bool)> = of_card.map(|(port, line)| (port, line.has_carrier())).collect();
         self.since.retain(|port, _| port.slot != slot);
         for (port, _) in &known {
             self.ports.set(*port, None);
@@ -128,12 +165,17 @@ impl Links {
 
     /// Whether a port has carrier, and since when; `None` where nobody has said it.
     pub(crate) fn get(&self, port: PortId) -> Option<(bool, Option<Instant>)> {
-        self.ports.get(port).map(|up| (*up, self.since.get(&port).copied()))
+        self.ports.get(port).map(|line| (line.has_carrier(), self.since.get(&port).copied()))
     }
 
     /// Whether a port is known to have carrier.
     pub(crate) fn is_up(&self, port: PortId) -> bool {
-        self.ports.get(port).is_some_and(|up| *up)
+        self.ports.get(port).is_some_and(|line| line.has_carrier())
+    }
+
+    /// The same for an interface on it, which is `plain` or has a tag or a VRF.
+    pub(crate) fn carries(&self, port: PortId, plain: bool) -> bool {
+        self.is_up(port) && (plain || self.ports.get(port) != Some(&Line::Plain))
     }
 
     fn clear(&mut self) {

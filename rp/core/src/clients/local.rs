@@ -3,12 +3,13 @@
 use super::links::Links;
 use crate::{
     config::{self, Config, Edit, RouteTarget, VrfName},
+    fib_feed::CardChange,
     rib::{Interface, Link, Local, LocalChange, Rib, StaticRoute, StaticTarget},
 };
 use fabric_proto::{
     fib::{Mac, port_mac},
     id::{InterfaceId, LcSlot, PortId, TableId},
-    linecard::{InterfaceConfig, PortConfig},
+    linecard::{InterfaceChange, InterfaceConfig, PortConfig},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -141,9 +142,14 @@ fn changed_neighbours(config: &Config, rib: &Rib, changes: &mut Changes) {
     }
 }
 
-/// A port without carrier is as good as shut down, and so is what is on it.
+/// Whether every release knows what an interface is: it has no tag, and is in the default table.
+pub(crate) fn is_plain(configured: &config::Interface) -> bool {
+    configured.vlan.is_none() && configured.vrf.is_none()
+}
+
+/// A port without carrier is as good as shut down, and so is what is on it, and what its card has no words for.
 fn interface(config: &Config, links: &Links, id: InterfaceId, configured: &config::Interface) -> Interface {
-    let carrier = id.port().is_none_or(|port| links.is_up(port));
+    let carrier = id.port().is_none_or(|port| links.carries(port, is_plain(configured)));
     Interface {
         addresses: configured.addresses().map(|own| (own.address, own.len)).collect(),
         link: id.port().map(|port| Link { port, mac: port_mac(port), vlan: configured.vlan }),
@@ -162,23 +168,48 @@ fn static_route(route: &config::StaticRoute, distance: u8) -> StaticRoute {
 
 /// The ports of one line card.
 pub(crate) fn ports(config: &Config, slot: LcSlot) -> Vec<PortConfig> {
-    let port = |(port, interface): (PortId, &config::Interface)| {
-        let (enabled, mac) = (!interface.shutdown, port_mac(port));
-        PortConfig { port: port.port, enabled, mac, mtu: interface.mtu }
-    };
-    config.interfaces.ports_of(slot).map(port).collect()
+    config.interfaces.ports_of(slot).map(|(port, interface)| port_config(port, interface)).collect()
+}
+
+fn port_config(port: PortId, interface: &config::Interface) -> PortConfig {
+    PortConfig { port: port.port, enabled: !interface.shutdown, mac: port_mac(port), mtu: interface.mtu }
 }
 
 /// The subinterfaces of one line card that are not shut down, and its ports that are in a VRF.
 pub(crate) fn interfaces(config: &Config, slot: LcSlot) -> Vec<InterfaceConfig> {
-    let of_port = |(port, own): (PortId, &config::Interface)| {
-        let table = |vrf: &Option<VrfName>| table_of(vrf.as_ref());
-        let own = own.vrf.is_some().then(|| InterfaceConfig { port: port.port, vlan: 0, table: table(&own.vrf) });
-        let tagged = config.interfaces.vlans_of(port).filter_map(move |(vlan, id)| {
-            let interface = config.interfaces.get(&id).filter(|interface| !interface.shutdown)?;
-            Some(InterfaceConfig { port: port.port, vlan, table: table(&interface.vrf) })
-        });
-        own.into_iter().chain(tagged).collect::<Vec<_>>()
-    };
-    config.interfaces.ports_of(slot).flat_map(of_port).collect()
+    let row =
+        |port: PortId, vlan, table: Option<TableId>| Some(InterfaceConfig { port: port.port, vlan, table: table? });
+    let own = config.interfaces.ports_of(slot).filter_map(|(port, _)| row(port, 0, looked_up(config, port, 0)));
+    let tagged = config.interfaces.vlans_of_card(slot);
+    own.chain(tagged.filter_map(|(port, vlan)| row(port, vlan, looked_up(config, port, vlan)))).collect()
+}
+
+/// Where packets of a VLAN are looked up, if an interface that is not shut down takes them. Those without a tag (0) are their
+/// port's own: that is worth a word where it is in a VRF.
+fn looked_up(config: &Config, port: PortId, vlan: u16) -> Option<TableId> {
+    let id = if vlan == 0 { Some(port.into()) } else { config.interfaces.with_vlan(port, vlan) };
+    let interface = config.interfaces.get(&id?)?;
+    let told = if vlan == 0 { interface.vrf.is_some() } else { !interface.shutdown };
+    told.then(|| table_of(interface.vrf.as_ref()))
+}
+
+/// What line cards may have to be told after a change of the configuration, of which `undo` would take back what it did.
+/// The work grows with what was changed, and with nothing else.
+pub(crate) fn card_changes(config: &Config, undo: &[Edit]) -> BTreeMap<LcSlot, Vec<CardChange>> {
+    let mut changes: BTreeMap<LcSlot, Vec<CardChange>> = BTreeMap::new();
+    for edit in undo {
+        let Edit::Interface(id, old) = edit else { continue };
+        let (Some(port), new) = (id.port(), config.interfaces.get(id)) else { continue };
+        let of_card = changes.entry(port.slot).or_default();
+        let mut vlans = BTreeSet::new();
+        if id.as_port().is_some() {
+            of_card.push(CardChange::Port(port.port, new.map(|interface| port_config(port, interface))));
+            vlans.insert(0);
+        } else {
+            vlans.extend([old.as_deref(), new].into_iter().flatten().filter_map(|interface| interface.vlan));
+        }
+        let now = |vlan| InterfaceChange { port: port.port, vlan, table: looked_up(config, port, vlan) };
+        of_card.extend(vlans.into_iter().map(|vlan| CardChange::Interface(now(vlan))));
+    }
+    changes
 }

@@ -1,32 +1,27 @@
 //! Who takes part: every client of this release, what a family lists it by, and the way to each.
 
+mod records;
+
 use super::{
     cef::Cef, chassis::Chassis, links::Links, local, mode::ModeOfConfiguration, routing::Routing, running::Running,
     startup::Startup, stateless::Stateless,
 };
 use crate::{config::Edit, fib_feed::FibMaster, redundancy::ClientId, rib::Rib};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use fabric_proto::{
-    checkpoint::{CfClientId, UnknownCfClient},
+    checkpoint::CfClientId,
     id::{LcSlot, PortId},
-    offer::{Agreed, Group, Offer},
+    offer::Agreed,
     platform::{Profile, RfClient},
-    redundancy::{Code, Mode},
-    sabotage::{self, Sabotage},
+    redundancy::Code,
     time::Instant,
 };
-use rp_contract::{Answer, Ask, Checkpointed, Chunk, Client, Effect, Lost, Member, News, Progression, Term, Unapplied};
+use rp_contract::{Answer, Checkpointed, Client, Effect, Member, News, Progression, Term};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
-
-/// Bytes of a piece of a bulk, for clients that cut theirs: a short step to make, and to take.
-const ROOM: usize = 64 << 10;
-
-/// Most bytes of a record that comes in pieces and is joined.
-const JOINED_MAX: usize = crate::checkpoint::STATE_MAX;
 
 /// Protocols and services beyond those that every RP has: a line each.
 pub(crate) fn others() -> Vec<Box<dyn Client>> {
@@ -337,101 +332,6 @@ impl Registry {
                 shown.owing.retain(|owing| *owing != name);
             }
         }
-    }
-}
-
-/// Checkpointing.
-impl Registry {
-    /// Those that are checkpointed, in the order of the bulk.
-    pub(crate) fn members(&self) -> &[Member] {
-        &self.members
-    }
-
-    /// What an RP of `release` with these clients offers to speak.
-    pub(crate) fn offer(&self, release: &str) -> Offer {
-        let with = |offer: Offer, member: &Member| offer.with(Group::Client(member.number), member.versions);
-        self.members.iter().fold(Offer::new(release), with)
-    }
-
-    /// The peer was met: in these versions records are written and read.
-    pub(crate) fn agree(&mut self, agreed: Arc<Agreed>) {
-        self.agreed = Some(agreed);
-    }
-
-    pub(super) fn version(&self, member: &Member) -> u8 {
-        let agreed = self.agreed.as_ref().and_then(|agreed| agreed.client(member.number));
-        agreed.unwrap_or(member.versions.newest())
-    }
-
-    /// Lines of the startup configuration that the peer's release has no words for.
-    pub(crate) fn startup_left_out(&self) -> Vec<String> {
-        let member = self.member(CfClientId::STARTUP_CONFIG);
-        member.map(|member| self.startup.left_out(self.version(&member))).unwrap_or_default()
-    }
-
-    fn member(&self, number: CfClientId) -> Option<Member> {
-        self.members.iter().find(|member| member.number == number).copied()
-    }
-
-    /// The next piece of all that a client holds.
-    pub(crate) fn chunk(&mut self, number: CfClientId, first: bool, mode: Mode) -> Result<Chunk, UnknownCfClient> {
-        let member = self.member(number).ok_or(UnknownCfClient(number))?;
-        let ask = Ask { first, mode, version: self.version(&member), room: ROOM };
-        self.numbered(number).map(|client| client.chunk(&ask)).ok_or(UnknownCfClient(number))
-    }
-
-    /// What has changed of a client since the standby was given it.
-    pub(crate) fn change(&mut self, member: &Member) -> Result<Option<Bytes>, Lost> {
-        let version = self.version(member);
-        self.numbered(member.number).map_or(Ok(None), |client| client.change(version))
-    }
-
-    /// The standby is gone.
-    pub(crate) fn stop(&mut self) {
-        self.checkpointed().for_each(|client| client.stop());
-    }
-
-    /// As standby: a bulk begins. Those that take part forget what they hold.
-    pub(crate) fn begin(&mut self, mode: Mode) {
-        self.pieces.clear();
-        self.checkpointed().filter(|client| client.member().from <= mode).for_each(|client| client.begin());
-    }
-
-    /// As standby: a record of the active's, or a piece of one.
-    pub(crate) fn apply(
-        &mut self,
-        number: CfClientId,
-        data: Bytes,
-        more: bool,
-        out: &mut Vec<Effect>,
-    ) -> Result<(), Unapplied> {
-        let member = self.member(number).ok_or(UnknownCfClient(number)).map_err(Unapplied::because)?;
-        let data = if member.in_pieces { Some(data) } else { self.join(data, more)? };
-        let Some(data) = data else { return Ok(()) };
-        let version = match self.version(&member) {
-            1 if sabotage::is(Sabotage::WrongVersion) => member.versions.newest(),
-            _ if sabotage::is(Sabotage::WrongVersion) => member.versions.oldest(),
-            version => version,
-        };
-        let client = self.numbered(number).ok_or(UnknownCfClient(number)).map_err(Unapplied::because)?;
-        client.apply(&data, more, version, out)
-    }
-
-    /// Takes a piece; the whole, once `more` is false.
-    fn join(&mut self, data: Bytes, more: bool) -> Result<Option<Bytes>, Unapplied> {
-        if self.pieces.is_empty() && !more {
-            return Ok(Some(data));
-        }
-        if self.pieces.len() + data.len() > JOINED_MAX {
-            return Err(Unapplied(format!("its pieces are longer than {JOINED_MAX} bytes")));
-        }
-        self.pieces.extend_from_slice(&data);
-        Ok((!more).then(|| self.pieces.split().freeze()))
-    }
-
-    /// What each holds, as a digest; two units in sync have the same.
-    pub(crate) fn digests(&mut self) -> Vec<(Member, u64)> {
-        self.checkpointed().map(|client| (client.member(), client.digest())).collect()
     }
 }
 

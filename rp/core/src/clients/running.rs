@@ -1,10 +1,11 @@
 //! The running configuration: whole in bulk, then what is typed.
 //!
-//! "In effect, the command is run on both" (`config/sync.rs`).
+//! "In effect, the command is run on both" (`config/sync.rs`). A standby of release 1.0 is given what it understands, whole at
+//! each change: what a command comes to there cannot be told from its words.
 
 use crate::{
     cli::ConfigSyncCounts,
-    config::{AutoSync, Config, Digest, SyncError, SyncRecord, WholeReader},
+    config::{AutoSync, Config, Digest, SyncError, SyncRecord, Understood, WholeReader},
 };
 use bytes::Bytes;
 use fabric_proto::{
@@ -13,7 +14,7 @@ use fabric_proto::{
     redundancy::{Code, Mode},
     time::Instant,
 };
-use rp_contract::{Answer, Ask, Checkpointed, Chunk, Client, Effect, Lost, Member, Progression, Unapplied};
+use rp_contract::{Answer, Ask, Checkpointed, Chunk, Client, Effect, Lost, Member, Progression, Unapplied, Versions};
 use std::collections::VecDeque;
 
 /// A change that an operator made.
@@ -22,8 +23,6 @@ pub(crate) struct Change<'a> {
     pub(crate) lines: &'a str,
     /// What was synchronised before it.
     pub(crate) old: AutoSync,
-    /// What the configuration comes to after it, as the standby's release compares it.
-    pub(crate) digest: Digest,
 }
 
 /// The client of the running configuration.
@@ -51,18 +50,40 @@ impl Running {
         let Some(mode) = self.feeding else { return };
         let record = match (syncs(change.old, mode), syncs(self.config.redundancy.auto_sync, mode)) {
             (false, false) => return,
-            (false, true) => self.whole(),
+            (false, true) => SyncRecord::Whole(self.config.render()),
             (true, _) => {
-                self.counts.commands += 1;
-                SyncRecord::Command { lines: change.lines.to_owned(), digest: change.digest }
+                let digest = Digest::Sections(self.config.digests());
+                SyncRecord::Command { lines: change.lines.to_owned(), digest }
             }
         };
         self.changes.push_back(record);
     }
 
-    fn whole(&mut self) -> SyncRecord {
-        self.counts.whole += 1;
-        SyncRecord::Whole(self.config.render())
+    /// What release 1.0 is given, where version 1 is spoken.
+    fn understood(&self, version: u8) -> Option<Understood> {
+        (version == 1).then(|| self.config.for_release_1_0(&self.config.render()))
+    }
+
+    /// Lines that a unit which reads this version has no words for, of what it is given.
+    pub(super) fn left_out(&self, version: u8) -> Vec<String> {
+        let is_given = self.feeding.is_some_and(|mode| syncs(self.config.redundancy.auto_sync, mode));
+        let understood = if is_given { self.understood(version) } else { None };
+        understood.map(|understood| understood.left_out).unwrap_or_default()
+    }
+
+    fn whole(&self, version: u8) -> SyncRecord {
+        let text = self.understood(version).map(|understood| understood.text);
+        SyncRecord::Whole(text.unwrap_or_else(|| self.config.render()))
+    }
+
+    /// Counts what is given.
+    fn give(&mut self, record: &SyncRecord) -> Bytes {
+        let count = match record {
+            SyncRecord::Whole(_) => &mut self.counts.whole,
+            SyncRecord::Command { .. } => &mut self.counts.commands,
+        };
+        *count += 1;
+        Bytes::from(record.encode())
     }
 
     fn follow(&mut self, data: &[u8], more: bool) -> Result<bool, SyncError> {
@@ -116,22 +137,26 @@ impl Client for Running {
 
 impl Checkpointed for Running {
     fn member(&self) -> Member {
-        Member {
-            awaited: true,
-            in_pieces: true,
-            ..Member::new(CfClientId::RUNNING_CONFIG, "running configuration", Mode::RprPlus)
-        }
+        let member = Member::new(CfClientId::RUNNING_CONFIG, "running configuration", Mode::RprPlus);
+        // 1: what release 1.0 understands of it; 2: all of it, and commands.
+        Member { versions: Versions::new(1, 2), awaited: true, in_pieces: true, ..member }
     }
 
     fn chunk(&mut self, ask: &Ask) -> Chunk {
         self.feeding = Some(ask.mode);
         self.changes.clear();
         let syncs = syncs(self.config.redundancy.auto_sync, ask.mode);
-        Chunk { data: if syncs { Bytes::from(self.whole().encode()) } else { Bytes::new() }, more: false }
+        let data = if syncs { self.give(&self.whole(ask.version)) } else { Bytes::new() };
+        Chunk { data, more: false }
     }
 
-    fn change(&mut self, _version: u8) -> Result<Option<Bytes>, Lost> {
-        Ok(self.changes.pop_front().map(|record| Bytes::from(record.encode())))
+    fn change(&mut self, version: u8) -> Result<Option<Bytes>, Lost> {
+        let Some(mut record) = self.changes.pop_front() else { return Ok(None) };
+        if version == 1 {
+            self.changes.clear();
+            record = self.whole(version);
+        }
+        Ok(Some(self.give(&record)))
     }
 
     fn stop(&mut self) {
@@ -152,7 +177,7 @@ impl Checkpointed for Running {
         Ok(())
     }
 
-    fn digest(&self) -> u64 {
+    fn digest(&self, _version: u8) -> u64 {
         self.config.digests().iter().fold(0, |all, (_, digest)| mix(all ^ digest))
     }
 }

@@ -157,7 +157,7 @@ impl Checkpointed for Startup {
         Ok(())
     }
 
-    fn digest(&self) -> u64 {
+    fn digest(&self, _version: u8) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.text.hash(&mut hasher);
         hasher.finish()

@@ -1,6 +1,6 @@
 //! The standby's copy: in bulk, then batch by batch.
 
-use super::{FibMaster, chunk, lists::ListState, log};
+use super::{FibMaster, Level, chunk, lists::ListState, log};
 use bytes::Bytes;
 use fabric_proto::fib::{BadBatch, Batch, PATH_LISTS_MAX, PathListId, Position};
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,8 @@ pub(super) enum Replica {
     Whole,
 }
 
-/// What travels, in order: changes, then a piece of the table as it is after them.
+/// What travels, in order: changes, then a piece of the table as it is after them. What release 1.0 knows is what it was
+/// there; a standby of that release is given nothing else ([`Level::Base`]).
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Piece {
     /// A bulk transfer begins: the copy is emptied and stands here.
@@ -78,8 +79,8 @@ impl FibMaster {
     /// The next piece of a bulk transfer to the standby, from the beginning when `cursor` is `None`; and the
     /// cursor of the piece after it, `None` when this one was the last. Pieces carry the incremental
     /// changes made before them, so they and [`FibMaster::take_checkpoint`] may be mixed as one likes,
-    /// provided they arrive in order.
-    pub fn bulk_chunk(&mut self, cursor: Option<BulkCursor>) -> (Bytes, Option<BulkCursor>) {
+    /// provided they arrive in order. All of them are of one `level`.
+    pub fn bulk_chunk(&mut self, cursor: Option<BulkCursor>, level: Level) -> (Bytes, Option<BulkCursor>) {
         self.flush();
         let mut piece = Piece { changes: self.untaken(PIECE_BYTES), ..Piece::default() };
         let cursor = match cursor {
@@ -92,7 +93,7 @@ impl FibMaster {
             }
         };
         if matches!(self.replica, Replica::Feeding { sent } if sent < self.position.seq) {
-            return (encode(&piece), Some(cursor));
+            return (encode(piece, level), Some(cursor));
         }
         let (part, next) = match cursor {
             BulkCursor::Lists(from) => {
@@ -106,15 +107,15 @@ impl FibMaster {
         };
         piece.part = Some(part);
         piece.ends = next.is_none();
-        (encode(&piece), next)
+        (encode(piece, level), next)
     }
 
     /// Changes since the last piece, for the standby; `None` when there are none, or no bulk transfer was begun.
     /// Call until `None`.
-    pub fn take_checkpoint(&mut self) -> Option<Bytes> {
+    pub fn take_checkpoint(&mut self, level: Level) -> Option<Bytes> {
         self.flush();
         let changes = self.untaken(PIECE_BYTES);
-        (!changes.is_empty()).then(|| encode(&Piece { changes, ..Piece::default() }))
+        (!changes.is_empty()).then(|| encode(Piece { changes, ..Piece::default() }, level))
     }
 
     /// Whether a standby is being kept up to date. False after [`FibMaster::stop_checkpoint`], and when the changes
@@ -210,6 +211,11 @@ impl FibMaster {
     }
 }
 
-fn encode(piece: &Piece) -> Bytes {
-    Bytes::from(rmp_serde::to_vec(piece).expect("numbers, bytes and addresses always encode"))
+fn encode(mut piece: Piece, level: Level) -> Bytes {
+    if level == Level::Base {
+        let given = |(at, batch): (Position, Arc<Batch>)| (at, Arc::new(level.batch(Arc::unwrap_or_clone(batch))));
+        piece.changes = piece.changes.into_iter().map(given).collect();
+        piece.part = piece.part.map(|part| level.batch(part));
+    }
+    Bytes::from(rmp_serde::to_vec(&piece).expect("numbers, bytes and addresses always encode"))
 }

@@ -1,8 +1,13 @@
 //! The active's sessions with line cards.
 
 mod card;
+mod phase;
+mod ports;
+mod without;
 
-use super::{FibMaster, chunk::Chunks};
+pub use ports::CardChange;
+
+use super::{FibMaster, Level, chunk::Chunks};
 use card::Card;
 use fabric_proto::{
     id::{Epoch, LcSlot, RpSlot},
@@ -10,6 +15,7 @@ use fabric_proto::{
     operator::EventKind,
     time::Instant,
 };
+use ports::Told;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -28,6 +34,8 @@ pub enum Input {
         slot: LcSlot,
         /// What it shall do with its tables; a card that comes back in the same term keeps them in any case.
         adoption: Adoption,
+        /// What its release has words for.
+        level: Level,
     },
     /// The card's connection ended.
     Disconnected {
@@ -42,6 +50,13 @@ pub enum Input {
         ports: Vec<PortConfig>,
         /// Their subinterfaces, and what is in a VRF.
         interfaces: Vec<InterfaceConfig>,
+    },
+    /// What may have changed of them.
+    Changed {
+        /// The card.
+        slot: LcSlot,
+        /// Ports and interfaces as they are now.
+        changes: Vec<CardChange>,
     },
     /// A card said something.
     Message {
@@ -87,7 +102,7 @@ pub enum Output {
         /// The card.
         slot: LcSlot,
     },
-    /// A port of a card came up or went down.
+    /// A port of a card came up or went down; one that the card has no words for is down.
     PortState {
         /// The card.
         slot: LcSlot,
@@ -95,6 +110,13 @@ pub enum Output {
         port: u8,
         /// Whether it carries traffic.
         up: bool,
+    },
+    /// A card's release has no words for this, and the card goes on without. Said once, for as long as there is any of it.
+    Without {
+        /// The card.
+        slot: LcSlot,
+        /// What.
+        what: Beyond,
     },
     /// A card obeys a newer active: this RP must demote itself.
     Fenced {
@@ -113,6 +135,17 @@ pub enum Output {
         /// The card.
         slot: LcSlot,
     },
+}
+
+/// What the first release has no words for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Beyond {
+    /// Entries of VRFs, labels and circuits.
+    Entries,
+    /// Path lists with other paths than by untagged Ethernet.
+    Paths,
+    /// Interfaces of the card's own.
+    Interfaces(Vec<InterfaceConfig>),
 }
 
 /// Why a card is told to start from nothing.
@@ -143,8 +176,12 @@ impl Output {
             }
             Self::Reset { slot, reason } => Some(EventKind::LcReset { slot: *slot, reason: reason.to_string() }),
             Self::Lost { slot } => Some(EventKind::LcLost { slot: *slot }),
-            // The owner logs its own fencing; a line card tells of its ports itself.
-            Self::Send { .. } | Self::Confirmed { .. } | Self::PortState { .. } | Self::Fenced { .. } => None,
+            // The owner logs its own fencing, and knows names; a line card tells of its ports itself.
+            Self::Send { .. }
+            | Self::Confirmed { .. }
+            | Self::PortState { .. }
+            | Self::Without { .. }
+            | Self::Fenced { .. } => None,
         }
     }
 }
@@ -158,6 +195,8 @@ pub struct SessionStatus {
     pub phase: &'static str,
     /// Whether it confirmed that it holds the complete table.
     pub confirmed: bool,
+    /// What it is given: what its release has words for.
+    pub level: Level,
     /// Last batch of the log that was sent.
     pub sent_seq: u64,
     /// Updates sent and not yet acknowledged.
@@ -189,8 +228,8 @@ pub struct SessionStatus {
 #[derive(Debug)]
 pub struct FibFeed {
     rp: RpSlot,
-    /// What each card is told of its ports.
-    ports: BTreeMap<LcSlot, ToLc>,
+    /// What each card is to be told of its ports.
+    ports: BTreeMap<LcSlot, Told>,
     cards: BTreeMap<LcSlot, Card>,
     /// Cards that obeyed this term before: their tables are this term's, more or less.
     known: BTreeSet<LcSlot>,
@@ -221,33 +260,37 @@ impl FibFeed {
             None => self.cards.values_mut().for_each(|card| card.audit(now, fib)),
             Some(Input::TableChanged) => {}
             Some(Input::Converged) => self.converged = true,
-            Some(Input::Connected { slot, adoption }) => self.connected(slot, adoption, fib.position().epoch, out),
+            Some(Input::Connected { slot, adoption, level }) => {
+                self.connected(slot, adoption, level, fib.position().epoch, out);
+            }
             Some(Input::Disconnected { slot }) => {
                 if self.cards.remove(&slot).is_some() {
                     out.push(Output::Lost { slot });
                 }
             }
             Some(Input::Ports { slot, ports, interfaces }) => {
-                let message = ports_message(ports, interfaces);
-                if self.cards.contains_key(&slot) {
-                    out.push(Output::Send { slot, message: message.clone() });
-                }
-                self.ports.insert(slot, message);
-            }
-            Some(Input::Message { slot, message }) => {
+                let told = Told::new(ports, interfaces);
                 if let Some(card) = self.cards.get_mut(&slot) {
-                    card.heard(now, message, fib, out);
-                    if card.is_adopted() {
-                        self.known.insert(slot);
-                    }
+                    card.configure(&told, out);
+                    card.say_ports(&told, out);
+                }
+                self.ports.insert(slot, told);
+            }
+            Some(Input::Changed { slot, changes }) => {
+                let told = self.ports.entry(slot).or_default();
+                if let (Some(message), Some(card)) = (told.change(changes), self.cards.get_mut(&slot)) {
+                    card.reconfigure(told, message, out);
+                    card.say_ports(told, out);
                 }
             }
+            Some(Input::Message { slot, message }) => self.heard(now, slot, message, fib, out),
         }
         if self.cards.values().any(Card::is_to_be_compared) {
             fib.renew_digests();
         }
         for card in self.cards.values_mut() {
             card.progress(now, self.converged, fib, &mut self.chunks, out);
+            card.say_without(fib, out);
         }
         if !self.cards.values().any(Card::is_downloading) {
             self.chunks.clear();
@@ -274,17 +317,24 @@ impl FibFeed {
         self.cards.values().map(Card::status).collect()
     }
 
-    fn connected(&mut self, slot: LcSlot, how: Adoption, epoch: Epoch, out: &mut Vec<Output>) {
+    fn connected(&mut self, slot: LcSlot, how: Adoption, level: Level, epoch: Epoch, out: &mut Vec<Output>) {
         // A term empties a card once; a lost connection is no reason to stop forwarding.
         let how = if self.known.contains(&slot) { Adoption::Keep } else { how };
-        self.cards.insert(slot, Card::adopt(slot, self.rp, how, epoch, out));
-        if let Some(message) = self.ports.get(&slot) {
-            out.push(Output::Send { slot, message: message.clone() });
+        let card = self.cards.entry(slot).insert_entry(Card::adopt(slot, self.rp, how, level, epoch, out)).into_mut();
+        if let Some(told) = self.ports.get(&slot) {
+            card.configure(told, out);
         }
     }
-}
 
-/// A card's ports in the words of release 1.0, as long as it has words for them.
-fn ports_message(ports: Vec<PortConfig>, interfaces: Vec<InterfaceConfig>) -> ToLc {
-    if interfaces.is_empty() { ToLc::Ports(ports) } else { ToLc::Interfaces { ports, interfaces } }
+    fn heard(&mut self, now: Instant, slot: LcSlot, message: FromLc, fib: &FibMaster, out: &mut Vec<Output>) {
+        let Some(card) = self.cards.get_mut(&slot) else { return };
+        let before = card.is_adopted();
+        card.heard(now, message, fib, out);
+        if card.is_adopted() {
+            self.known.insert(slot);
+            if let Some(told) = self.ports.get(&slot).filter(|_| !before) {
+                card.say_ports(told, out);
+            }
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod statics;
 mod vrfs;
 
 use super::*;
+use crate::fib_feed::Level;
 use bytes::Bytes;
 use fabric_proto::{
     fib::{BatchBuilder, Path, RouteOp},
@@ -313,7 +314,7 @@ fn taken_over(old: &mut FibMaster) -> FibMaster {
     let mut fib = FibMaster::default();
     let mut cursor = None;
     loop {
-        let (bytes, next) = old.bulk_chunk(cursor);
+        let (bytes, next) = old.bulk_chunk(cursor, Level::Full);
         fib.apply_checkpoint(&bytes).unwrap();
         cursor = next;
         if cursor.is_none() {

@@ -2,6 +2,7 @@
 //! it has, takes its networks and what leads there out of the routing table.
 
 use super::{Output, Rp};
+use crate::{clients::Line, fib_feed::Level};
 use fabric_proto::{
     id::{InterfaceId, LcSlot, PortId},
     operator::EventKind,
@@ -13,7 +14,11 @@ impl Rp {
     /// A line card says how a port is.
     pub(super) fn port_reported(&mut self, now: Instant, port: PortId, up: bool, out: &mut Vec<Output>) {
         let was = self.clients.links.is_up(port);
-        if self.clients.links.report(now, port, up) {
+        let line = match self.spoken.level(port.slot) {
+            Some(Level::Base) if up => Line::Plain,
+            Some(_) | None => up.into(),
+        };
+        if self.clients.links.report(now, port, line) {
             self.log_link(port, was, up, out);
             self.clients.reroute_port(port);
             self.tell_clients(now, News::Carrier { port, up }, out);

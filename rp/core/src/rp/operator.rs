@@ -3,9 +3,9 @@
 use super::{Output, Rp, show};
 use crate::{
     cli::{Action, CliSession, Completion, Configure},
-    clients::Change,
-    config::{CONFIG_MAX, Config, ConfigChange, Digest, Edit, unsupported},
-    redundancy as rf,
+    clients::{Change, card_changes},
+    config::{CONFIG_MAX, Config, ConfigChange, Edit, unsupported},
+    fib_feed, redundancy as rf,
 };
 use fabric_proto::{
     id::Slot,
@@ -15,7 +15,7 @@ use fabric_proto::{
     redundancy::{Mode, RfState},
     time::Instant,
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 /// Why a platform does not take these edits.
 fn platform_refusal(profile: &Profile, config: &Config, edits: &[Edit]) -> Option<String> {
@@ -168,15 +168,13 @@ impl Rp {
             return Err(format!("the configuration would take {bytes} bytes; a standby RP can be given {CONFIG_MAX}"));
         }
         let mut routing = false;
-        let mut cards = BTreeSet::new();
         for changed in &change.changes {
             match changed {
-                ConfigChange::Vrf(_) => routing = true,
-                ConfigChange::Interface(id) => {
-                    routing = true;
-                    cards.extend(id.port().map(|port| port.slot));
-                }
-                ConfigChange::Ipv6Routing | ConfigChange::Neighbour(_) | ConfigChange::Route(..) => routing = true,
+                ConfigChange::Vrf(_)
+                | ConfigChange::Interface(_)
+                | ConfigChange::Ipv6Routing
+                | ConfigChange::Neighbour(_)
+                | ConfigChange::Route(..) => routing = true,
                 ConfigChange::SwitchoverTimer | ConfigChange::CrashdumpTimeout => self.set_facility_timers(),
                 ConfigChange::RedundancyMode => {
                     self.for_rf.push_back(rf::Input::SetMode(self.config().redundancy.mode));
@@ -192,21 +190,11 @@ impl Rp {
         if routing {
             self.clients.reroute_changed(&undo);
         }
-        for slot in cards {
-            self.configure_ports(now, slot, out);
+        for (slot, changes) in card_changes(self.config(), &undo) {
+            self.step_feed(now, Some(fib_feed::Input::Changed { slot, changes }), out);
         }
-        let digest = self.config_digest();
-        self.changed(Change { lines: &change.lines, old, digest });
+        self.changed(Change { lines: &change.lines, old });
         Ok(())
-    }
-
-    /// What the configuration comes to, as the standby's release compares it.
-    fn config_digest(&self) -> Digest {
-        let rf = self.rf.view();
-        match rf.peer {
-            Some(peer) if peer.release != rf.release => Digest::Text(self.config().text_digest()),
-            Some(_) | None => Digest::Sections(self.config().digests()),
-        }
     }
 
     /// Puts a request to the redundancy facility; its refusal is the command's output.

@@ -4,16 +4,16 @@ use super::{Rp, switchover_timer};
 use crate::{
     cli::{
         ClientView, ConfigView, CounterView, DebugView, FibCounts, HistoryView, InterfaceView, LineCardState,
-        LineCardView, LogView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SwitchoverView, Tables,
-        UnitView, View,
+        LineCardView, LogView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SpokenView,
+        SwitchoverView, Tables, UnitView, View,
     },
-    clients::if_index,
+    clients::{if_index, is_plain},
     redundancy,
     rib::{Hop, Protocol, Route, Via},
 };
 use fabric_proto::{
     fib::{Family, FibKey, PathList, Prefix, port_mac},
-    id::{InterfaceId, RpSlot, TableId},
+    id::{InterfaceId, RpSlot, Slot, TableId},
     redundancy::RfState,
     time::Instant,
 };
@@ -134,11 +134,13 @@ fn line_cards(rp: &Rp, active: bool, in_state: Duration) -> Vec<LineCardView> {
                 slot: *slot,
                 state: match session {
                     _ if !active => LineCardState::NotOwned,
+                    None if rp.spoken.is_incompatible(Slot::Lc(*slot)) => LineCardState::Incompatible,
                     None => LineCardState::Absent,
                     Some(session) if session.confirmed => LineCardState::InSync,
                     Some(session) if session.sent_seq == 0 && session.routes == 0 => LineCardState::Adopting,
                     Some(_) => LineCardState::Syncing,
                 },
+                release: rp.spoken.release(Slot::Lc(*slot)).map(str::to_owned),
                 ports: rp.config().interfaces.ports_of(*slot).count() as u8,
                 in_state,
                 routes: Family::ALL.map(|family| rp.clients.cef.fib.table().len(family) as u64),
@@ -191,9 +193,17 @@ struct At<'a> {
 }
 
 impl Tables for At<'_> {
+    fn spoken(&self) -> Vec<SpokenView> {
+        self.rp.spoken_views()
+    }
+
     fn interface(&self, id: InterfaceId) -> InterfaceView {
         let link = match id.port() {
-            Some(port) => self.rp.clients.links.get(port),
+            Some(port) => {
+                let plain = self.rp.config().interfaces.get(&id).is_none_or(is_plain);
+                let links = &self.rp.clients.links;
+                links.get(port).map(|(_, since)| (links.carries(port, plain), since))
+            }
             // Always there.
             None => Some((true, None)),
         };

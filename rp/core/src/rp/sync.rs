@@ -1,7 +1,7 @@
 //! Clients' state on its way to the standby, and as it comes there. What each gives and takes is its own affair
 //! ([`crate::clients`]); when it is asked is said here.
 
-use super::{Output, Rp, takeover::Role};
+use super::{Output, Rp, takeover::Role, versions::named};
 use crate::{
     checkpoint::{CfInput, CfOutput, CfStandbyInput, CfStandbyOutput},
     clients::Change,
@@ -16,6 +16,7 @@ use fabric_proto::{
     sabotage::{self, Sabotage},
     time::Instant,
 };
+use std::collections::BTreeSet;
 
 /// Checkpoint bytes under way beyond which clients keep their changes to themselves for a while: they merge
 /// them at no cost, whereas the facility's queue would overflow. Not those that an operator waits for.
@@ -24,7 +25,9 @@ const BACKLOG: usize = 4 << 20;
 /// As active.
 impl Rp {
     pub(super) fn start_bulk_sync(&mut self, now: Instant, mode: Mode, out: &mut Vec<Output>) {
-        self.step_cf(now, Some(CfInput::Start { mode }), out);
+        self.left_out.clear();
+        let (members, longest) = self.clients.terms();
+        self.step_cf(now, Some(CfInput::Start { mode, members, longest }), out);
     }
 
     pub(super) fn stop_sync(&mut self, now: Instant, out: &mut Vec<Output>) {
@@ -78,14 +81,16 @@ impl Rp {
         self.step_cf(now, Some(CfInput::Chunk { client, data: chunk.data, next }), out);
     }
 
-    /// Says what the standby's release has no words for.
-    fn note_given(&self, client: CfClientId, out: &mut Vec<Output>) {
-        let left_out = if client == CfClientId::STARTUP_CONFIG { self.clients.startup_left_out() } else { Vec::new() };
-        if !left_out.is_empty() {
+    /// Says what the standby's release has no words for: each line once, for as long as it is there.
+    fn note_given(&mut self, client: CfClientId, out: &mut Vec<Output>) {
+        let Some((what, left_out)) = self.clients.left_out(client) else { return };
+        let left_out: BTreeSet<String> = left_out.into_iter().collect();
+        let said = std::mem::replace(self.left_out.entry(client).or_default(), left_out);
+        let news: Vec<&String> = self.left_out[&client].difference(&said).collect();
+        if !news.is_empty() {
+            let (count, lines) = (news.len(), named(news.into_iter().cloned(), "; "));
             let line = format!(
-                "%ISSU-4-BASE_LEVEL: the standby's release has no words for {} line(s) of startup-config, and is without them: {}",
-                left_out.len(),
-                left_out.join("; ")
+                "%ISSU-4-BASE_LEVEL: the standby's release has no words for {count} line(s) of {what}, and is without them: {lines}"
             );
             out.push(Output::Event(EventKind::Log { line }));
         }

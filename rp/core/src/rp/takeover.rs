@@ -187,7 +187,13 @@ impl Rp {
             }
             Role::Active(term) => {
                 let adoption = term.adoption;
-                self.step_feed(now, Some(fib_feed::Input::Connected { slot, adoption }), out);
+                match self.spoken.level(slot) {
+                    Some(level) => {
+                        self.step_feed(now, Some(fib_feed::Input::Connected { slot, adoption, level }), out);
+                    }
+                    // Nothing can be said to it, and it was logged what it speaks: the chassis goes on without.
+                    None => self.ports_gone(now, slot, out),
+                }
             }
             Role::Leaving(leaving) if leaving.to_reset.contains(&slot) => {
                 let (epoch, reason) = (leaving.epoch, leaving.reason.clone());

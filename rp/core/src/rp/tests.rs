@@ -259,6 +259,58 @@ fn a_standby_of_release_1_0_is_given_what_it_understands() {
     assert!(!logged(&alike, "%ISSU"));
 }
 
+/// Where unlike images operate in RPR+, the running configuration goes to a standby of release 1.0, too: what it understands
+/// of it. What it is without is named once, for as long as it is there.
+#[test]
+fn a_standby_of_release_1_0_follows_what_it_understands() {
+    let startup = STARTUP.replace("end\n", "vrf definition old\nredundancy\n mode sso\nend\n");
+    let unit = |slot, release: &str| {
+        Rp::new(Instant(1), Boot { release: release.to_owned(), ..boot("c10000", slot, &startup) })
+    };
+    let mut pair = Pair::across([unit(RpSlot::A, "2.0"), unit(RpSlot::B, "1.0")], Some(Offer::of_1_0()));
+    assert!(pair.run(60 * SECOND, |pair| pair.rps[A].stats().redundant));
+    assert_eq!(pair.rps[A].stats().operating, Mode::RprPlus);
+    let named = |pair: &mut Pair| {
+        let events = std::mem::take(&mut pair.events[A]);
+        let lines = events.into_iter().filter_map(|event| match event {
+            EventKind::Log { line } => Some(line.split_once("of running-config, and is without them: ")?.1.to_owned()),
+            _ => None,
+        });
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!(named(&mut pair), ["vrf definition old"]);
+    let follows = |pair: &Pair| {
+        let [ours, theirs] = [A, B].map(|at| pair.rps[at].config());
+        let understood = ours.for_release_1_0(&ours.render());
+        assert_eq!(theirs.render(), Config::parse(&understood.text, "understood").unwrap().render());
+        assert!(theirs.vrfs.is_empty() && pair.rps[A].config_confirmed() && pair.rps[A].config_unconfirmed().is_none());
+    };
+    follows(&pair);
+    pair.configure(&["hostname core", "interface 1/1", "description to t1"]);
+    follows(&pair);
+    assert_eq!((named(&mut pair), pair.rps[B].config().hostname.as_str()), (vec![], "core"));
+    pair.configure(&["vrf definition red", "rd 65000:1", "address-family ipv4", "hostname edge"]);
+    follows(&pair);
+    assert_eq!(
+        named(&mut pair),
+        [
+            "vrf definition red",
+            "vrf definition red: rd 65000:1",
+            "vrf definition red: address-family ipv4; vrf definition red: exit-address-family"
+        ]
+    );
+    let spoken = pair.line(A, 1, "show issu negotiated version").text;
+    for line in [": route processor, release 1.0, base level", "Without 5 line(s) of running-config"] {
+        assert!(spoken.contains(line), "{line}: {spoken}");
+    }
+    pair.configure(&["no vrf definition red"]);
+    pair.configure(&["vrf definition red"]);
+    follows(&pair);
+    assert_eq!(named(&mut pair), ["vrf definition red"]);
+    assert_eq!(pair.rps[B].clients.running.counts.failed, 0);
+    assert!(pair.rps[A].stats().redundant);
+}
+
 #[test]
 fn the_standby_takes_no_configuration() {
     let mut pair = Pair::new(STARTUP);

@@ -1,28 +1,75 @@
 //! What this RP offers to speak, and what it speaks with its peer and its line cards ([`fabric_proto::offer`]).
 
 use super::{Output, Rp};
+use crate::{
+    cli::{Compatibility, GroupView, SpokenView},
+    clients,
+    fib_feed::{Beyond, Level},
+};
 use fabric_proto::{
+    checkpoint::CfClientId,
     codec::Class,
-    id::Slot,
+    id::{InterfaceId, LcSlot, PortId, Slot},
+    linecard::InterfaceConfig,
     offer::{Agreed, Group, Offer},
     operator::EventKind,
-    version::Verdict,
+    version::{Verdict, Versions},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What was agreed on, connection by connection. It is remembered after a connection's end: who asks then is told what was.
 #[derive(Debug, Default)]
-pub(super) struct Spoken(BTreeMap<Slot, Arc<Agreed>>);
+pub(super) struct Spoken(BTreeMap<Slot, With>);
+
+/// One connection.
+#[derive(Debug)]
+struct With {
+    agreed: Arc<Agreed>,
+    connected: bool,
+}
 
 impl Spoken {
     /// A connection is up. What is not spoken in this side's newest versions is worth a line in the log, when it is news.
     pub(super) fn connected(&mut self, slot: Slot, agreed: Arc<Agreed>, out: &mut Vec<Output>) {
-        let news = self.0.get(&slot) != Some(&agreed);
+        let news = self.0.get(&slot).is_none_or(|with| with.agreed != agreed);
         if news && let Some(line) = difference(slot, &agreed) {
             out.push(Output::Event(EventKind::Log { line }));
         }
-        self.0.insert(slot, agreed);
+        self.0.insert(slot, With { agreed, connected: true });
     }
+
+    /// It has ended.
+    pub(super) fn lost(&mut self, slot: Slot) {
+        if let Some(with) = self.0.get_mut(&slot) {
+            with.connected = false;
+        }
+    }
+
+    /// What a line card is given of the forwarding table; `None` for one that nothing can be said to.
+    pub(super) fn level(&self, slot: LcSlot) -> Option<Level> {
+        let verdict = self.0.get(&Slot::Lc(slot))?.agreed.verdict(Group::Messages(Class::LineCard));
+        verdict.version().map(Level::of_version)
+    }
+
+    /// The release that a card runs, or ran when it was connected last.
+    pub(super) fn release(&self, slot: Slot) -> Option<&str> {
+        self.0.get(&slot).map(|with| with.agreed.theirs().release())
+    }
+
+    /// Whether a card is connected that has no version in common with this RP.
+    pub(super) fn is_incompatible(&self, slot: Slot) -> bool {
+        self.0.get(&slot).is_some_and(|with| with.connected && compatibility(slot, &with.agreed) == Compatibility::None)
+    }
+}
+
+/// Things named one by one in a line of the log; of more, only the number is told.
+const NAMED: usize = 20;
+
+/// Names what somebody is without, as the log has it.
+pub(super) fn named(all: impl ExactSizeIterator<Item = String>, between: &str) -> String {
+    let more = all.len().saturating_sub(NAMED);
+    let first = all.take(NAMED).collect::<Vec<_>>().join(between);
+    if more > 0 { format!("{first}{between}and {more} more") } else { first }
 }
 
 /// Whether an RP speaks anything of a group with who is in a slot.
@@ -35,25 +82,46 @@ fn concerns(slot: Slot, group: Group) -> bool {
     }
 }
 
+/// Groups that an RP speaks with who is in a slot, and what came of each.
+fn verdicts(slot: Slot, agreed: &Agreed) -> impl Iterator<Item = (Group, Verdict)> + '_ {
+    agreed.verdicts().filter(move |(group, _)| concerns(slot, *group))
+}
+
+/// Whether what came of a group is all that this side speaks.
+fn is_newest(agreed: &Agreed, group: Group, verdict: Verdict) -> bool {
+    let newest = agreed.ours().versions(group).map(Versions::newest);
+    verdict.version().is_some_and(|version| newest.is_none_or(|newest| version == newest))
+}
+
+fn compatibility(slot: Slot, agreed: &Agreed) -> Compatibility {
+    let mut all = Compatibility::Full;
+    for (group, verdict) in verdicts(slot, agreed) {
+        match verdict {
+            Verdict::Nothing { .. } => return Compatibility::None,
+            Verdict::Agreed(_) | Verdict::OneSided if is_newest(agreed, group, verdict) => {}
+            Verdict::Agreed(_) | Verdict::OneSided => all = Compatibility::Base,
+        }
+    }
+    all
+}
+
 /// In what two cards differ; `None` when they speak all that either has, in the newest versions of this side.
 fn difference(slot: Slot, agreed: &Agreed) -> Option<String> {
-    let mut nothing = false;
-    let concerned = agreed.verdicts().filter(|(group, _)| concerns(slot, *group));
-    let differ: Vec<String> = concerned
-        .filter_map(|(group, verdict)| match verdict {
-            Verdict::Agreed(version) => {
-                let older = agreed.ours().versions(group).is_some_and(|ours| version < ours.newest());
-                older.then(|| format!("{group} in version {version}"))
-            }
-            Verdict::OneSided => Some(format!("no {group}")),
-            Verdict::Nothing { ours, theirs } => {
-                nothing = true;
-                Some(format!("{group}: it speaks {theirs}, this RP {ours}"))
-            }
+    let mnemonic = match compatibility(slot, agreed) {
+        Compatibility::Full => return None,
+        Compatibility::Base => "5-OLDER",
+        Compatibility::None => "3-INCOMPATIBLE",
+    };
+    let differ = verdicts(slot, agreed).filter(|(group, verdict)| !is_newest(agreed, *group, *verdict));
+    let differ: Vec<String> = differ
+        .map(|(group, verdict)| match verdict {
+            Verdict::Agreed(version) => format!("{group} in version {version}"),
+            Verdict::OneSided => format!("no {group}"),
+            Verdict::Nothing { ours, theirs } => format!("{group}: it speaks {theirs}, this RP {ours}"),
         })
         .collect();
-    let (mnemonic, release) = (if nothing { "3-INCOMPATIBLE" } else { "5-OLDER" }, agreed.theirs().release());
-    (!differ.is_empty()).then(|| format!("%ISSU-{mnemonic}: slot {slot} runs release {release}: {}", differ.join(", ")))
+    let release = agreed.theirs().release();
+    Some(format!("%ISSU-{mnemonic}: slot {slot} runs release {release}: {}", differ.join(", ")))
 }
 
 impl Rp {
@@ -61,16 +129,87 @@ impl Rp {
     pub fn offer(&self) -> Offer {
         self.clients.offer(&self.boot.release)
     }
+
+    /// A line card's release has no words for something, and it is at base level without.
+    pub(super) fn card_without(&self, slot: LcSlot, what: &Beyond, out: &mut Vec<Output>) {
+        let name = |InterfaceConfig { port, vlan, .. }: &InterfaceConfig| {
+            let port = PortId { slot, port: *port };
+            let on = self.config().interfaces.vlans_of(port).find(|(of, _)| of == vlan);
+            on.map_or(InterfaceId::from(port), |(_, id)| id).to_string()
+        };
+        let what = match what {
+            Beyond::Entries => "entries of VRFs, labels and circuits: it forwards without".to_owned(),
+            Beyond::Paths => "paths beyond untagged Ethernet: it forwards without".to_owned(),
+            Beyond::Interfaces(all) => {
+                format!("these interfaces, which are down: {}", named(all.iter().map(name), ", "))
+            }
+        };
+        let release = self.spoken.release(Slot::Lc(slot)).unwrap_or("unknown");
+        let line = format!("%ISSU-4-BASE_LEVEL: slot {slot} runs release {release}, which has no words for {what}");
+        out.push(Output::Event(EventKind::Log { line }));
+    }
+}
+
+/// For `show issu negotiated version`.
+impl Rp {
+    /// What is spoken with each card that was ever connected.
+    pub(super) fn spoken_views(&self) -> Vec<SpokenView> {
+        self.spoken.0.iter().map(|(slot, with)| self.spoken_view(*slot, with)).collect()
+    }
+
+    fn spoken_view(&self, slot: Slot, With { agreed, connected }: &With) -> SpokenView {
+        let title =
+            |client| self.clients.members().iter().find(|member| member.number == client).map(|found| found.title);
+        let name = |group: Group| match group {
+            Group::Client(client) => title(client).map_or(group.to_string(), |title| format!("records: {title}")),
+            Group::Messages(_) | Group::Cells => group.to_string(),
+        };
+        let row = |(group, verdict): (Group, Verdict)| GroupView {
+            name: name(group),
+            ours: agreed.ours().versions(group),
+            theirs: agreed.theirs().versions(group),
+            agreed: verdict.version(),
+        };
+        SpokenView {
+            slot,
+            release: agreed.theirs().release().to_owned(),
+            connected: *connected,
+            compatibility: compatibility(slot, agreed),
+            groups: verdicts(slot, agreed).map(row).collect(),
+            without: if *connected { self.without(slot) } else { Vec::new() },
+        }
+    }
+
+    /// What a card at base level is without just now.
+    fn without(&self, slot: Slot) -> Vec<String> {
+        let some = |count: usize, what: &str| (count > 0).then(|| format!("{count} {what}"));
+        match slot {
+            Slot::Rp(_) => {
+                let lines = self.left_out.iter().filter_map(|(client, lines)| {
+                    let what = if *client == CfClientId::STARTUP_CONFIG { "startup-config" } else { "running-config" };
+                    some(lines.len(), &format!("line(s) of {what}"))
+                });
+                lines.collect()
+            }
+            Slot::Lc(card) if self.spoken.level(card) == Some(Level::Base) => {
+                let [entries, lists] = self.fib().table().beyond_release_1();
+                let interfaces = clients::interfaces(self.config(), card).len();
+                let kinds = [
+                    some(entries, "entries of VRFs, labels and circuits"),
+                    some(lists, "path lists beyond untagged Ethernet"),
+                    some(interfaces, "interface(s) of its own, which are down"),
+                ];
+                kinds.into_iter().flatten().collect()
+            }
+            Slot::Lc(_) => Vec::new(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fabric_proto::{
-        checkpoint::CfClientId,
-        id::{LcSlot, RpSlot},
-        version::Versions,
-    };
+    use fabric_proto::id::RpSlot;
 
     #[test]
     fn what_two_releases_differ_in_is_said_once() {

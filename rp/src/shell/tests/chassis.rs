@@ -118,9 +118,9 @@ impl Plan {
         }
     }
 
-    async fn endpoint(&self, id: &CardId, address: SocketAddr) -> ControlEndpoint {
+    async fn endpoint(&self, identity: &Identity, address: SocketAddr) -> ControlEndpoint {
         let socket = Socket::bind(address.port()).await.unwrap();
-        ControlEndpoint::over(&self.identities[id], address, Arc::new(socket), BUFFER).unwrap()
+        ControlEndpoint::over(identity, address, Arc::new(socket), BUFFER).unwrap()
     }
 
     fn config(&self, own: Slot) -> CardConfig {
@@ -145,7 +145,6 @@ impl Plan {
     /// One run of an RP's program.
     async fn route_processor(&self, slot: RpSlot) -> anyhow::Result<()> {
         let config = self.config(Slot::Rp(slot));
-        let endpoint = self.endpoint(&config.id, config.control).await;
         let nvram = Nvram::open(&config.nvram)?;
         let now = clock::now();
         let boot = Boot {
@@ -165,6 +164,8 @@ impl Plan {
             clock_offset: 0,
         };
         let rp = Rp::new(now, boot);
+        let identity = self.identities[&config.id].clone().speaking(rp.offer());
+        let endpoint = self.endpoint(&identity, config.control).await;
         let end = Shell::run(config, slot, "1.0".to_owned(), now.0, nvram, endpoint, None, rp).await?;
         let mut seen = self.seen.borrow_mut();
         seen.restarts += 1;
@@ -177,7 +178,7 @@ impl Plan {
     /// One run of a line card's program: its control side.
     async fn line_card(&self, slot: LcSlot) -> anyhow::Result<()> {
         let config = self.config(Slot::Lc(slot));
-        let endpoint = self.endpoint(&config.id, config.control).await;
+        let endpoint = self.endpoint(&self.identities[&config.id], config.control).await;
         let life = self.seen.borrow_mut().line_card_lives.remove(&slot).unwrap_or_default();
         let boot = clock::now().0;
         let machine = LineCard::new(LineCardConfig { slot, boot, highest: life.highest, stale_time: STALE_TIME });
@@ -194,7 +195,7 @@ impl Plan {
     /// Asks every card how it stands, and the active to change its configuration.
     async fn operator(&self) {
         let own = SocketAddr::new(Ipv4Addr::new(192, 168, 1, 1).into(), 7000);
-        let endpoint = &self.endpoint(&operator_id(), own).await;
+        let endpoint = &self.endpoint(&self.identities[&operator_id()], own).await;
         let [a, b, one, two] = SLOTS.map(|slot| self.watch(endpoint, slot));
         tokio::join!(a, b, one, two, self.configure(endpoint), self.demand(endpoint));
     }

@@ -16,6 +16,7 @@ fn names_may_be_cut_and_say_what_they_are() {
     assert_eq!(id("Tu7"), InterfaceId::Tunnel(7));
     assert_eq!(id("Vi3"), InterfaceId::VirtualAccess(3));
     assert_eq!(id("Gi1/2.100").short(), "Gi1/2.100");
+    assert_eq!((id("Gi1/2.100").number().as_str(), id("lo0").number().as_str()), ("1/2.100", "0"));
     assert_eq!((id("Lo0").short().as_str(), id("vi3").to_string().as_str()), ("Lo0", "Virtual-Access3"));
     assert_eq!((id("Gi1/2.100").port(), id("Gi1/2.100").as_port(), id("Lo0").port()), (Some(port), None, None));
     for wrong in ["", "Gi", "Gi1", "Gi1/2.", "Gi1/2.0", "Gi1/2.x", "Lo", "Lo1/1", "Lo+1", "Serial1/1", "Lo2147483648"] {

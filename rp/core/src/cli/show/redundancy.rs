@@ -327,6 +327,7 @@ fn line_cards(view: &View<'_>) -> Shown {
 fn card_state(state: LineCardState) -> &'static str {
     match state {
         LineCardState::Absent => "Absent",
+        LineCardState::Incompatible => "Incompatible",
         LineCardState::Adopting => "Adopting",
         LineCardState::Syncing => "Syncing",
         LineCardState::InSync => "Active",
@@ -337,6 +338,6 @@ fn card_state(state: LineCardState) -> &'static str {
 fn card_role(state: LineCardState) -> &'static str {
     match state {
         LineCardState::InSync | LineCardState::Syncing | LineCardState::Adopting => "Active",
-        LineCardState::Absent | LineCardState::NotOwned => "None",
+        LineCardState::Absent | LineCardState::Incompatible | LineCardState::NotOwned => "None",
     }
 }

@@ -145,6 +145,7 @@ fn cards(view: &View<'_>) -> Vec<Card> {
         state: card_state(card.state),
         since: card.in_state,
         facts: vec![
+            ("Release", card.release.clone().unwrap_or_else(|| "unknown".to_owned())),
             ("Ports", format!("{} configured, GigabitEthernet", card.ports)),
             ("Routes", format!("{} IPv4, {} IPv6", card.routes[0], card.routes[1])),
         ],
@@ -249,6 +250,7 @@ fn platform(view: &View<'_>) -> Shown {
 fn card_state(state: LineCardState) -> &'static str {
     match state {
         LineCardState::Absent => "empty",
+        LineCardState::Incompatible => "incompatible",
         LineCardState::Adopting => "booting",
         LineCardState::Syncing => "inserted",
         LineCardState::InSync => "ok",

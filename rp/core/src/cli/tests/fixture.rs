@@ -2,9 +2,9 @@
 
 use crate::{
     cli::{
-        ClientView, ConfigSyncCounts, ConfigView, CounterView, Debug, DebugView, FibCounts, HistoryView, InterfaceView,
-        LineCardState, LineCardView, LogView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView,
-        SwitchoverView, Tables, UnitView, View,
+        ClientView, Compatibility, ConfigSyncCounts, ConfigView, CounterView, Debug, DebugView, FibCounts, GroupView,
+        HistoryView, InterfaceView, LineCardState, LineCardView, LogView, RedundancyView, RfStateView, RoutePath,
+        RouteSource, RouteView, SpokenView, SwitchoverView, Tables, UnitView, View,
     },
     config::{Config, STATIC_DISTANCE},
     grammar::{Shape, Token},
@@ -12,7 +12,8 @@ use crate::{
 use fabric_proto::{
     fib::{Family, Path, PathList, Prefix, port_mac},
     flow::FlowSeed,
-    id::{InterfaceId, LcSlot, PortId, RpSlot, TableId},
+    id::{InterfaceId, LcSlot, PortId, RpSlot, Slot, TableId},
+    version::Versions,
 };
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
@@ -75,6 +76,7 @@ impl Chassis {
                 LineCardView {
                     slot: LcSlot(1),
                     state: LineCardState::InSync,
+                    release: Some("1.0".to_owned()),
                     ports: 4,
                     in_state: Duration::from_secs(62),
                     routes: [4, 2],
@@ -82,6 +84,7 @@ impl Chassis {
                 LineCardView {
                     slot: LcSlot(2),
                     state: LineCardState::Absent,
+                    release: None,
                     ports: 4,
                     in_state: Duration::from_secs(100_000),
                     routes: [0, 0],
@@ -114,6 +117,36 @@ impl Chassis {
             tables: &self.tables,
         }
     }
+}
+
+/// The standby has the same release, and the line card the first one; one that has gone is of a release far from here.
+fn spoken() -> Vec<SpokenView> {
+    let both = Some(Versions::new(1, 2));
+    let group = |name: &str, ours, theirs, agreed| GroupView { name: name.to_owned(), ours, theirs, agreed };
+    let card = |slot, release: &str, compatibility, groups| SpokenView {
+        slot,
+        release: release.to_owned(),
+        connected: true,
+        compatibility,
+        groups,
+        without: Vec::new(),
+    };
+    let first = Some(Versions::FIRST);
+    let peer = vec![
+        group("checkpoint messages", both, both, Some(2)),
+        group("records: forwarding table", both, both, Some(2)),
+    ];
+    let older = vec![group("line-card messages", both, first, Some(1)), group("cells", first, first, Some(1))];
+    let alien =
+        vec![group("line-card messages", both, Some(Versions::new(7, 8)), None), group("cells", first, None, None)];
+    vec![
+        card(Slot::Rp(RpSlot::B), "2.0", Compatibility::Full, peer),
+        SpokenView {
+            without: vec!["3 entries of VRFs, labels and circuits".to_owned()],
+            ..card(Slot::Lc(LcSlot(1)), "1.0", Compatibility::Base, older)
+        },
+        SpokenView { connected: false, ..card(Slot::Lc(LcSlot(2)), "9.0", Compatibility::None, alien) },
+    ]
 }
 
 fn redundancy() -> RedundancyView {
@@ -228,6 +261,10 @@ impl Small {
 }
 
 impl Tables for Small {
+    fn spoken(&self) -> Vec<SpokenView> {
+        spoken()
+    }
+
     fn interface(&self, id: InterfaceId) -> InterfaceView {
         let port = id.port().unwrap();
         InterfaceView {

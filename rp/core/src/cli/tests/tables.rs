@@ -1,7 +1,7 @@
 //! Listings of large tables, times and dates.
 
 use crate::cli::{
-    CliSession, FibCounts, InterfaceView, LISTED_ROUTES_MAX, RouteSource, RouteView, Tables, View,
+    CliSession, FibCounts, InterfaceView, LISTED_ROUTES_MAX, RouteSource, RouteView, SpokenView, Tables, View,
     tests::fixture::Chassis,
     text::{age, clock, snake_case, uptime},
 };
@@ -18,6 +18,10 @@ struct Large {
 }
 
 impl Tables for Large {
+    fn spoken(&self) -> Vec<SpokenView> {
+        Vec::new()
+    }
+
     fn interface(&self, _: InterfaceId) -> InterfaceView {
         InterfaceView { index: None, mac: None, link: None, since: None }
     }

@@ -145,6 +145,17 @@ impl Interfaces {
         self.vlans.range((port, 0)..=(port, u16::MAX)).map(|((_, vlan), id)| (*vlan, *id))
     }
 
+    /// The subinterface of a port that has a VLAN.
+    pub fn with_vlan(&self, port: PortId, vlan: u16) -> Option<InterfaceId> {
+        self.vlans.get(&(port, vlan)).copied()
+    }
+
+    /// Every VLAN of one line card's ports that a subinterface has, by port and VLAN.
+    pub fn vlans_of_card(&self, slot: LcSlot) -> impl Iterator<Item = (PortId, u16)> + '_ {
+        let (first, last) = (PortId { slot, port: 0 }, PortId { slot, port: u8::MAX });
+        self.vlans.range((first, 0)..=(last, u16::MAX)).map(|(vlan, _)| *vlan)
+    }
+
     /// The ports of one line card. What is on them is passed over, however much it is.
     pub fn ports_of(&self, slot: LcSlot) -> impl Iterator<Item = (PortId, &Interface)> {
         let next = move |port: u8| {
@@ -308,8 +319,8 @@ fn vrf_forwarding(at: &At<'_>, line: &Line) -> Result<Asked, LineError> {
 
 fn encapsulation(at: &At<'_>, line: &Line) -> Result<Asked, LineError> {
     let (id, vlan) = (at.interface()?, line.number()? as u16);
-    let held = id.port().and_then(|port| at.config.interfaces.vlans.get(&(port, vlan)));
-    if let Some(other) = held.filter(|other| **other != id) {
+    let held = id.port().and_then(|port| at.config.interfaces.with_vlan(port, vlan));
+    if let Some(other) = held.filter(|other| *other != id) {
         return Err(line.refused(format!("{other} has VLAN {vlan} of this port")));
     }
     edit(at, |new| new.vlan = Some(vlan))

@@ -1,8 +1,13 @@
 //! One line card's session.
 
-use super::{Output, ResetReason, SessionStatus, WINDOW};
+use super::{
+    Output, ResetReason, SessionStatus, WINDOW,
+    phase::{AfterLists, Phase, Repair},
+    ports::Told,
+    without::Without,
+};
 use crate::fib_feed::{
-    FibMaster,
+    FibMaster, Level,
     chunk::{self, Chunks},
 };
 use fabric_proto::{
@@ -12,7 +17,7 @@ use fabric_proto::{
     sabotage::{self, Sabotage},
     time::Instant,
 };
-use std::{ops::Range, time::Duration};
+use std::time::Duration;
 
 /// Comparisons that may fail before all of the table is sent again.
 const ROUNDS_MAX: u32 = 3;
@@ -28,6 +33,8 @@ pub(super) struct Card {
     /// The RP that adopts it.
     rp: RpSlot,
     how: Adoption,
+    /// What its release has words for: all that it is told goes through this.
+    level: Level,
     phase: Phase,
     /// Last batch of the log that was sent.
     log: u64,
@@ -42,65 +49,25 @@ pub(super) struct Card {
     confirmed: bool,
     /// The end markers were sent.
     ended: bool,
-}
-
-/// What a session is doing.
-#[derive(Debug)]
-enum Phase {
-    /// `Adopt` is sent; nothing else until the card answers.
-    Adopting,
-    /// Sends path lists from this number on.
-    Lists { from: PathListId, then: AfterLists },
-    /// Sends buckets from this one on to an empty card.
-    Downloading { from: usize },
-    /// Asked for digests, to be compared with those that the table had then.
-    Comparing { digests: Vec<u64> },
-    /// Sends these buckets, which replace the card's.
-    Repairing(Repair),
-    /// Everything is sent; waits until the RIB is complete.
-    Following,
-    /// Said `Converged`; the answer is about the table that had these digests.
-    Confirming { position: Position },
-    /// The card holds the complete table.
-    Confirmed { audit_at: Option<Instant> },
-    /// Told to reset; the connection is about to end.
-    Resetting,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum AfterLists {
-    /// The routes are equal.
-    Follow,
-    Download,
-    Compare,
-    SendAll,
-}
-
-/// Buckets to send again.
-#[derive(Debug)]
-enum Repair {
-    Some(std::vec::IntoIter<u16>),
-    All(Range<u16>),
-}
-
-impl Iterator for Repair {
-    type Item = u16;
-    fn next(&mut self) -> Option<u16> {
-        match self {
-            Self::Some(buckets) => buckets.next(),
-            Self::All(buckets) => buckets.next(),
-        }
-    }
+    without: Without,
 }
 
 impl Card {
     /// Adopts a card whose connection has just come up.
-    pub(super) fn adopt(slot: LcSlot, rp: RpSlot, how: Adoption, epoch: Epoch, out: &mut Vec<Output>) -> Self {
+    pub(super) fn adopt(
+        slot: LcSlot,
+        rp: RpSlot,
+        how: Adoption,
+        level: Level,
+        epoch: Epoch,
+        out: &mut Vec<Output>,
+    ) -> Self {
         out.push(Output::Send { slot, message: ToLc::Adopt { epoch, rp, how } });
         Self {
             slot,
             rp,
             how,
+            level,
             phase: Phase::Adopting,
             log: 0,
             sent: 0,
@@ -111,6 +78,34 @@ impl Card {
             reported: false,
             confirmed: false,
             ended: false,
+            without: Without::default(),
+        }
+    }
+
+    /// Tells it its ports.
+    pub(super) fn configure(&self, told: &Told, out: &mut Vec<Output>) {
+        out.push(Output::Send { slot: self.slot, message: told.whole(self.level) });
+    }
+
+    /// Tells it what has changed of its ports, in the words that it has: `change` in those of this release.
+    pub(super) fn reconfigure(&self, told: &Told, change: ToLc, out: &mut Vec<Output>) {
+        match self.level {
+            Level::Full => out.push(Output::Send { slot: self.slot, message: change }),
+            Level::Base => self.configure(told, out),
+        }
+    }
+
+    /// Says which of its interfaces it has no words for, once it obeys.
+    pub(super) fn say_ports(&mut self, told: &Told, out: &mut Vec<Output>) {
+        if self.is_adopted() {
+            self.without.ports(self.slot, self.level, told, out);
+        }
+    }
+
+    /// Says that it has no words for some of the table, once it obeys.
+    pub(super) fn say_without(&mut self, fib: &FibMaster, out: &mut Vec<Output>) {
+        if self.is_adopted() {
+            self.without.table(self.slot, self.level, fib.table(), out);
         }
     }
 
@@ -147,17 +142,9 @@ impl Card {
     pub(super) fn status(&self) -> SessionStatus {
         SessionStatus {
             slot: self.slot,
-            phase: match self.phase {
-                Phase::Adopting => "adopting",
-                Phase::Lists { .. } | Phase::Downloading { .. } => "downloading",
-                Phase::Comparing { .. } => "comparing",
-                Phase::Repairing(_) => "repairing",
-                Phase::Following => "following",
-                Phase::Confirming { .. } => "confirming",
-                Phase::Confirmed { .. } => "in sync",
-                Phase::Resetting => "resetting",
-            },
+            phase: self.phase.name(),
             confirmed: self.confirmed,
+            level: self.level,
             sent_seq: self.log,
             unacknowledged: self.sent - self.acked,
             routes: self.routes,
@@ -247,7 +234,7 @@ impl Card {
         out.push(Output::Adopted { slot: self.slot, how: self.how });
         self.log = fib.position().seq;
         let then = match self.how {
-            Adoption::Keep if root == fib.table().root_digest() => AfterLists::Follow,
+            Adoption::Keep if root == self.level.root(fib.table()) => AfterLists::Follow,
             Adoption::Keep if routes != [0, 0] => AfterLists::Compare,
             Adoption::Keep | Adoption::Flush => AfterLists::Download,
         };
@@ -361,7 +348,7 @@ impl Card {
             (None, AfterLists::SendAll) => Phase::Repairing(Repair::All(0..BUCKETS as u16)),
             (None, AfterLists::Compare) => {
                 out.push(Output::Send { slot: self.slot, message: ToLc::WantDigests });
-                Phase::Comparing { digests: fib.table().digests() }
+                Phase::Comparing { digests: self.level.digests(fib.table()) }
             }
         };
     }
@@ -373,18 +360,24 @@ impl Card {
             out.extend(ends);
         }
         let position = fib.position();
-        let message = ToLc::Converged { position, root: fib.table().root_digest() };
+        let message = ToLc::Converged { position, root: self.level.root(fib.table()) };
         out.push(Output::Send { slot: self.slot, message });
         self.phase = Phase::Confirming { position };
     }
 
     fn send_part(&mut self, kind: FibPart, batch: Batch, out: &mut Vec<Output>) {
+        let batch = self.level.batch(batch);
         if batch.count > 0 || !batch.paths.is_empty() {
-            self.send(kind, batch, out);
+            self.push(kind, batch, out);
         }
     }
 
+    /// A batch of the log keeps its number even where nothing of it is given.
     fn send(&mut self, kind: FibPart, batch: Batch, out: &mut Vec<Output>) {
+        self.push(kind, self.level.batch(batch), out);
+    }
+
+    fn push(&mut self, kind: FibPart, batch: Batch, out: &mut Vec<Output>) {
         self.sent += 1;
         self.routes += u64::from(batch.count);
         out.push(Output::Send { slot: self.slot, message: ToLc::Fib(FibUpdate { number: self.sent, kind, batch }) });

@@ -1,15 +1,16 @@
 //! A line card that does what `fabric_proto::linecard` demands, and changes to offer.
 
-use crate::fib_feed::FibMaster;
+use crate::fib_feed::{FibMaster, Level};
 use fabric_proto::{
-    fib::{Birth, Family, FibKey, FibTable, ListUpdate, Path, PathList, PathListId, Prefix, bucket_of},
-    id::{CircuitId, Epoch, TableId},
+    fib::{Birth, Family, FibKey, FibTable, ListUpdate, Path, PathList, PathListId, Prefix, Rewrite, bucket_of},
+    id::{CircuitId, Epoch, LcSlot, PortId, TableId},
     linecard::{Adoption, FibPart, FromLc, ToLc},
 };
 use proptest::prelude::*;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 /// Keys of every kind; the same prefixes in several tables.
@@ -24,8 +25,29 @@ pub(super) fn key(n: u32) -> FibKey {
     }
 }
 
+/// What a path list holds: paths of which release 1.0 knows all, some, or none.
 pub(super) fn content(n: u32) -> PathList {
-    PathList::new(vec![Path::Unresolved { next_hop: IpAddr::from(n.to_be_bytes()) }])
+    let next_hop = IpAddr::from(n.to_be_bytes());
+    let port = PortId { slot: LcSlot(1), port: 1 };
+    let tagged = Path::Port { port, next_hop, rewrite: Arc::new(Rewrite::tagged([2; 6], [4; 6], 100)) };
+    PathList::new(match n % 4 {
+        2 => vec![tagged],
+        3 => vec![tagged, Path::Unresolved { next_hop }],
+        _ => vec![Path::Unresolved { next_hop }],
+    })
+}
+
+/// What a card, or a standby, of a level is to hold of a table: made anew, entry by entry.
+pub(crate) fn given(table: &FibTable, level: Level) -> FibTable {
+    let mut given = FibTable::default();
+    for list in table.lists_from(0) {
+        let paths = if level == Level::Base { list.paths.for_release_1() } else { list.paths };
+        given.set_paths(ListUpdate { paths, ..list });
+    }
+    for (key, id) in table.routes().filter(|(key, _)| level == Level::Full || key.plain().is_some()) {
+        given.set(key, Some(id));
+    }
+    given
 }
 
 /// What a table means: the only thing that counts.
@@ -34,7 +56,7 @@ pub(super) fn meaning(table: &FibTable) -> BTreeMap<FibKey, PathList> {
 }
 
 /// Equal in meaning, and both digests are what a table made from nothing has.
-pub(super) fn assert_equal(ours: &FibTable, theirs: &FibTable) {
+pub(crate) fn assert_equal(ours: &FibTable, theirs: &FibTable) {
     assert_eq!(meaning(ours), meaning(theirs));
     let mut anew = FibTable::default();
     ours.lists_from(0).for_each(|list| anew.set_paths(list));
@@ -113,8 +135,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn note(&mut self, fib: &FibMaster) {
-        let table = fib.table();
+    pub(super) fn note(&mut self, table: &FibTable) {
         self.routes.extend(table.routes().map(|(key, id)| (key, table.birth(id).expect("a list for every route"))));
         self.lists.extend(table.lists_from(0).map(|list| (list.birth, list.paths)));
     }
@@ -179,7 +200,7 @@ impl ModelCard {
             ToLc::Converged { position, root } if root == self.table.root_digest() => vec![FromLc::InSync { position }],
             ToLc::Converged { .. } => vec![FromLc::Digests(self.table.digests())],
             ToLc::Reset { reason } => panic!("reset: {reason}"),
-            ToLc::Ports(_) | ToLc::Interfaces { .. } | ToLc::EndOfTable(_) => vec![],
+            ToLc::Ports(_) | ToLc::Interfaces { .. } | ToLc::Changed { .. } | ToLc::EndOfTable(_) => vec![],
         }
     }
 }

@@ -1,19 +1,22 @@
 //! Sessions with line cards.
 
-use super::model::{Change, Held, ModelCard, Owner, assert_equal, change, content, key};
-use crate::fib_feed::{FibFeed, FibMaster, Input, Output, WINDOW, log::Log};
+use super::model::{Change, Held, ModelCard, Owner, assert_equal, change, content, given, key};
+use crate::fib_feed::{Beyond, FibFeed, FibMaster, Input, Level, Output, WINDOW, log::Log};
 use fabric_proto::{
-    id::{Epoch, LcSlot, RpSlot},
-    linecard::{Adoption, FibPart, FromLc, ToLc},
+    codec,
+    id::{Epoch, LcSlot, RpSlot, TableId},
+    linecard::{Adoption, FibPart, FromLc, InterfaceConfig, PortConfig, ToLc},
     time::Instant,
 };
 use proptest::prelude::*;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A card and the two directions of its connection.
 #[derive(Default)]
 struct Link {
     card: ModelCard,
+    /// What its release has words for.
+    level: Level,
     connected: bool,
     down: VecDeque<ToLc>,
     up: VecDeque<FromLc>,
@@ -51,14 +54,15 @@ impl Chassis {
         let link = self.links.get_mut(&slot).unwrap();
         if !link.connected {
             link.connected = true;
-            self.step(Some(Input::Connected { slot, adoption }));
+            let level = link.level;
+            self.step(Some(Input::Connected { slot, adoption, level }));
         }
     }
 
     fn disconnect(&mut self, slot: LcSlot) {
         let link = self.links.get_mut(&slot).unwrap();
         if link.connected {
-            *link = Link { card: link.card.clone(), ..Link::default() };
+            *link = Link { card: link.card.clone(), level: link.level, ..Link::default() };
             self.step(Some(Input::Disconnected { slot }));
         }
     }
@@ -67,7 +71,10 @@ impl Chassis {
     fn deliver_down(&mut self, slot: LcSlot) -> bool {
         let link = self.links.get_mut(&slot).unwrap();
         let Some(message) = link.down.pop_front() else { return false };
-        link.up.extend(link.card.hear(message));
+        // As bytes, in the version that the card's release reads.
+        let version = if link.level == Level::Base { 1 } else { 2 };
+        let frame = codec::encode_at(&message, version).unwrap_or_else(|error| panic!("{message:?}: {error}"));
+        link.up.extend(link.card.hear(codec::decode(&frame).unwrap()));
         true
     }
 
@@ -101,7 +108,7 @@ impl Chassis {
         }
         assert!(self.feed.all_confirmed());
         for link in self.links.values() {
-            assert_equal(self.fib.table(), &link.card.table);
+            assert_equal(&given(self.fib.table(), link.level), &link.card.table);
         }
     }
 
@@ -115,8 +122,19 @@ impl Chassis {
         self.feed = FibFeed::new(rp);
         self.said.clear();
         for link in self.links.values_mut() {
-            *link = Link { card: link.card.clone(), ..Link::default() };
+            *link = Link { card: link.card.clone(), level: link.level, ..Link::default() };
         }
+    }
+
+    /// What it was said since it was asked last that the card in slot 2 is without.
+    fn without(&mut self) -> Vec<Beyond> {
+        let said = std::mem::take(&mut self.said);
+        let without = |said| match said {
+            Output::Without { slot: LcSlot(2), what } => Some(what),
+            Output::Without { .. } | Output::Reset { .. } => panic!("{said:?}"),
+            _ => None,
+        };
+        said.into_iter().filter_map(without).collect()
     }
 
     fn in_sync(&self) -> Vec<(u32, u64)> {
@@ -132,7 +150,7 @@ fn copy(active: &mut FibMaster) -> FibMaster {
     let mut standby = FibMaster::default();
     let mut cursor = None;
     loop {
-        let (bytes, next) = active.bulk_chunk(cursor);
+        let (bytes, next) = active.bulk_chunk(cursor, Level::Full);
         standby.apply_checkpoint(&bytes).unwrap();
         match next {
             Some(next) => cursor = Some(next),
@@ -190,15 +208,22 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     /// Whatever happens in whatever order, line cards end up with the RP's table.
     #[test]
-    fn line_cards_end_up_with_the_table(steps in proptest::collection::vec(step(), 1..200), log in 300..4000usize) {
+    fn line_cards_end_up_with_the_table(
+        steps in proptest::collection::vec(step(), 1..200),
+        log in 300..4000usize,
+        older in any::<bool>(),
+    ) {
         let mut chassis = Chassis::new(2);
         chassis.fib.log = Log::of(log);
-        let (mut owner, mut standby, mut held) = (Owner::default(), None, Held::default());
+        if older {
+            chassis.links.get_mut(&LcSlot(2)).unwrap().level = Level::Base;
+        }
+        let (mut owner, mut standby, mut held) = (Owner::default(), None, [Held::default(), Held::default()]);
         for step in steps {
             match step {
                 Step::Checkpoint => match &mut standby {
                     Some(standby) if chassis.fib.is_checkpointing() => {
-                        while let Some(bytes) = chassis.fib.take_checkpoint() {
+                        while let Some(bytes) = chassis.fib.take_checkpoint(Level::Full) {
                             FibMaster::apply_checkpoint(standby, &bytes).unwrap();
                         }
                     }
@@ -225,11 +250,126 @@ proptest! {
                     prop_assert!(chassis.feed.deadline().is_none_or(|next| next > deadline));
                 },
             }
-            held.note(&chassis.fib);
-            chassis.links.values().for_each(|link| held.check(&link.card));
+            for (held, link) in held.iter_mut().zip(chassis.links.values()) {
+                held.note(&given(chassis.fib.table(), link.level));
+                held.check(&link.card);
+            }
         }
         chassis.finish();
     }
+}
+
+/// One card of this release, one of release 1.0.
+fn of_two_releases(routes: u32) -> (Chassis, Vec<u32>) {
+    let (mut chassis, lists) = converged(1, routes);
+    chassis.links.insert(LcSlot(2), Link { level: Level::Base, ..Link::default() });
+    chassis.finish();
+    (chassis, lists)
+}
+
+/// A card of release 1.0 is fed what it knows, whatever comes and goes; and it is said once that it is without the rest.
+#[test]
+fn a_card_of_release_1_0_is_fed_what_it_knows() {
+    let mut chassis = Chassis::new(2);
+    chassis.links.get_mut(&LcSlot(2)).unwrap().level = Level::Base;
+    let [plain, tagged] = [1, 2].map(|n| chassis.fib.acquire(content(n)).unwrap());
+    chassis.fib.set(key(0), plain);
+    chassis.fib.release(tagged);
+    chassis.finish();
+    assert_eq!(chassis.without(), []);
+    // An entry of a VRF comes, and another one; then a path with a tag.
+    chassis.fib.set(key(1), plain);
+    chassis.finish();
+    assert_eq!(chassis.without(), [Beyond::Entries]);
+    chassis.fib.set(key(2), plain);
+    let tagged = chassis.fib.acquire(content(2)).unwrap();
+    chassis.fib.set(key(5), tagged);
+    chassis.finish();
+    assert_eq!(chassis.without(), [Beyond::Paths]);
+    let older = &chassis.links[&LcSlot(2)].card.table;
+    assert_eq!(older.routes().map(|(key, _)| key).collect::<BTreeSet<_>>(), [key(0), key(5)].into());
+    // They go away again, and come back.
+    for n in [1, 2, 5] {
+        chassis.fib.withdraw(key(n));
+    }
+    chassis.fib.release(tagged);
+    chassis.finish();
+    assert!(chassis.fib.table().is_in_release_1());
+    assert_eq!(chassis.without(), []);
+    chassis.fib.set(key(3), plain);
+    chassis.finish();
+    assert_eq!(chassis.without(), [Beyond::Entries]);
+}
+
+/// Nor is it compared with what it cannot have: an SSO switchover costs it no route, and a difference one bucket.
+#[test]
+fn a_card_of_release_1_0_is_adopted_by_what_it_knows() {
+    let (mut chassis, lists) = of_two_releases(10_000);
+    let standby = copy(&mut chassis.fib);
+    chassis.switch_over(standby);
+    for slot in chassis.slots() {
+        chassis.connect(slot, Adoption::Keep);
+    }
+    chassis.settle();
+    assert_eq!(chassis.in_sync(), [(0, 0); 2]);
+    chassis.finish();
+    // One that lost its connection while an entry of each kind changed.
+    chassis.disconnect(LcSlot(2));
+    chassis.said.clear();
+    for n in 0..5 {
+        let other = chassis.fib.acquire(content(100 + n)).unwrap();
+        chassis.fib.set(key(n), other);
+    }
+    assert_ne!(lists[0], chassis.fib.table().get(key(0)).unwrap());
+    chassis.finish();
+    let repaired = chassis.said.iter().find_map(|said| match said {
+        Output::InSync { slot: LcSlot(2), buckets, .. } => Some(*buckets),
+        _ => None,
+    });
+    assert_eq!(repaired, Some(1));
+}
+
+/// Ports that a card of release 1.0 has no words for are shut down there, and down for routing.
+#[test]
+fn ports_beyond_a_cards_release_are_closed() {
+    let mut chassis = Chassis::new(2);
+    chassis.links.get_mut(&LcSlot(2)).unwrap().level = Level::Base;
+    let port = |port, enabled| PortConfig { port, enabled, mac: [2; 6], mtu: 1500 };
+    let interface = |port, vlan, table| InterfaceConfig { port, vlan, table: TableId(table) };
+    let ports = vec![port(1, true), port(2, true), port(3, false)];
+    let beyond = [interface(1, 100, 7), interface(2, 0, 7), interface(3, 0, 7)];
+    let configure = |chassis: &mut Chassis, interfaces: &[InterfaceConfig]| {
+        for slot in chassis.slots() {
+            let (ports, interfaces) = (ports.clone(), interfaces.to_vec());
+            chassis.step(Some(Input::Ports { slot, ports, interfaces }));
+        }
+    };
+    let told = |chassis: &Chassis, slot: u8| {
+        let told = chassis.links[&LcSlot(slot)].down.iter().rev().find_map(|message| match message {
+            ToLc::Ports(ports) | ToLc::Interfaces { ports, .. } => Some(ports),
+            _ => None,
+        });
+        told.unwrap().iter().map(|port| port.enabled).collect::<Vec<_>>()
+    };
+    let down = Output::PortState { slot: LcSlot(2), port: 2, up: false };
+    configure(&mut chassis, &beyond);
+    for slot in chassis.slots() {
+        chassis.connect(slot, Adoption::Flush);
+    }
+    assert_eq!([told(&chassis, 1), told(&chassis, 2)], [[true, true, false], [true, false, false]]);
+    assert!(!chassis.said.contains(&down), "it does not obey yet");
+    chassis.finish();
+    assert!(chassis.said.contains(&down), "{:?}", chassis.said);
+    assert_eq!(chassis.without(), [Beyond::Interfaces(beyond.to_vec())]);
+    assert_eq!([0, 1].map(|at| chassis.feed.status()[at].level), [Level::Full, Level::Base]);
+    // Of one more, that one is named; of none, none, and the port is open.
+    let more = interface(1, 200, 0);
+    configure(&mut chassis, &[&beyond[..], &[more]].concat());
+    assert_eq!(chassis.without(), [Beyond::Interfaces(vec![more])]);
+    configure(&mut chassis, &[]);
+    assert_eq!([told(&chassis, 1), told(&chassis, 2)], [[true, true, false]; 2]);
+    chassis.finish();
+    assert_eq!(chassis.said, []);
 }
 
 #[test]
@@ -282,7 +422,7 @@ fn an_update_that_one_side_has_not_seen_is_found() {
         if seen_by_card {
             chassis.settle();
         } else {
-            while let Some(bytes) = chassis.fib.take_checkpoint() {
+            while let Some(bytes) = chassis.fib.take_checkpoint(Level::Full) {
                 standby.apply_checkpoint(&bytes).unwrap();
             }
         }

@@ -1,4 +1,5 @@
 mod kinds;
+mod older;
 
 use super::*;
 use crate::{
@@ -9,9 +10,9 @@ use fabric_proto::{
     deploy::RedundancyTimers,
     fib::Path,
     id::{Epoch, RpSlot, Slot},
-    linecard::FromLc,
+    linecard::{FromLc, ToLc},
     machine::Machine as _,
-    offer::Agreed,
+    offer::{Agreed, Offer},
     platform,
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -38,6 +39,8 @@ struct Chassis {
     rp: Rp,
     now: Instant,
     log: Vec<String>,
+    /// What was said to line cards.
+    said: Vec<(LcSlot, ToLc)>,
 }
 
 impl Chassis {
@@ -65,21 +68,29 @@ impl Chassis {
         };
         let mut rp = Rp::new(NOW, boot);
         take_over(&mut rp, NOW, EPOCH, TakeOver::Boot, &mut Vec::new());
-        Self { rp, now: NOW, log: Vec::new() }
+        Self { rp, now: NOW, log: Vec::new(), said: Vec::new() }
     }
 
     fn step(&mut self, input: Option<Input>) {
         let mut out = Vec::new();
         self.rp.step(self.now, input, &mut out);
-        self.log.extend(out.into_iter().filter_map(|output| match output {
-            Output::Event(EventKind::Log { line }) => Some(line),
-            _ => None,
-        }));
+        for output in out {
+            match output {
+                Output::Event(EventKind::Log { line }) => self.log.push(line),
+                Output::Lc(slot, message) => self.said.push((slot, message)),
+                _ => {}
+            }
+        }
     }
 
     /// A card is connected and adopted, in this run of its program.
     fn adopt(&mut self, slot: u8, boot: u64) {
-        let agreed = Arc::new(Agreed::alike(self.rp.offer()));
+        self.adopt_of(slot, boot, self.rp.offer());
+    }
+
+    /// The same of one that offers this.
+    fn adopt_of(&mut self, slot: u8, boot: u64, offer: Offer) {
+        let agreed = Arc::new(Agreed::between(self.rp.offer(), offer));
         self.step(Some(Input::LcConnected(LcSlot(slot), agreed)));
         let adopted = FromLc::Adopted { epoch: EPOCH, boot, position: None, root: 0, routes: [0, 0] };
         self.step(Some(Input::Lc(LcSlot(slot), adopted)));

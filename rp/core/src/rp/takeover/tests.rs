@@ -4,9 +4,11 @@ use fabric_proto::{
     deploy::RedundancyTimers,
     id::RpSlot,
     machine::Machine as _,
+    offer::Agreed,
     platform::Profile,
     redundancy::{Code, SwitchoverReason},
 };
+use std::sync::Arc;
 
 const NOW: Instant = Instant(1_000_000_000);
 const EPOCH: Epoch = Epoch(5);
@@ -43,6 +45,12 @@ fn boot(platform: &str, legacy: &[u8]) -> Boot {
     }
 }
 
+/// The connection to a line card of the same release is up.
+fn connected(rp: &mut Rp, slot: LcSlot, out: &mut Vec<Output>) {
+    let agreed = Arc::new(Agreed::alike(rp.offer()));
+    rp.step(NOW, Some(Input::LcConnected(slot, agreed)), out);
+}
+
 #[test]
 fn what_a_switchover_resets_is_what_the_family_resets() {
     let all = slots(&[1, 2, 3, 4]);
@@ -76,7 +84,7 @@ fn a_card_that_is_to_be_reset_is_reset_when_it_answers() {
     take_over(&mut rp, NOW, EPOCH, TakeOver::Hot, &mut out);
     for slot in 1..=4 {
         out.clear();
-        rp.lc_connected(NOW, LcSlot(slot), &mut out);
+        connected(&mut rp, LcSlot(slot), &mut out);
         let reset = out.iter().any(|output| matches!(output, Output::Lc(_, ToLc::Reset { .. })));
         assert_eq!(reset, slot == 3, "{out:?}");
     }
@@ -167,7 +175,7 @@ fn one_line_card_is_reset_alone() {
     let mut rp = standby("c7500", &[], &[1, 2, 3, 4]);
     let mut out = Vec::new();
     take_over(&mut rp, NOW, EPOCH, TakeOver::Hot, &mut out);
-    (1..=4).for_each(|slot| rp.lc_connected(NOW, LcSlot(slot), &mut out));
+    (1..=4).for_each(|slot| connected(&mut rp, LcSlot(slot), &mut out));
     out.clear();
     rp.reset_one(Instant(1), LcSlot(2), &mut out);
     let told: Vec<_> =
@@ -175,6 +183,6 @@ fn one_line_card_is_reset_alone() {
     assert_eq!(told, [LcSlot(2)], "{out:?}");
     rp.lc_lost(NOW, LcSlot(2), &mut out);
     out.clear();
-    rp.lc_connected(NOW, LcSlot(2), &mut out);
+    connected(&mut rp, LcSlot(2), &mut out);
     assert!(out.iter().any(|output| matches!(output, Output::Lc(LcSlot(2), ToLc::Adopt { .. }))), "{out:?}");
 }

@@ -46,3 +46,25 @@ fn the_client_of_the_documentation_goes_through_a_switchover() {
     let counts = |rp: &mut Rp| rp.clients.digests().into_iter().find(|(member, _)| member.title == "flap counts");
     assert_ne!(counts(&mut pair.rps[A]), counts(&mut pair.rps[B]), "it goes on counting");
 }
+
+/// A standby whose release does not have the client is not given its records, and is redundant all the same.
+#[test]
+fn a_client_that_the_standby_does_not_have_is_not_given() {
+    let unit = |slot| {
+        let boot = Boot { profile: profile(), ..boot("native", slot, STARTUP) };
+        Rp::with_clients(Instant(1), boot, vec![Box::new(flaps::Flaps::default())]).unwrap()
+    };
+    let mut pair = Pair::across([RpSlot::A, RpSlot::B].map(unit), Some(Offer::of_1_0()));
+    assert!(pair.run(60 * SECOND, |pair| pair.rps[A].stats().redundant));
+    for up in [true, false] {
+        let mut out = Vec::new();
+        pair.rps[A].port_reported(pair.now, "1/1".parse().unwrap(), up, &mut out);
+        pair.rps[A].settle(pair.now, &mut out);
+        pair.deliver(A, out);
+    }
+    assert!(pair.rps[A].stats().redundant && pair.rps[B].stats().redundant);
+    assert!(!logged(&pair, B, "%CHKPT-3-APPLY"), "{:?}", pair.events[B]);
+    let counts = |rp: &mut Rp| rp.clients.digests().into_iter().find(|(member, _)| member.title == "flap counts");
+    assert_ne!(counts(&mut pair.rps[A]), counts(&mut pair.rps[B]));
+    assert!(pair.line(A, 1, "show issu negotiated version | include flap counts").text.ends_with("-\n"));
+}

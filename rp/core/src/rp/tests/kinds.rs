@@ -5,6 +5,10 @@ use fabric_proto::{
     fib::{FibKey, Path, PathList, Prefix},
     id::TableId,
 };
+use linecard_core::{
+    linecard::{self, LineCard, LineCardConfig, STALE_TIME},
+    tables::Ports,
+};
 
 const PE: &str = "\
 vrf definition red
@@ -142,4 +146,77 @@ fn changes_come_to_what_a_boot_makes_of_them() {
     assert_eq!(pair.rps[A].config(), booted.rps[A].config());
     assert_eq!(pair.routes(), booted.routes());
     assert!(!pair.routes().is_empty());
+}
+
+/// Lines about interfaces of a card, and how many ports and interfaces it is told of after each; `None`: all of them again.
+const TOLD: &[(&str, Option<[usize; 2]>)] = &[
+    ("configure terminal", Some([0, 0])),
+    ("interface 1/1.400", Some([0, 0])),
+    ("encapsulation dot1Q 400", Some([0, 1])),
+    ("vrf forwarding red", Some([0, 1])),
+    ("ip address 10.9.0.1 255.255.255.0", Some([0, 0])),
+    ("shutdown", Some([0, 1])),
+    ("description nobody's business", Some([0, 0])),
+    ("no shutdown", Some([0, 1])),
+    ("encapsulation dot1Q 401", Some([0, 2])),
+    // Its port is not there yet.
+    ("interface 1/2.1", Some([0, 0])),
+    ("encapsulation dot1Q 1", Some([0, 0])),
+    ("interface 1/2", Some([1, 1])),
+    ("mtu 9000", Some([1, 0])),
+    ("vrf forwarding red", Some([0, 1])),
+    ("no interface 1/2", Some([1, 0])),
+    ("interface 1/2", Some([1, 1])),
+    ("no interface 1/1.400", Some([0, 1])),
+    ("no vrf definition red", Some([0, 1])),
+    ("no interface 1/1.100", Some([0, 1])),
+    ("no interface 1/1.200", Some([0, 1])),
+    // The last one: release 1.0 has words for what is left.
+    ("no interface 1/2.1", None),
+    ("interface 1/1", Some([0, 0])),
+    ("shutdown", None),
+];
+
+/// What a card is told change by change comes to what it would be told as a whole.
+#[test]
+fn a_card_is_told_what_has_changed_of_its_interfaces() {
+    let slot = LcSlot(1);
+    let unit = |rp| Rp::new(Instant(1), Boot { line_cards: vec![slot], ..boot("native", rp, PE) });
+    let mut pair = Pair::of([RpSlot::A, RpSlot::B].map(unit));
+    assert!(pair.run(60 * SECOND, |pair| pair.rps[A].stats().redundant));
+    let config = LineCardConfig { slot, boot: 1, highest: Epoch::NONE, stale_time: STALE_TIME };
+    let mut card = LineCard::new(config);
+    card.step(pair.now, Some(linecard::Input::SessionUp { session: 1, rp: RpSlot::A }), &mut Vec::new());
+    let mut hear = |out: &[Output]| {
+        let told = |output: &Output| if let Output::Lc(_, message) = output { Some(message.clone()) } else { None };
+        let told: Vec<ToLc> = out.iter().filter_map(told).collect();
+        for message in &told {
+            card.step(
+                Instant(2),
+                Some(linecard::Input::Message { session: 1, message: message.clone() }),
+                &mut Vec::new(),
+            );
+        }
+        (told, Ports::clone(&card.tables().ports()))
+    };
+    let mut out = Vec::new();
+    let agreed = Arc::new(Agreed::alike(pair.rps[A].offer()));
+    pair.rps[A].step(pair.now, Some(Input::LcConnected(slot, agreed)), &mut out);
+    hear(&out);
+    for (line, wanted) in TOLD {
+        let mut out = Vec::new();
+        let answer = pair.rps[A].line(pair.now, 1, line, &mut out);
+        assert!(!answer.failed, "{line}: {}", answer.text);
+        let (told, ports) = hear(&out);
+        let counts = match told.as_slice() {
+            [] => Some([0, 0]),
+            [ToLc::Changed { ports, gone, interfaces }] => Some([ports.len() + gone.len(), interfaces.len()]),
+            [ToLc::Ports(_) | ToLc::Interfaces { .. }] => None,
+            other => panic!("{line}: {other:?}"),
+        };
+        assert_eq!(counts, *wanted, "{line}: {told:?}");
+        let config = pair.rps[A].config();
+        let whole = Ports::new(&clients::ports(config, slot), &clients::interfaces(config, slot));
+        (0..=u8::MAX).for_each(|port| assert_eq!(ports.port(port), whole.port(port), "{line}"));
+    }
 }
