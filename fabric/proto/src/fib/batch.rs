@@ -75,6 +75,7 @@ impl BatchBuilder {
     }
 
     /// Adds a route operation.
+    #[inline]
     pub fn route(&mut self, (key, id): (impl Into<FibKey>, Option<PathListId>)) {
         let withdraw = if id.is_none() { WITHDRAW } else { 0 };
         match key.into() {
@@ -106,6 +107,7 @@ impl BatchBuilder {
         self.count += 1;
     }
 
+    #[inline]
     fn prefix(&mut self, prefix: Prefix) {
         self.packed.push(prefix.len());
         let bytes = prefix.bits().to_be_bytes();

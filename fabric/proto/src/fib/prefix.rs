@@ -91,17 +91,20 @@ impl Prefix {
     ///
     /// # Panics
     /// When `len` is more than the family has bits.
+    #[inline]
     pub fn from_bits(family: Family, bits: u128, len: u8) -> Self {
         assert!(len <= family.width(), "{len} bits in an {family} prefix");
         Self { family, bits: bits & mask(len), len }
     }
 
     /// Its family.
+    #[inline]
     pub fn family(self) -> Family {
         self.family
     }
 
     /// Its bits, left-aligned in 128.
+    #[inline]
     pub fn bits(self) -> u128 {
         self.bits
     }
@@ -113,11 +116,13 @@ impl Prefix {
     }
 
     /// The first `len` bits of it.
+    #[inline]
     pub fn shortened(self, len: u8) -> Self {
         Self::from_bits(self.family, self.bits, len.min(self.len))
     }
 
     /// Bits before the last eight, rounded up to whole bytes: those that lead to its node in a trie of bytes.
+    #[inline]
     pub fn node_len(self) -> u8 {
         self.len.saturating_sub(1) / 8 * 8
     }

@@ -15,6 +15,7 @@ pub const BUCKETS: usize = 8192;
 /// Prefixes that part in their last eight bits only (rounded up to whole bytes) are in one bucket: they are in one
 /// node of a line card's trie, so that a table that comes bucket by bucket changes node after node. A bucket can
 /// come by 510 prefixes of a table in this way, not by any number.
+#[inline]
 pub fn bucket_of(key: impl Into<FibKey>) -> usize {
     let near = match key.into() {
         FibKey::Ip(table, prefix) => FibKey::Ip(table, prefix.shortened(prefix.node_len())),
@@ -24,6 +25,7 @@ pub fn bucket_of(key: impl Into<FibKey>) -> usize {
 }
 
 /// The same on every card and in every release.
+#[inline]
 pub(super) fn hash(key: FibKey) -> u64 {
     match key {
         FibKey::Ip(TableId::DEFAULT, prefix) => hash_prefix(prefix),
@@ -117,6 +119,7 @@ impl Bucket {
         }
     }
 
+    #[inline]
     fn set(&mut self, key: FibKey, id: Option<PathListId>) -> Option<PathListId> {
         match key {
             FibKey::Ip(TableId::DEFAULT, prefix) => match prefix.family() {
@@ -178,6 +181,7 @@ fn get<B: Ord + Copy>(routes: &[(B, u8, PathListId)], bits: B, len: u8) -> Optio
     find(routes, bits, len).ok().map(|at| routes[at].2)
 }
 
+#[inline]
 fn find<B: Ord + Copy>(routes: &[(B, u8, PathListId)], bits: B, len: u8) -> Result<usize, usize> {
     match routes.last() {
         // Tables are announced, and downloaded, in order.
@@ -187,6 +191,7 @@ fn find<B: Ord + Copy>(routes: &[(B, u8, PathListId)], bits: B, len: u8) -> Resu
     }
 }
 
+#[inline]
 fn set<B: Ord + Copy>(routes: &mut Sorted<B>, bits: B, len: u8, id: Option<PathListId>) -> Option<PathListId> {
     match (find(routes, bits, len), id) {
         (Ok(at), Some(id)) => Some(std::mem::replace(&mut routes[at].2, id)),
@@ -218,6 +223,7 @@ impl RouteMap {
     }
 
     /// The same, for a caller that knows the entry's bucket.
+    #[inline]
     pub(super) fn set_in(&mut self, bucket: usize, key: FibKey, id: Option<PathListId>) -> Option<PathListId> {
         if self.buckets.is_empty() {
             id?;

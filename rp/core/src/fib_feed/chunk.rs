@@ -29,9 +29,7 @@ pub(super) fn buckets(table: &FibTable, from: usize) -> (Batch, Option<usize>) {
         if full && builder.count() > 0 {
             return (builder.take(), Some(index));
         }
-        for (key, id) in bucket.routes() {
-            builder.route((key, Some(id)));
-        }
+        bucket.routes().for_each(|(key, id)| builder.route((key, Some(id))));
     }
     (builder.take(), None)
 }
@@ -39,9 +37,7 @@ pub(super) fn buckets(table: &FibTable, from: usize) -> (Batch, Option<usize>) {
 /// One bucket.
 pub(super) fn bucket(table: &FibTable, index: u16) -> Batch {
     let mut builder = BatchBuilder::default();
-    for (key, id) in table.bucket(usize::from(index)).routes() {
-        builder.route((key, Some(id)));
-    }
+    table.bucket(usize::from(index)).routes().for_each(|(key, id)| builder.route((key, Some(id))));
     builder.take()
 }
 
