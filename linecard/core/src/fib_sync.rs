@@ -1,5 +1,7 @@
 //! The card's copy of the FIB: control table, forwarding tables, position and staleness, kept in step.
 
+mod heir;
+
 use crate::{
     lists::Lists,
     lpm::TrieFull,
@@ -14,6 +16,7 @@ use fabric_proto::{
     linecard::{Adoption, FibPart, FibUpdate, InterfaceChange, InterfaceConfig, PortConfig},
     sabotage::{self, Sabotage},
 };
+use heir::Untold;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// A copy of the active's FIB. Its path lists go by the card's own index, not by the active's number.
@@ -32,6 +35,8 @@ pub struct FibCopy {
     position: Option<Position>,
     /// Families whose end has been seen since the table was last empty.
     complete: [bool; 2],
+    /// What a program that is to take this one's place has yet to be told.
+    untold: Untold,
 }
 
 /// An update that cannot be applied. All but the last blame the sender.
@@ -74,6 +79,7 @@ impl FibCopy {
             stale_count: 0,
             position: None,
             complete: [false; 2],
+            untold: Untold::default(),
         }
     }
 
@@ -220,6 +226,7 @@ impl FibCopy {
     /// Sets lists, by the card's own index, in both tables.
     fn set_lists(&mut self, lists: Vec<ListUpdate>) {
         self.writer.set_paths(&lists, self.lists.reused());
+        self.untold.lists(&lists);
         lists.into_iter().for_each(|list| self.table.set_paths(list));
     }
 
@@ -263,6 +270,7 @@ impl FibCopy {
     fn set_all(&mut self, routes: &mut Vec<(Prefix, PathListId)>) -> Result<(), UpdateError> {
         self.writer.set_all(routes)?;
         for (prefix, list) in routes.drain(..) {
+            self.untold.entry(prefix);
             if let Some(before) = self.table.set(prefix, Some(list)) {
                 self.drop_unused(before);
             }
@@ -273,6 +281,7 @@ impl FibCopy {
     /// Sets what is no route of the default table.
     fn set_other(&mut self, key: FibKey, list: PathListId) -> Result<(), UpdateError> {
         self.writer.set(key, list)?;
+        self.untold.entry(key);
         match (self.table.set(key, Some(list)), key) {
             (Some(before), _) => self.drop_unused(before),
             (None, FibKey::Ip(table, _)) => *self.vrfs.entry(table).or_default() += 1,
@@ -284,6 +293,7 @@ impl FibCopy {
     /// Takes an entry out of both tables: what it hid comes up again.
     fn withdraw(&mut self, key: FibKey) -> Result<(), TrieFull> {
         let Some(list) = self.table.set(key, None) else { return Ok(()) };
+        self.untold.entry(key);
         match key {
             FibKey::Ip(table, prefix) => {
                 self.writer.clear(key, cover(&self.table, self.writer.tables(), table, prefix))?;
@@ -344,6 +354,7 @@ impl FibCopy {
     /// Forgets all routes, and the lists that the active has not named.
     fn flush(&mut self) -> Arc<Tables> {
         let before = std::mem::take(&mut self.table);
+        self.untold.flushed();
         self.lists.all().for_each(|list| self.drop_unused(list));
         let named = before.lists_from(0).filter(|list| self.lists.is_named(list.id)).collect();
         self.clear_stale();

@@ -4,6 +4,7 @@
 //! * [`paths`] and [`tables`]: what the data plane reads: routes, path lists, ports
 //! * [`packet`], [`encap`] and [`pipeline`]: a packet's way: check, look up, choose a path, rewrite
 //! * [`linecard`] and [`fib_sync`]: the control side: whom the card obeys, and how its table follows the active's
+//! * [`handover`]: how a running card's program gives all of that to the one that takes its place
 //! * [`counters`]: every packet is accounted for
 // A new variant must be thought of everywhere.
 #![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
@@ -11,6 +12,7 @@
 pub mod counters;
 pub mod encap;
 pub mod fib_sync;
+pub mod handover;
 pub mod linecard;
 mod lists;
 pub mod lpm;

@@ -14,6 +14,8 @@
 //! The owner is the process' control loop. Nothing here is dropped halfway: an update is applied
 //! within the step that takes it.
 
+mod bequest;
+
 use crate::{
     fib_sync::{FibCopy, UpdateError},
     tables::Tables,

@@ -101,6 +101,17 @@ impl Ports {
         self.0.get(usize::from(number))?.as_ref()
     }
 
+    /// What of them [`Ports::configs`] does not say: subinterfaces, and what is not in the default table.
+    pub fn interfaces(&self) -> Vec<InterfaceConfig> {
+        let of = |(number, port): (usize, &Option<Port>)| {
+            let Port { table, vlans, .. } = port.as_ref()?;
+            let own = (*table != TableId::DEFAULT).then_some((0, *table));
+            let all = own.into_iter().chain(vlans.iter().copied());
+            Some(all.map(|(vlan, table)| InterfaceConfig { port: number as u8, vlan, table }).collect::<Vec<_>>())
+        };
+        self.0.iter().enumerate().filter_map(of).flatten().collect()
+    }
+
     /// The ports as they are configured.
     pub fn configs(&self) -> Vec<PortConfig> {
         let config = |(number, port): (usize, &Option<Port>)| {
