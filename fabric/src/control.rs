@@ -22,7 +22,10 @@ use fabric_proto::{
     operator::Refusals,
 };
 use quinn::{AsyncUdpSocket, SendDatagramError, VarInt};
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::Arc,
+};
 use tokio::sync::Mutex;
 
 /// A few heartbeats: an old one is worth nothing, so the oldest gives way.
@@ -50,6 +53,11 @@ impl ControlEndpoint {
     /// Binds and listens; call it inside the tokio runtime that is to drive the endpoint.
     pub fn bind(identity: &Identity, address: SocketAddr) -> Result<Self, FabricError> {
         Plane::bind(identity, address, &tuning()).map(Self)
+    }
+
+    /// On a socket that is bound already ([`crate::udp`]). Whoever else holds it must not read it.
+    pub fn on(identity: &Identity, socket: &UdpSocket) -> Result<Self, FabricError> {
+        Plane::on(identity, socket, &tuning()).map(Self)
     }
 
     /// The same over a socket that is there already, for simulated networks; `buffer` is what it holds, in bytes.
@@ -109,6 +117,11 @@ impl ControlEndpoint {
     /// Connections: those under way, and those that are closing, too.
     pub fn connections(&self) -> usize {
         self.0.connections()
+    }
+
+    /// Whether whoever calls from now on is passed over: it calls again, and is answered by whoever reads the socket then.
+    pub fn deafen(&self, deaf: bool) {
+        self.0.deafen(deaf);
     }
 
     /// Closes all connections and stops listening.

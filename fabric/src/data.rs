@@ -13,7 +13,7 @@ use crate::{
 use bytes::Bytes;
 use fabric_proto::{id::CardId, operator::Refusals};
 use quinn::VarInt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 
 /// Twice the congestion window: what a card may hold for a peer that does not read.
 const WINDOW: u32 = 2 << 20;
@@ -60,16 +60,13 @@ impl DataEndpoint {
 
     /// The same with a UDP payload of `payload` bytes (1200 to 6500), for a path narrower than its interface.
     pub fn bind_with_payload(identity: &Identity, address: SocketAddr, payload: u16) -> Result<Self, FabricError> {
-        let tuning = Tuning {
-            payload: payload.clamp(1200, socket::PAYLOAD_MAX),
-            stream_window: WINDOW,
-            connection_window: 2 * WINDOW,
-            send_window: u64::from(WINDOW),
-            datagrams: None,
-            streams: [0, 64],
-            spare_acks: true,
-        };
-        Plane::bind(identity, address, &tuning).map(Self)
+        Plane::bind(identity, address, &tuning(payload)).map(Self)
+    }
+
+    /// On a socket that is bound already ([`crate::udp`]). Whoever else holds it must not read it.
+    pub fn on(identity: &Identity, socket: &UdpSocket) -> Result<Self, FabricError> {
+        let address = socket.local_addr().map_err(|error| FabricError::Closed(error.to_string()))?;
+        Plane::on(identity, socket, &tuning(socket::payload_of(address.ip()))).map(Self)
     }
 
     /// One attempt to reach `peer`, as [`crate::control::ControlEndpoint::connect`].
@@ -102,9 +99,26 @@ impl DataEndpoint {
         self.0.refusals()
     }
 
+    /// Whether whoever calls from now on is passed over: it calls again, and is answered by whoever reads the socket then.
+    pub fn deafen(&self, deaf: bool) {
+        self.0.deafen(deaf);
+    }
+
     /// Closes all connections and stops listening.
     pub fn close(&self, reason: &str) {
         self.0.close(reason);
+    }
+}
+
+fn tuning(payload: u16) -> Tuning {
+    Tuning {
+        payload: payload.clamp(1200, socket::PAYLOAD_MAX),
+        stream_window: WINDOW,
+        connection_window: 2 * WINDOW,
+        send_window: u64::from(WINDOW),
+        datagrams: None,
+        streams: [0, 64],
+        spare_acks: true,
     }
 }
 

@@ -30,3 +30,4 @@ mod socket;
 pub mod tls;
 
 pub use error::FabricError;
+pub use socket::bind as udp;

@@ -39,9 +39,13 @@ use quinn::{
     TokioRuntime, TransportConfig, VarInt,
 };
 use ring::rand::{SecureRandom, SystemRandom};
+use socket2::SockRef;
 use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex, OnceLock},
+    net::{SocketAddr, UdpSocket},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{sync::mpsc, task::AbortHandle, time::timeout};
@@ -95,6 +99,7 @@ struct Inner {
     acceptor: AbortHandle,
     gate: Arc<Mutex<Gate>>,
     tally: Arc<Tally>,
+    deaf: Arc<AtomicBool>,
 }
 
 /// A connection whose both ends are proven.
@@ -108,8 +113,15 @@ pub(crate) struct Joined {
 impl Plane {
     /// Binds; needs a tokio runtime around it.
     pub(crate) fn bind(identity: &Identity, address: SocketAddr, tuning: &Tuning) -> Result<Self, FabricError> {
+        Self::on(identity, &socket::bind(address)?, tuning)
+    }
+
+    /// On a socket that is bound already. Whoever else holds it must not read it.
+    pub(crate) fn on(identity: &Identity, socket: &UdpSocket, tuning: &Tuning) -> Result<Self, FabricError> {
+        let address = socket.local_addr().map_err(|error| FabricError::Closed(error.to_string()))?;
         let failed = |source| FabricError::Bind { address, source };
-        let (socket, buffer) = socket::bind(address)?;
+        let buffer = SockRef::from(socket).recv_buffer_size().map_err(failed)?;
+        let socket = socket.try_clone().map_err(failed)?;
         let socket = TokioRuntime.wrap_udp_socket(socket).map_err(failed)?;
         Self::over(identity, address, socket, buffer, tuning)
     }
@@ -126,7 +138,11 @@ impl Plane {
         let idle = if identity.id().unit == Unit::Operator { OPERATOR_IDLE } else { IDLE };
         let transport = Arc::new(transport(tuning, ConstantWindow::for_buffer(buffer), idle));
         let mut server = ServerConfig::with_crypto(Arc::new(identity.server()?));
-        server.transport_config(Arc::clone(&transport)).migration(false).max_incoming(ARRIVALS);
+        server
+            .token_key(identity.token_key())
+            .transport_config(Arc::clone(&transport))
+            .migration(false)
+            .max_incoming(ARRIVALS);
 
         let runtime = Arc::new(TokioRuntime);
         let impair = ImpairTable::default();
@@ -136,7 +152,8 @@ impl Plane {
 
         let (ready, joined) = mpsc::channel(PLACES);
         let (gate, tally) = (Arc::<Mutex<Gate>>::default(), Arc::new(Tally::new()));
-        let door = Door::new(identity.clone(), ready, Arc::clone(&gate), Arc::clone(&tally));
+        let deaf = Arc::<AtomicBool>::default();
+        let door = Door::new(identity.clone(), ready, Arc::clone(&gate), Arc::clone(&tally), Arc::clone(&deaf));
         let acceptor = tokio::spawn(door.accept_all(endpoint.clone()));
         Ok(Self(Arc::new(Inner {
             endpoint,
@@ -147,6 +164,7 @@ impl Plane {
             acceptor: acceptor.abort_handle(),
             gate,
             tally,
+            deaf,
         })))
     }
 
@@ -210,6 +228,12 @@ impl Plane {
     /// The next caller that proved who it is; `None` after [`Plane::close`].
     pub(crate) async fn accept(&self) -> Option<Joined> {
         self.0.joined.lock().await.recv().await
+    }
+
+    /// Whether first packets of callers are passed over. A caller says them again, and is answered by whoever reads the
+    /// socket then.
+    pub(crate) fn deafen(&self, deaf: bool) {
+        self.0.deaf.store(deaf, Ordering::Relaxed);
     }
 
     /// Closes every connection and accepts no more.

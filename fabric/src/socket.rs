@@ -5,7 +5,7 @@ use nix::{
     ifaddrs::getifaddrs,
     sys::socket::{setsockopt, sockopt},
 };
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     fs,
     net::{IpAddr, SocketAddr, UdpSocket},
@@ -21,8 +21,8 @@ const HEADERS: u16 = 48;
 /// Payload for an Ethernet of 1500 bytes, and where the interface is not known.
 pub(crate) const PAYLOAD_ETHERNET: u16 = 1500 - HEADERS;
 
-/// A bound socket and the receive buffer that it really got.
-pub(crate) fn bind(address: SocketAddr) -> Result<(UdpSocket, usize), FabricError> {
+/// A bound socket, for an endpoint that is to be made on it ([`crate::control::ControlEndpoint::on`]).
+pub fn bind(address: SocketAddr) -> Result<UdpSocket, FabricError> {
     let failed = |source| FabricError::Bind { address, source };
     let socket =
         Socket::new(Domain::for_address(address), Type::DGRAM.cloexec(), Some(Protocol::UDP)).map_err(failed)?;
@@ -34,8 +34,7 @@ pub(crate) fn bind(address: SocketAddr) -> Result<(UdpSocket, usize), FabricErro
         let _ = socket.set_send_buffer_size(BUFFER);
     }
     socket.bind(&address.into()).map_err(failed)?;
-    let buffer = SockRef::from(&socket).recv_buffer_size().map_err(failed)?;
-    Ok((socket.into(), buffer))
+    Ok(socket.into())
 }
 
 /// The UDP payload that the interface which holds `address` carries, at most [`PAYLOAD_MAX`].

@@ -19,6 +19,11 @@ pub fn restart<L: Serialize>(life: &L) -> io::Result<Infallible> {
     Err(command.exec())
 }
 
+/// Whether this program was started again by [`restart`].
+pub fn is_restarted() -> bool {
+    std::env::var_os(NEXT_LIFE).is_some()
+}
+
 /// What the last life left, if there was one.
 pub fn inherited<L: DeserializeOwned + Default>() -> L {
     let Ok(text) = std::env::var(NEXT_LIFE) else { return L::default() };

@@ -12,7 +12,10 @@ use crate::{
 use quinn::{ConnectionError, Endpoint, VarInt};
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 use tokio::{sync::mpsc, time::timeout};
@@ -29,6 +32,7 @@ pub(super) struct Door {
     ready: mpsc::Sender<Joined>,
     gate: Arc<Mutex<Gate>>,
     tally: Arc<Tally>,
+    deaf: Arc<AtomicBool>,
 }
 
 /// A place at the gate, until the handshake ends or gives way.
@@ -49,15 +53,18 @@ impl Door {
         ready: mpsc::Sender<Joined>,
         gate: Arc<Mutex<Gate>>,
         tally: Arc<Tally>,
+        deaf: Arc<AtomicBool>,
     ) -> Self {
-        Self { identity, ready, gate, tally }
+        Self { identity, ready, gate, tally, deaf }
     }
 
     /// Takes callers for as long as the endpoint lives. Each handshake is its own task, so that a slow caller
     /// holds up nobody.
     pub(super) async fn accept_all(self, endpoint: Endpoint) {
         while let Some(incoming) = endpoint.accept().await {
-            if incoming.remote_address_validated() {
+            if self.deaf.load(Ordering::Relaxed) {
+                incoming.ignore();
+            } else if incoming.remote_address_validated() {
                 self.begin(incoming);
             } else {
                 self.tally.challenged();

@@ -137,6 +137,15 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// The key of the tokens by which callers prove their address. It survives the process: a caller that one process has
+    /// asked may answer the next one.
+    pub(crate) fn token_key(&self) -> Arc<::ring::hkdf::Prk> {
+        let secret = ::ring::hmac::sign(&self.secret("address tokens"), b"");
+        Arc::new(::ring::hkdf::Prk::new_less_safe(::ring::hkdf::HKDF_SHA256, secret.as_ref()))
+    }
+}
+
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Identity").field(&self.proof.id).finish()
