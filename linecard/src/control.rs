@@ -3,8 +3,11 @@
 //! Every stream has a task that turns what arrives into a `Wake`; sessions with RPs have a second
 //! one that sends. A stream's tasks end with it, or when its session is closed here.
 
+mod heir;
 mod operator;
 mod peers;
+
+pub use heir::{HeirLink, Yielded};
 
 use crate::{
     data::{Command, DataEvent, DataHandle, TablesCell},
@@ -27,9 +30,10 @@ use fabric_proto::{
     operator::{CardStats, DropOrder, EventKind, Impairment, LcStats, PlaneSet},
     time::Instant,
 };
+use heir::{Door, Word};
 use linecard_core::linecard::{Input, LineCard, Output, SessionId};
 use peers::Session;
-use std::{collections::BTreeMap, future, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, future, net::SocketAddr, path::Path, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, oneshot},
@@ -64,12 +68,22 @@ pub(crate) enum Wake {
     Data(DataEvent),
     /// The machine's deadline has come.
     Deadline,
+    /// A program that is to take this one's place has come, or has said something.
+    Heir(Word),
     /// SIGTERM or SIGINT.
     Stop,
 }
 
 /// What becomes of the process.
-pub type End = fabric::card::End<Box<NextLife>>;
+#[derive(Debug)]
+pub enum End {
+    /// Leave.
+    Stop,
+    /// Start this program again, with this life ahead.
+    Restart(Box<NextLife>),
+    /// The card stands still: it is another program's, if that one takes it.
+    Yield(Box<Yielded>),
+}
 
 /// The line card and everything it holds on to.
 pub struct Control {
@@ -84,6 +98,9 @@ pub struct Control {
     events: Events,
     sessions: BTreeMap<SessionId, Session>,
     last_session: SessionId,
+    door: Door,
+    /// What its log begins with.
+    first: EventKind,
 }
 
 impl Control {
@@ -101,6 +118,7 @@ impl Control {
         life: NextLife,
     ) -> Self {
         let spans = Telemetry::new(&config.id, &release, Instant(boot));
+        let first = EventKind::Booted { release: release.clone() };
         Self {
             config,
             release,
@@ -113,7 +131,22 @@ impl Control {
             events: Events::traced(life.events, spans),
             sessions: BTreeMap::new(),
             last_session: 0,
+            door: Door::default(),
+            first,
         }
+    }
+
+    /// Programs that are to take this one's place are let in here. A folder that only this card is given is their
+    /// authentication.
+    #[must_use]
+    pub fn heirs_at(self, path: &Path) -> Self {
+        Self { door: Door::open(path), ..self }
+    }
+
+    /// The card did not boot, but goes on.
+    #[must_use]
+    pub fn going_on(self, line: String) -> Self {
+        Self { first: EventKind::Log { line }, ..self }
     }
 
     /// Runs the card until it ends.
@@ -122,13 +155,18 @@ impl Control {
         tokio::spawn(peers::accept(self.endpoint.clone(), self.config.id.clone(), wakes.clone(), self.events.clone()));
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let mut now = fabric::clock::now();
-        self.events.push(now, EventKind::Booted { release: self.release.clone() });
+        self.events.push(now, self.first.clone());
+        let up = self.machine.ports_up();
+        if !up.is_empty() && self.data.commands.send(Command::Ports(up)).await.is_err() {
+            tracing::error!("the data thread has ended");
+        }
         tracing::info!(card = %self.config.id, release = self.release, resets = self.resets, "line card runs");
         let mut out = Vec::new();
         loop {
+            let due = [self.machine.deadline(), self.door.deadline()].into_iter().flatten().min();
             let deadline = async {
-                match self.machine.deadline() {
-                    Some(deadline) => tokio::time::sleep(deadline.since(now)).await,
+                match due {
+                    Some(due) => tokio::time::sleep(due.since(now)).await,
                     None => future::pending().await,
                 }
             };
@@ -137,12 +175,22 @@ impl Control {
                 _ = interrupt.recv() => Wake::Stop,
                 Some(wake) = inbox.recv() => wake,
                 Some(event) = self.data.events.recv() => Wake::Data(event),
+                word = self.door.next() => Wake::Heir(word),
                 () = deadline => Wake::Deadline,
             };
             now = fabric::clock::now();
             if let Wake::Stop = wake {
                 self.drain("line card stops").await?;
                 return Ok(End::Stop);
+            }
+            let (word, wake) = match wake {
+                Wake::Heir(word) => (Some(word), Wake::Deadline),
+                wake => (None, wake),
+            };
+            if let Wake::Deadline = wake
+                && let Some(left) = self.hear_heir(now, word).await
+            {
+                return self.leave(*left).await.map(End::Yield);
             }
             self.step(now, wake, &wakes, &mut out);
             for output in std::mem::take(&mut out) {
@@ -172,10 +220,7 @@ impl Control {
             }
             Wake::Data(DataEvent::Port { port, up }) => Some(Input::PortState { port, up }),
             Wake::Data(DataEvent::Dropped(over)) => {
-                let (began, ended) = (over.began, over.ended);
-                let (every, packets, unread_ns) = (over.every, over.packets, over.unread_ns);
-                let kind = EventKind::Dropped { began, ended, every, packets, unread_ns };
-                self.events.push(now, kind);
+                self.events.push(now, over.into());
                 return;
             }
             Wake::Drop { order, answer } => {
@@ -192,8 +237,8 @@ impl Control {
                 let _ = answer.send(self.impair(to, plane, impairment));
                 return;
             }
-            // The loop has ended before this.
-            Wake::Stop => return,
+            // Taken care of before this.
+            Wake::Heir(_) | Wake::Stop => return,
         };
         self.machine.step(now, input, out);
     }

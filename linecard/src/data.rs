@@ -7,6 +7,7 @@
 //! take their turn. An idle card sleeps in the kernel.
 
 mod card;
+mod estate;
 mod fault;
 mod link;
 mod pump;
@@ -14,6 +15,7 @@ mod queue;
 mod wire;
 
 pub use card::TablesCell;
+pub use estate::{DataLeft, NotWhole};
 pub use fault::Dropped;
 
 use card::{Card, Outlet};
@@ -32,14 +34,21 @@ use fabric_proto::{
     time::Instant,
 };
 use linecard_core::counters::Counters;
-use link::{Peer, Reach};
-use std::{collections::BTreeMap, io, net::SocketAddr, rc::Rc, thread, time::Duration};
+use link::{Mode, Peer, Reach};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::{SocketAddr, UdpSocket},
+    rc::Rc,
+    thread,
+    time::Duration,
+};
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    task::{JoinSet, LocalSet},
+    task::{AbortHandle, JoinSet, LocalSet},
     time::timeout,
 };
-use wire::Want;
+use wire::{Want, WireLeft};
 
 /// What the control thread tells the data thread.
 pub enum Command {
@@ -51,6 +60,9 @@ pub enum Command {
     Drop(DropOrder, oneshot::Sender<Instant>),
     /// Count everything as `lc_resetting`, half-close wires and links, read what is under way, and end.
     Drain(oneshot::Sender<Counters>),
+    /// Stop where nothing is in anybody's hands, and leave everything to whoever goes on. Answered when the thread has ended;
+    /// or at once with why it goes on.
+    Yield(oneshot::Sender<Result<Box<DataLeft>, String>>),
 }
 
 /// What the data thread tells the control thread.
@@ -86,7 +98,7 @@ pub struct DataConfig {
     /// Where callers that are known beforehand call from.
     callers: Vec<SocketAddr>,
     tables: TablesCell,
-    counters: Counters,
+    left: DataLeft,
     forwarding: Forwarding,
     seed: FlowSeed,
 }
@@ -112,13 +124,9 @@ const CHANNEL: usize = 512;
 const DRAIN_ALL: Duration = Duration::from_millis(1500);
 
 impl DataConfig {
-    /// Takes what the data thread needs out of the card's configuration.
-    pub fn new(
-        card: &CardConfig,
-        identity: Identity,
-        tables: TablesCell,
-        counters: Counters,
-    ) -> Result<Self, DataError> {
+    /// Takes what the data thread needs out of the card's configuration. It goes on with what was left; where that is no
+    /// more than counters, it begins.
+    pub fn new(card: &CardConfig, identity: Identity, tables: TablesCell, left: DataLeft) -> Result<Self, DataError> {
         let address = card.data.ok_or(DataError::NoAddress)?;
         let own = card.lc();
         let forwarding = Profile::named(&card.platform).unwrap_or(&NATIVE).forwarding;
@@ -138,7 +146,7 @@ impl DataConfig {
         let peers = card.cards.iter().filter_map(peer).collect();
         let callers = card.data_peers().collect();
         let seed = FlowSeed::of(&card.id);
-        Ok(Self { identity, address, wires: card.wires.clone(), peers, callers, tables, counters, forwarding, seed })
+        Ok(Self { identity, address, wires: card.wires.clone(), peers, callers, tables, left, forwarding, seed })
     }
 
     /// Starts the thread; returns when its endpoint is bound.
@@ -149,65 +157,40 @@ impl DataConfig {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new().name("data".to_owned()).spawn(move || {
             let local = LocalSet::new();
-            runtime.block_on(local.run_until(run(self, inbox, outbox, ready)));
+            let left = runtime.block_on(local.run_until(run(self, inbox, outbox, ready)));
+            // Nothing of this thread touches a socket any more.
+            drop((local, runtime));
+            if let Some((left, reply)) = left {
+                // Whoever asked has an end that takes care of itself.
+                let _ = reply.send(Ok(left));
+            }
         })?;
         let impair = bound.await.map_err(|_| io::Error::other("it ended at once"))??;
         Ok(DataHandle { commands, events, impair })
     }
 }
 
+/// What is left, and who wants it.
+type Left = (Box<DataLeft>, oneshot::Sender<Result<Box<DataLeft>, String>>);
+
 async fn run(
     config: DataConfig,
     mut inbox: mpsc::Receiver<Command>,
     events: mpsc::Sender<DataEvent>,
     ready: oneshot::Sender<Result<ImpairTable, FabricError>>,
-) {
-    let endpoint = match DataEndpoint::bind(&config.identity, config.address) {
-        Ok(endpoint) => endpoint,
+) -> Option<Left> {
+    let mut thread = match Thread::start(config, &events) {
+        Ok(thread) => thread,
         Err(error) => {
             let _ = ready.send(Err(error));
-            return;
+            return None;
         }
     };
-    endpoint.expect(config.callers);
-    let _ = ready.send(Ok(endpoint.impair().clone()));
-    let card = Rc::new(Card::new(config.tables, config.counters, config.forwarding, config.seed));
-    let mut tasks = JoinSet::new();
-    let (ending, end) = watch::channel(false);
-
-    let mut wants = BTreeMap::new();
-    for wire in config.wires {
-        let (want, wanted) = watch::channel(Want::Down);
-        wants.insert(wire.port, want);
-        tasks.spawn_local(wire::run(Rc::clone(&card), wire, wanted, events.clone()));
-    }
-    let mut callers = Callers::default();
-    for peer in config.peers {
-        let (sender, accepted) = mpsc::channel(1);
-        if let Reach::Accept = peer.reach {
-            callers.insert(peer.id.clone(), sender);
-        }
-        // The sender of a peer that is called is dropped: nothing is ever accepted from it.
-        tasks.spawn_local(link::run(Rc::clone(&card), endpoint.clone(), peer, accepted, end.clone()));
-    }
-    let acceptor = tokio::task::spawn_local(accept(endpoint.clone(), callers));
-
+    let _ = ready.send(Ok(thread.endpoint.impair().clone()));
+    let card = Rc::clone(&thread.card);
     while let Some(command) = inbox.recv().await {
         match command {
-            Command::Ports(up) => {
-                let unwired: Vec<u8> = up.iter().copied().filter(|port| !wants.contains_key(port)).collect();
-                let events = events.clone();
-                tokio::task::spawn_local(async move {
-                    for port in unwired {
-                        wire::report(&events, port, false).await;
-                    }
-                });
-                for (port, want) in &wants {
-                    let new = if up.contains(port) { Want::Up } else { Want::Down };
-                    // A repetition must not disturb a port that is just connecting.
-                    want.send_if_modified(|want| std::mem::replace(want, new) != new);
-                }
-            }
+            Command::Ports(up) => thread.set_ports(&up, &events),
             Command::Counters(reply) => {
                 let _ = reply.send(card.counters());
             }
@@ -225,22 +208,115 @@ async fn run(
                     });
                 }
             }
+            Command::Yield(reply) => match thread.leave().await {
+                Ok(left) => {
+                    report_drop(&events, card.end_drop(fabric::clock::now()));
+                    return Some((left, reply));
+                }
+                Err(why) => {
+                    let _ = reply.send(Err(why));
+                }
+            },
             Command::Drain(reply) => {
-                card.begin_reset();
-                ending.send_replace(true);
-                for want in wants.values() {
-                    want.send_replace(Want::End);
-                }
-                let all = async { while tasks.join_next().await.is_some() {} };
-                if timeout(DRAIN_ALL, all).await.is_err() {
-                    tracing::warn!("some wires or links did not end in time");
-                }
-                acceptor.abort();
-                endpoint.close("line card ends");
+                thread.drain().await;
                 let _ = reply.send(card.counters().0);
-                return;
+                return None;
             }
         }
+    }
+    None
+}
+
+/// What runs on the data thread.
+struct Thread {
+    card: Rc<Card>,
+    endpoint: DataEndpoint,
+    /// The endpoint's socket, for whoever goes on with it.
+    socket: UdpSocket,
+    acceptor: AbortHandle,
+    wants: BTreeMap<u8, watch::Sender<Want>>,
+    wires: JoinSet<Option<WireLeft>>,
+    links: JoinSet<()>,
+    outlets: Vec<Outlet>,
+    mode: watch::Sender<Mode>,
+    yielded: mpsc::UnboundedReceiver<()>,
+}
+
+impl Thread {
+    fn start(config: DataConfig, events: &mpsc::Sender<DataEvent>) -> Result<Self, FabricError> {
+        let DataLeft { counters, socket, ports, links: held } = config.left;
+        let socket = match socket {
+            Some(socket) => socket,
+            None => fabric::udp(config.address)?,
+        };
+        let endpoint = DataEndpoint::on(&config.identity, &socket)?;
+        endpoint.expect(config.callers);
+        let card = Rc::new(Card::new(config.tables, counters, config.forwarding, config.seed));
+        held.iter().for_each(|(outlet, unsent)| card.inherit(*outlet, unsent));
+        let mut left = BTreeMap::new();
+        for (wire, unsent) in ports {
+            card.inherit(Outlet::Port(wire.port), &unsent);
+            left.insert(wire.port, wire);
+        }
+
+        let (mut wants, mut wires, mut links) = (BTreeMap::new(), JoinSet::new(), JoinSet::new());
+        for wire in config.wires {
+            let left = left.remove(&wire.port);
+            let (want, wanted) = watch::channel(if left.is_some() { Want::Up } else { Want::Down });
+            wants.insert(wire.port, want);
+            wires.spawn_local(wire::run(Rc::clone(&card), wire, left, wanted, events.clone()));
+        }
+        for port in left.into_keys() {
+            // The configuration is another one than the wire's.
+            card.close(Outlet::Port(port));
+        }
+        let (mode, wanted) = watch::channel(Mode::Run);
+        let (ended, yielded) = mpsc::unbounded_channel();
+        let (mut callers, mut outlets) = (Callers::default(), Vec::new());
+        for peer in config.peers {
+            let (sender, accepted) = mpsc::channel(1);
+            if let Reach::Accept = peer.reach {
+                callers.insert(peer.id.clone(), sender);
+            }
+            outlets.push(peer.outlet);
+            let (endpoint, wanted, ended) = (endpoint.clone(), wanted.clone(), ended.clone());
+            // The sender of a peer that is called is dropped: nothing is ever accepted from it.
+            links.spawn_local(link::run(Rc::clone(&card), endpoint, peer, accepted, wanted, ended));
+        }
+        let acceptor = tokio::task::spawn_local(accept(endpoint.clone(), callers)).abort_handle();
+        Ok(Self { card, endpoint, socket, acceptor, wants, wires, links, outlets, mode, yielded })
+    }
+
+    fn set_ports(&self, up: &[u8], events: &mpsc::Sender<DataEvent>) {
+        let unwired: Vec<u8> = up.iter().copied().filter(|port| !self.wants.contains_key(port)).collect();
+        let events = events.clone();
+        tokio::task::spawn_local(async move {
+            for port in unwired {
+                wire::report(&events, port, false).await;
+            }
+        });
+        for (port, want) in &self.wants {
+            let new = if up.contains(port) { Want::Up } else { Want::Down };
+            // A repetition must not disturb a port that is just connecting.
+            want.send_if_modified(|want| std::mem::replace(want, new) != new);
+        }
+    }
+
+    async fn drain(&mut self) {
+        self.card.begin_reset();
+        self.mode.send_replace(Mode::End);
+        for want in self.wants.values() {
+            want.send_replace(Want::End);
+        }
+        let all = async {
+            while self.wires.join_next().await.is_some() {}
+            while self.links.join_next().await.is_some() {}
+        };
+        if timeout(DRAIN_ALL, all).await.is_err() {
+            tracing::warn!("some wires or links did not end in time");
+        }
+        self.acceptor.abort();
+        self.endpoint.close("line card ends");
     }
 }
 

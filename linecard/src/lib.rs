@@ -6,4 +6,5 @@
 
 pub mod control;
 pub mod data;
+pub mod handover;
 pub mod life;

@@ -1,5 +1,10 @@
 //! What all tasks of the data thread share: tables, queues, counters.
 
+mod estate;
+
+use estate::Ending;
+pub(crate) use estate::whole;
+
 use super::{
     fault::{Dropped, Dropping},
     queue::{Cell, Framing, NotQueued, Queue},
@@ -37,6 +42,8 @@ pub(crate) struct Card {
     tables: TablesCell,
     seed: FlowSeed,
     state: RefCell<State>,
+    /// Wires that have ended and are read to their end.
+    ending: Ending,
 }
 
 struct State {
@@ -96,7 +103,7 @@ impl Card {
             now: Instant::default(),
             read: Instant::default(),
         };
-        Self { tables, seed, state: RefCell::new(state) }
+        Self { tables, seed, state: RefCell::new(state), ending: Ending::default() }
     }
 
     /// Forwards the whole frames of `bytes`, which were read from a wire, to behind [`HEADROOM`]; where the last one ends.
@@ -187,6 +194,11 @@ impl Card {
         state.fault.take_if(|fault| !fault.in_force(now)).map(|fault| fault.finish(now))
     }
 
+    /// Ends a drop, whatever its time.
+    pub(crate) fn end_drop(&self, now: Instant) -> Option<Dropped> {
+        self.state.borrow_mut().fault.take().map(|fault| fault.finish(now))
+    }
+
     /// Packets can leave by `outlet` from now on.
     pub(crate) fn open(&self, outlet: Outlet) {
         self.queue(outlet).open();
@@ -233,13 +245,16 @@ impl Card {
     /// `done` bytes of what the writer took went out; the rest is lost.
     pub(crate) fn settle(&self, outlet: Outlet, buffer: &[u8], done: usize) {
         let (sent, lost) = self.queue(outlet).settle(buffer, done);
+        self.count_sent(outlet, sent);
+        self.lose(outlet, lost);
+    }
+
+    fn count_sent(&self, outlet: Outlet, sent: u64) {
         let mut state = self.state.borrow_mut();
         match outlet {
             Outlet::Link(_) | Outlet::Relay(_) => state.counters.to_fabric += sent,
             Outlet::Port(_) => state.counters.sent += sent,
         }
-        drop(state);
-        self.lose(outlet, lost);
     }
 
     /// The writer was given up with packets in its hands.

@@ -1,6 +1,9 @@
 //! A known outage: packets dropped by order, so that what a report finds can be held against what was done.
 
-use fabric_proto::{operator::DropOrder, time::Instant};
+use fabric_proto::{
+    operator::{DropOrder, EventKind},
+    time::Instant,
+};
 
 /// An order that is being carried out.
 #[derive(Debug)]
@@ -27,6 +30,13 @@ pub struct Dropped {
     pub packets: u64,
     /// How long before its begin, and before its end, packets had last been read, nanoseconds.
     pub unread_ns: [u64; 2],
+}
+
+impl From<Dropped> for EventKind {
+    fn from(over: Dropped) -> Self {
+        let Dropped { began, ended, every, packets, unread_ns } = over;
+        Self::Dropped { began, ended, every, packets, unread_ns }
+    }
 }
 
 impl Dropping {

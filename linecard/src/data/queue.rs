@@ -57,6 +57,35 @@ impl Framing {
         }
         (whole, at)
     }
+
+    /// Where the record that contains byte `done` begins, and how many records end before it.
+    pub(crate) fn begins(self, bytes: &[u8], done: usize) -> (u64, usize) {
+        let (mut whole, mut at) = (0, 0);
+        loop {
+            let body = at + self.header();
+            let Some(length) = bytes.get(body - 2..body) else { return (whole, at) };
+            let end = body + usize::from(u16::from_be_bytes([length[0], length[1]]));
+            if end > done {
+                return (whole, at);
+            }
+            (whole, at) = (whole + 1, end);
+        }
+    }
+
+    /// How many records `bytes` are; `None` where they are no whole ones, or hold what is no frame.
+    pub(crate) fn count(self, bytes: &[u8]) -> Option<u64> {
+        let (mut count, mut rest) = (0, bytes);
+        while !rest.is_empty() {
+            let length = rest.get(self.header() - 2..self.header())?;
+            let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+            if !(cell::FRAME_MIN..=cell::FRAME_MAX).contains(&length) {
+                return None;
+            }
+            rest = rest.get(self.header() + length..)?;
+            count += 1;
+        }
+        Some(count)
+    }
 }
 
 /// Packets that leave together.
@@ -69,12 +98,22 @@ pub(crate) struct Cell {
     since: Instant,
 }
 
+/// Whether packets can come, and go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    /// There is no writer: nothing comes.
+    Closed,
+    /// A writer is awaited: packets wait for it.
+    Held,
+    /// There is a writer.
+    Open,
+}
+
 /// A bounded queue with one writer.
 #[derive(Debug)]
 pub(crate) struct Queue {
     framing: Framing,
-    /// Whether there is a writer that packets can go to.
-    open: bool,
+    gate: Gate,
     /// Oldest first; only the last one grows.
     pending: VecDeque<Cell>,
     pending_bytes: usize,
@@ -99,7 +138,7 @@ impl Queue {
     pub(crate) fn new(framing: Framing) -> Self {
         Self {
             framing,
-            open: false,
+            gate: Gate::Closed,
             pending: VecDeque::new(),
             pending_bytes: 0,
             pending_packets: 0,
@@ -120,7 +159,12 @@ impl Queue {
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        self.open
+        self.gate == Gate::Open
+    }
+
+    /// Whether it takes packets.
+    pub(crate) fn takes(&self) -> bool {
+        self.gate != Gate::Closed
     }
 
     /// Packets held, the writer's included.
@@ -130,12 +174,23 @@ impl Queue {
 
     /// A writer is there.
     pub(crate) fn open(&mut self) {
-        self.open = true;
+        self.gate = Gate::Open;
+        if self.pending_packets > 0 {
+            self.wake.notify_one();
+        }
+    }
+
+    /// The writer is to stop after the frame it is in; what is pending, and what comes, waits for the next one.
+    pub(crate) fn hold(&mut self) {
+        if self.gate == Gate::Open {
+            self.gate = Gate::Held;
+            self.wake.notify_one();
+        }
     }
 
     /// Takes no more packets; returns how many of the pending were thrown away.
     pub(crate) fn close(&mut self) -> u64 {
-        self.open = false;
+        self.gate = Gate::Closed;
         self.pending = VecDeque::new();
         self.spare = Vec::new();
         self.pending_bytes = 0;
@@ -146,7 +201,7 @@ impl Queue {
     /// Appends a packet that came at `now`; `slot` and `port` are the egress that its record names, as far as its framing
     /// does. Returns how many packets before it have waited for too long and gave way.
     pub(crate) fn push(&mut self, now: Instant, slot: u8, port: u8, frame: &[u8]) -> Result<u64, NotQueued> {
-        if !self.open {
+        if !self.takes() {
             return Err(NotQueued::Closed);
         }
         let length = self.framing.header() + frame.len();
@@ -212,6 +267,9 @@ impl Queue {
         debug_assert!(self.flying_packets == 0, "the writer has settled what it took before");
         let aged = self.expire(now);
         self.keep(std::mem::take(&mut cell.bytes));
+        if self.gate == Gate::Held {
+            return (false, aged);
+        }
         let Some(next) = self.pending.pop_front_if(|cell| cell.packets > 0) else { return (false, aged) };
         *cell = next;
         self.flying = cell.bytes.len();
@@ -225,6 +283,35 @@ impl Queue {
     pub(crate) fn settle(&mut self, buffer: &[u8], done: usize) -> (u64, u64) {
         let sent = if done == buffer.len() { self.flying_packets } else { self.framing.boundary(buffer, done).0 };
         (sent, self.abandon() - sent)
+    }
+
+    /// The writer stops after `done` bytes of what it took. How many packets went, and how many bytes of the next one; that
+    /// and all others are pending again, ahead of everything.
+    pub(crate) fn give_back(&mut self, cell: &mut Cell, done: usize) -> (u64, usize) {
+        let (sent, begins) = self.framing.begins(&cell.bytes, done);
+        let mut rest = std::mem::take(cell);
+        rest.bytes.drain(..begins);
+        rest.packets = self.abandon() - sent;
+        if rest.packets > 0 {
+            self.pending_bytes += rest.bytes.len();
+            self.pending_packets += rest.packets;
+            self.pending.push_front(rest);
+        }
+        (sent, done - begins)
+    }
+
+    /// All that is pending, for another program; nothing more is taken.
+    pub(crate) fn leave(&mut self) -> (Vec<u8>, u64) {
+        let records = self.pending.iter().flat_map(|cell| &cell.bytes).copied().collect();
+        (records, self.close())
+    }
+
+    /// What another program left, which waits for a writer here.
+    pub(crate) fn inherit(&mut self, now: Instant, records: &[u8], packets: u64) {
+        self.gate = Gate::Held;
+        self.pending = VecDeque::from([Cell { bytes: records.to_vec(), packets, since: now }]);
+        self.pending_bytes = records.len();
+        self.pending_packets = packets;
     }
 
     /// The writer is gone: how many packets it had.

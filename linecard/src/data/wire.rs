@@ -8,7 +8,7 @@
 use super::{
     DataEvent,
     card::{Batch, Card, Outlet},
-    pump::pump,
+    pump::{Flight, pump},
 };
 use fabric_proto::deploy::WireEnd;
 use linecard_core::encap::HEADROOM;
@@ -57,36 +57,68 @@ pub(crate) enum Want {
     Up,
     /// The card restarts or ends: finish.
     End,
+    /// Somebody else goes on: stop as it is, and leave the wire.
+    Yield,
 }
 
-/// One port's life: until [`Want::End`].
+/// A wire, as one task leaves it to the next, whichever program that is in.
+#[derive(Debug)]
+pub(crate) struct WireLeft {
+    /// Its port.
+    pub(crate) port: u8,
+    /// Its socket.
+    pub(crate) stream: std::os::unix::net::UnixStream,
+    /// The beginning of a record whose end has not been read.
+    pub(crate) unread: Vec<u8>,
+    /// Bytes of the first packet to be sent that are out.
+    pub(crate) begun: usize,
+}
+
+/// One port's life: until [`Want::End`], or until it is left to somebody else. It begins with the wire that was left to it.
 pub(crate) async fn run(
     card: Rc<Card>,
     end: WireEnd,
+    mut left: Option<WireLeft>,
     mut want: watch::Receiver<Want>,
     events: mpsc::Sender<DataEvent>,
-) {
+) -> Option<WireLeft> {
     let port = end.port;
     loop {
         let wanted = *want.borrow_and_update();
         match wanted {
-            Want::End => return,
+            Want::End | Want::Yield => return None,
             Want::Up => {}
+            // A wire that was left is carried, and ended in good order.
+            Want::Down if left.is_some() => {}
             Want::Down => {
                 if want.changed().await.is_err() {
-                    return;
+                    return None;
                 }
                 continue;
             }
         }
-        let stream = tokio::select! {
-            stream = connect(&end) => stream,
-            never = tell_of_silence(port, &events) => match never {},
-            _ = want.changed() => continue,
+        let carried = match left.take().map(|left| (UnixStream::from_std(left.stream), left.unread, left.begun)) {
+            Some((Ok(stream), unread, begun)) => (stream, unread, begun),
+            Some((Err(error), ..)) => {
+                tracing::warn!(port, "the wire that was left cannot be used: {error}");
+                card.close(Outlet::Port(port));
+                continue;
+            }
+            None => {
+                let stream = tokio::select! {
+                    stream = connect(&end) => stream,
+                    never = tell_of_silence(port, &events) => match never {},
+                    _ = want.changed() => continue,
+                };
+                tracing::info!(port, "carrier up");
+                (stream, Vec::new(), 0)
+            }
         };
-        tracing::info!(port, "carrier up");
         report(&events, port, true).await;
-        carry(&card, port, stream, &mut want, &events).await;
+        left = carry(&card, port, carried, &mut want, &events).await;
+        if left.is_some() {
+            return left;
+        }
     }
 }
 
@@ -154,36 +186,47 @@ fn grow_buffers(stream: &UnixStream) {
     }
 }
 
-/// Carries frames until either side ends it; then tells of it and drains.
+/// Carries frames until either side ends it; then tells of it and drains. What is left when somebody else is to go on.
 async fn carry(
     card: &Card,
     port: u8,
-    stream: UnixStream,
+    (stream, unread, begun): (UnixStream, Vec<u8>, usize),
     want: &mut watch::Receiver<Want>,
     events: &mpsc::Sender<DataEvent>,
-) {
+) -> Option<WireLeft> {
     let outlet = Outlet::Port(port);
     let (read, write) = stream.into_split();
+    let (mut write, mut inbound, mut flight) = (Some(write), Inbound::new(&unread), Flight::begun(begun));
     card.open(outlet);
-    let mut reader = pin!(read_frames(card, port, &read));
-    let mut writer = pin!(write_frames(card, outlet, write));
-    let (mut read_ended, mut write_ended) = (false, false);
-    tokio::select! {
-        () = &mut reader => read_ended = true,
-        () = &mut writer => write_ended = true,
-        () = not_up(want) => {}
+    {
+        let mut reader = pin!(read_frames(card, port, &read, &mut inbound));
+        let mut writer = pin!(write_frames(card, outlet, &mut write, &mut flight));
+        let (mut read_ended, mut write_ended, mut yields) = (false, false, false);
+        tokio::select! {
+            () = &mut reader => read_ended = true,
+            () = &mut writer => write_ended = true,
+            wanted = not_up(want) => yields = wanted == Want::Yield,
+        }
+        if !yields {
+            let _draining = card.draining();
+            card.close(outlet);
+            tracing::info!(port, "carrier down");
+            // At once: routes move away while the other end still drains.
+            report(events, port, false).await;
+            let rest = async {
+                tokio::join!(unless(read_ended, reader), unless(write_ended, writer));
+            };
+            if timeout(DRAIN, rest).await.is_err() {
+                tracing::debug!(port, "the other end of the wire did not answer the half-close");
+            }
+            card.abandon(outlet);
+            return None;
+        }
     }
-    card.close(outlet);
-    tracing::info!(port, "carrier down");
-    // At once: routes move away while the other end still drains.
-    report(events, port, false).await;
-    let rest = async {
-        tokio::join!(unless(read_ended, reader), unless(write_ended, writer));
-    };
-    if timeout(DRAIN, rest).await.is_err() {
-        tracing::debug!(port, "the other end of the wire did not answer the half-close");
-    }
-    card.abandon(outlet);
+    // Neither task has anything in its hands that is not in what they had borrowed.
+    let begun = flight.land(card, outlet);
+    let stream = write.and_then(|write| read.reunite(write).ok())?.into_std().ok()?;
+    Some(WireLeft { port, stream, unread: inbound.unread(), begun })
 }
 
 async fn unless(ended: bool, future: impl Future<Output = ()>) {
@@ -192,36 +235,56 @@ async fn unless(ended: bool, future: impl Future<Output = ()>) {
     }
 }
 
-async fn not_up(want: &mut watch::Receiver<Want>) {
+async fn not_up(want: &mut watch::Receiver<Want>) -> Want {
     // An error says that nobody wants anything any more.
-    let _ = want.wait_for(|want| *want != Want::Up).await;
+    want.wait_for(|want| *want != Want::Up).await.map_or(Want::Down, |want| *want)
 }
 
-/// Reads and forwards until the other end's half-close, an error, or bytes that are no frames.
-async fn read_frames(card: &Card, port: u8, read: &OwnedReadHalf) {
-    // What is read begins behind room for the first packet's rewrite; the others have the place of those before them.
-    let mut buffer = vec![0; HEADROOM + READ];
-    let mut filled = HEADROOM;
+/// What a reader has read: it outlives one that is cancelled.
+struct Inbound {
+    buffer: Vec<u8>,
+    filled: usize,
+}
+
+impl Inbound {
+    /// A buffer that begins with what an earlier reader had of a record. What is read begins behind room for the first
+    /// packet's rewrite; the others have the place of those before them.
+    fn new(unread: &[u8]) -> Self {
+        let mut buffer = vec![0; HEADROOM + READ.max(2 * unread.len())];
+        let filled = HEADROOM + unread.len();
+        buffer[HEADROOM..filled].copy_from_slice(unread);
+        Self { buffer, filled }
+    }
+
+    fn unread(&self) -> Vec<u8> {
+        self.buffer[HEADROOM..self.filled].to_vec()
+    }
+}
+
+/// Reads and forwards until the other end's half-close, an error, or bytes that are no frames. Cancel-safe: between two
+/// reads, all that was read and not forwarded is in `inbound`.
+async fn read_frames(card: &Card, port: u8, read: &OwnedReadHalf, inbound: &mut Inbound) {
+    let Inbound { buffer, filled } = inbound;
     let mut batch = Batch::default();
     loop {
         if let Err(error) = read.readable().await {
             tracing::warn!(port, "wire: {error}");
             return;
         }
-        match read.try_read(&mut buffer[filled..]) {
+        match read.try_read(&mut buffer[*filled..]) {
             Ok(0) => return,
-            Ok(count) => filled += count,
+            Ok(count) => *filled += count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
             Err(error) => {
                 tracing::debug!(port, "wire: {error}");
                 return;
             }
         }
-        match card.ingress(port, &mut buffer[..filled], &mut batch) {
+        match card.ingress(port, &mut buffer[..*filled], &mut batch) {
             Ok(HEADROOM) => {}
             Ok(used) => {
-                buffer.copy_within(used..filled, HEADROOM);
-                filled -= used - HEADROOM;
+                buffer.copy_within(used..*filled, HEADROOM);
+                *filled -= used - HEADROOM;
             }
             Err(error) => {
                 tracing::warn!(port, "wire closed, the other end does not keep to the framing: {error}");
@@ -234,8 +297,11 @@ async fn read_frames(card: &Card, port: u8, read: &OwnedReadHalf) {
 }
 
 /// Writes until the queue is closed, then half-closes: dropping the half does.
-async fn write_frames(card: &Card, outlet: Outlet, mut write: OwnedWriteHalf) {
-    if let Err(error) = pump(card, outlet, &mut write).await {
+async fn write_frames(card: &Card, outlet: Outlet, write: &mut Option<OwnedWriteHalf>, flight: &mut Flight) {
+    if let Some(sink) = write
+        && let Err(error) = pump(card, outlet, sink, flight).await
+    {
         tracing::debug!(?outlet, "wire: {error}");
     }
+    *write = None;
 }

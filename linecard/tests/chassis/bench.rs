@@ -172,6 +172,39 @@ impl Chassis {
         kill(Pid::from_raw(card.id() as i32), signal).unwrap();
     }
 
+    /// Starts a program that is to take the place of a card's.
+    pub(crate) fn heir(&self, slot: u8) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_linecard"));
+        command.arg("--config").arg(self.dir.path().join(format!("card-{slot}.json"))).arg("--take-over");
+        command.stderr(std::process::Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Waits until the card's program has ended by itself, and is another's; that one is the card's from here on.
+    pub(crate) async fn succeed(&mut self, slot: u8, heir: Child) {
+        let card = &mut self.cards[usize::from(slot) - 1];
+        let ended = async {
+            loop {
+                if let Some(status) = card.try_wait().unwrap() {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        assert!(soon(ended).await.success());
+        *card = heir;
+    }
+
+    /// Where a card lets in who is to take its place.
+    pub(crate) fn door(&self, slot: u8) -> PathBuf {
+        self.dir.path().join(format!("handover-{slot}"))
+    }
+
+    pub(crate) fn kill(&mut self, slot: u8) {
+        let card = &mut self.cards[usize::from(slot) - 1];
+        card.kill().unwrap();
+        card.wait().unwrap();
+    }
+
     pub(crate) async fn ask(&self, slot: u8, request: &Request) -> Reply {
         let connection = self.connect(&self.operator, slot).await;
         let (mut sender, mut receiver) = soon(connection.open(Class::Operator)).await.unwrap();
@@ -468,6 +501,11 @@ impl Wire {
         soon(self.stream.write_all(records)).await.unwrap();
     }
 
+    /// Sends, where the wire still is.
+    pub(crate) async fn try_send(&mut self, records: &[u8]) -> bool {
+        soon(self.stream.write_all(records)).await.is_ok()
+    }
+
     pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
         self.send(bytes).await;
     }
@@ -493,7 +531,8 @@ impl Wire {
                 self.received += 1;
                 return Some(arrival);
             }
-            if self.stream.read_buf(&mut self.buffer).await.unwrap() == 0 {
+            // A wire whose other end was killed with something unread ends in a reset.
+            if self.stream.read_buf(&mut self.buffer).await.unwrap_or(0) == 0 {
                 return None;
             }
         }

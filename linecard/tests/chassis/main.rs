@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test program")]
 
 mod bench;
+mod handover;
 
 use bench::{Chassis, Wire, frame, soon, tagged_frame};
 use fabric_proto::{

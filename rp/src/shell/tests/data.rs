@@ -20,6 +20,7 @@ pub(super) fn side() -> DataHandle {
                 }
                 Command::Counters(reply) => drop(reply.send((Counters::default(), 0))),
                 Command::Drop(_, reply) => drop(reply.send(fabric::clock::now())),
+                Command::Yield(reply) => drop(reply.send(Err("it carries nothing".to_owned()))),
                 Command::Drain(reply) => {
                     let _ = reply.send(Counters::default());
                     return;
