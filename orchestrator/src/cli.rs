@@ -165,6 +165,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<Exit, CliError> {
         Command::Destroy(args) => in_runtime(labs::destroy(args)),
         Command::Inspect(args) => in_runtime(labs::inspect(args, format)),
         Command::Save(args) => in_runtime(sessions::save(args)),
+        Command::UpgradeCard(args) => in_runtime(sessions::upgrade_card(args)),
         Command::Events(args) => in_runtime(labs::events(args, format)),
         Command::Exec(args) => in_runtime(sessions::exec(args, format)),
         Command::Console(args) => in_runtime(console::console(args)),

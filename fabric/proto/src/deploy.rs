@@ -177,8 +177,9 @@ pub struct Manifest {
     pub version: String,
     /// One sentence for people.
     pub description: String,
-    /// Versions that it speaks: of message classes (`redundancy`, `checkpoint`, `line-card`, `feed`, `operator`), and of the
-    /// card's configuration (`configuration`; a release that does not say it reads version 1).
+    /// Versions that it speaks: of message classes (`redundancy`, `checkpoint`, `line-card`, `feed`, `operator`), of the
+    /// card's configuration (`configuration`; a release that does not say it reads version 1), and of a hand-over between
+    /// line cards' programs (`hand-over`; a release that does not say it has none).
     pub messages: std::collections::BTreeMap<String, Vec<u8>>,
     /// Features that it has; releases differ in these.
     pub features: Vec<String>,
@@ -198,6 +199,17 @@ impl Manifest {
         self.versions("configuration").unwrap_or(Versions::FIRST).common(CONFIG_VERSIONS)
     }
 }
+
+impl Manifest {
+    /// The version in which a running line card's program of this release gives its card to one of `to`; `None`: such a card
+    /// is reset to change its release.
+    pub fn hands_over_to(&self, to: &Self) -> Option<u8> {
+        self.versions(HAND_OVER)?.common(to.versions(HAND_OVER)?)
+    }
+}
+
+/// What manifests call a hand-over of line cards between programs.
+pub const HAND_OVER: &str = "hand-over";
 
 /// Executables of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

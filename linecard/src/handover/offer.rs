@@ -106,7 +106,7 @@ impl Offer {
             events: events.to_vec(),
         };
         let socket = left.socket().ok_or(NotTold::NoSocket)?;
-        self.say(&standing, &[control.as_fd(), socket.as_fd()])?;
+        self.say(&standing, &[control.as_fd(), socket.as_fd(), io::stderr().as_fd()])?;
         for (port, wire) in left.ports() {
             self.say(&FromHolder::Port(port), &[wire.as_fd()])?;
         }

@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Descriptors that go with one frame, at most.
-const WITH_ONE: usize = 2;
+const WITH_ONE: usize = 3;
 /// Read at once.
 const READ: usize = 256 << 10;
 

@@ -109,18 +109,19 @@ impl Taking {
     }
 
     /// Looks at all of it, and only then says that it is this program's.
-    fn take(mut self, estate: Estate) -> Result<Taken, TakeOverError> {
+    fn take(self, estate: Estate) -> Result<Taken, TakeOverError> {
         let Estate { card: machine, counters, resets, events, ports, links, release } = estate;
-        if self.sockets.len() < 2 {
-            return Err(NotWhole::Sockets.into());
-        }
-        let wires = self.sockets.split_off(2);
-        let mut endpoints = self.sockets.into_iter().map(UdpSocket::from);
-        let (Some(control), Some(data)) = (endpoints.next(), endpoints.next()) else {
+        let mut sockets = self.sockets.into_iter();
+        let (Some(control), Some(data), Some(log)) = (sockets.next(), sockets.next(), sockets.next()) else {
             return Err(NotWhole::Sockets.into());
         };
-        let left = DataLeft::assemble(counters, data, ports, links, wires)?;
+        let control = UdpSocket::from(control);
+        let left = DataLeft::assemble(counters, data.into(), ports, links, sockets.collect())?;
         pipe::send(&self.stream, &frame(&FromHeir::Taken)?, &[])?;
+        // The card's log goes on where it went.
+        if let Err(error) = rustix::stdio::dup2_stderr(&log) {
+            tracing::warn!("the log goes on here: {error}");
+        }
         Ok(Taken { machine, left, control, resets, events, release })
     }
 }

@@ -13,6 +13,7 @@ mod layout;
 mod link;
 mod shelf;
 mod slot;
+mod upgrade;
 
 pub use crate::runtime::RuntimeKind;
 pub use claim::Claim;
@@ -21,6 +22,7 @@ pub use error::LabError;
 pub use event::LabEvent;
 pub use link::{Session, farewell};
 pub use shelf::shelf;
+pub use upgrade::hands_over;
 
 use crate::{
     pki,

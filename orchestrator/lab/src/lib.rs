@@ -15,7 +15,7 @@ pub mod topology;
 
 pub use self::lab::{
     CardAction, Change, Claim, Lab, LabError, LabEvent, RuntimeKind, Session, Step, changes, collect_logs, destroy,
-    farewell, find, names, placement, shelf,
+    farewell, find, hands_over, names, placement, shelf,
 };
 
 use fabric_proto::id::{CardId, Unit};

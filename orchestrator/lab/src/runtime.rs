@@ -156,6 +156,13 @@ pub trait Runtime: Send + Sync + fmt::Debug {
     /// The card runs `card.release` from its next start on.
     fn swap_image<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<(), RuntimeError>>;
 
+    /// Starts the program of `card.release` beside the one that runs, to take its card. Answers when it has begun; whether it
+    /// has the card, the card itself says. The receiver hears the program's last words when it ends.
+    fn take_over<'a>(
+        &'a self,
+        card: &'a CardPlan,
+    ) -> Task<'a, Result<tokio::sync::oneshot::Receiver<String>, RuntimeError>>;
+
     /// The last lines that the card's program logged.
     fn logs<'a>(&'a self, card: &'a CardPlan, lines: usize) -> Task<'a, String>;
 

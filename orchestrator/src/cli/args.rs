@@ -76,6 +76,8 @@ pub(super) enum Command {
     Console(ConsoleArgs),
     /// Break something in a running lab.
     Fault(FaultArgs),
+    /// Change the release of a line card while it forwards.
+    UpgradeCard(UpgradeCardArgs),
     /// Wait until every card of a lab answers and every chassis is converged and redundant.
     Wait(WaitArgs),
     /// Experiments to and from the Chaos Toolkit.
@@ -330,6 +332,19 @@ pub(super) struct ExecArgs {
     /// Commands, run one after the other in one session.
     #[arg(required = true)]
     pub(super) line: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UpgradeCardArgs {
+    /// Name of the lab, or its topology file.
+    pub(super) lab: String,
+    /// The line card: NODE/SLOT.
+    pub(super) card: String,
+    /// The release.
+    #[arg(long, env = "SWACT_TO", value_name = "RELEASE")]
+    pub(super) to: String,
+    #[command(flatten)]
+    pub(super) images: ImagesDir,
 }
 
 #[derive(Debug, Args)]

@@ -1,8 +1,9 @@
-//! Verbs that give commands to a card: `exec`, and `save`, which asks for its configuration.
+//! Verbs that give commands to a card: `exec`, and `save`, which asks for its configuration; and `upgrade-card`.
 
 use super::{
     CliError, Exit,
-    args::{ExecArgs, Format, SaveArgs},
+    args::{ExecArgs, Format, SaveArgs, UpgradeCardArgs},
+    files,
     labs::attach,
     output,
 };
@@ -29,6 +30,17 @@ pub(super) async fn card_named(lab: &Lab, name: &str) -> Result<CardId, CliError
     let names: Vec<_> = plan.ids().map(card_name).collect();
     let message = format!("lab {} has no card '{name}'", plan.lab);
     Err(BadInput::new("card", message, format!("its cards are {}", names.join(", "))).into())
+}
+
+/// Gives a line card that forwards to a program of another release.
+pub(super) async fn upgrade_card(args: UpgradeCardArgs) -> Result<Exit, CliError> {
+    let lab = attach(&args.lab).await?;
+    let card = card_named(&lab, &args.card).await?;
+    let images = files::images(&args.images, &lab.plan().topology)?;
+    let manifest = images.manifest_path(&args.to)?;
+    lab.upgrade_card(&card, &args.to, &manifest).await?;
+    output::say(format_args!("{} runs release {}", card_name(&card), args.to));
+    Ok(Exit::Pass)
 }
 
 async fn one_line(lab: &Lab, card: &CardId, line: &str) -> Result<CommandOutput, CliError> {

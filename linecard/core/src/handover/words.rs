@@ -53,7 +53,8 @@ pub enum FromHolder {
     },
     /// A part of the table, numbered from 1.
     Part(FibUpdate),
-    /// All that the control side knows besides. With it come the sockets of the control and of the data endpoint.
+    /// All that the control side knows besides. With it come the sockets of the control and of the data endpoint,
+    /// and where the card's log goes.
     Standing {
         /// What the card knows.
         standing: Box<Standing>,

@@ -84,6 +84,14 @@ pub enum LabError {
         /// The end of its log.
         log: String,
     },
+    /// A line card that runs on as it is.
+    #[error("{card} keeps its program: {why}; 'swact fault swap-image' and 'restart' change its release with a reset")]
+    Kept {
+        /// Which.
+        card: CardId,
+        /// Why.
+        why: String,
+    },
     /// A card that does not answer.
     #[error("{0} does not answer")]
     Silent(CardId),
@@ -117,7 +125,7 @@ impl LabError {
         match self {
             Self::Exists { .. } | Self::NoLab(_) | Self::Foreign(_) | Self::NotRunning(_) | Self::Going(_) => true,
             Self::NoCard(_) | Self::Empty(_) | Self::Name(_) | Self::Busy { .. } | Self::Elsewhere { .. } => true,
-            Self::Untrusted { .. } | Self::Unreadable { .. } => true,
+            Self::Untrusted { .. } | Self::Unreadable { .. } | Self::Kept { .. } => true,
             Self::Runtime(error) => error.is_usage(),
             Self::Start { .. } | Self::Silent(_) | Self::Answer { .. } | Self::File { .. } | Self::Fabric(_) => false,
         }

@@ -14,6 +14,7 @@ mod container;
 mod engine;
 pub mod image;
 mod network;
+mod upgrade;
 
 pub use engine::Engine;
 use engine::{reason, refused, status};
@@ -48,6 +49,7 @@ use std::{
     pin::pin,
     time::Duration,
 };
+use tokio::sync::oneshot;
 
 /// Labels of containers and networks.
 pub mod label {
@@ -370,6 +372,10 @@ impl Runtime for DockerRuntime {
             let needed = image::Needed::of(card);
             image::check(&self.engine, &[needed]).await
         })
+    }
+
+    fn take_over<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<oneshot::Receiver<String>, RuntimeError>> {
+        Box::pin(upgrade::take_over(self, card))
     }
 
     fn logs<'a>(&'a self, card: &'a CardPlan, lines: usize) -> Task<'a, String> {

@@ -28,7 +28,7 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
 };
-use tokio::process::Command;
+use tokio::{process::Command, sync::oneshot};
 use wait::gone;
 
 /// Of a log's end, at most this much is looked at.
@@ -185,6 +185,27 @@ impl Runtime for ProcessRuntime {
     fn swap_image<'a>(&'a self, _card: &'a CardPlan) -> Task<'a, Result<(), RuntimeError>> {
         // The manifest, named in the card's configuration, makes the difference, and leads to the program.
         Box::pin(async { Ok(()) })
+    }
+
+    fn take_over<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<oneshot::Receiver<String>, RuntimeError>> {
+        Box::pin(async move {
+            let id = &card.config.id;
+            if self.find(id).is_none() {
+                return Err(RuntimeError::NotRunning(id.clone()));
+            }
+            let mut command = self.command(self.program_of(card)?, &id.node, &slot_label(id), &card.log)?;
+            command.arg("--config").arg(card.folder.join(CONFIG_FILE)).arg("--take-over");
+            let name = card.program.name();
+            let mut child = command.spawn().map_err(|source| system(format!("cannot start {name}"), source))?;
+            let (ended, words) = oneshot::channel();
+            let log = card.log.clone();
+            tokio::spawn(async move {
+                let _ = child.wait().await;
+                // Nobody listens any more once the program has its card.
+                let _ = ended.send(tail(&log, 1).unwrap_or_default());
+            });
+            Ok(words)
+        })
     }
 
     fn forget<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<(), RuntimeError>> {

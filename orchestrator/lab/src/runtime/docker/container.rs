@@ -18,7 +18,7 @@ use std::{
 };
 
 /// Where a card finds its folder.
-const CARD: &str = "/card";
+pub(super) const CARD: &str = "/card";
 /// Where it finds its wires' folders.
 const WIRES: &str = "/wires";
 /// Where a tester finds its routing table.
@@ -39,7 +39,7 @@ const TESTER_MAY: [(&str, i64); 2] =
 /// An engine keeps this much of a card's log, and as much again of what came before.
 const LOG_SIZE: &str = "64m";
 /// What of this program's environment goes on to a card: no variable that may hold a secret.
-const ENVIRONMENT: [&str; 2] = ["SWACT_LOG", "RUST_BACKTRACE"];
+pub(super) const ENVIRONMENT: [&str; 2] = ["SWACT_LOG", "RUST_BACKTRACE"];
 
 /// A container's weight among those that want a processor; `None`: the engine's default.
 fn shares(unit: Unit) -> Option<i64> {
@@ -109,7 +109,7 @@ fn mounts(card: &CardPlan) -> Vec<Mount> {
 }
 
 /// Whom the card runs as: the user who runs this, or nobody where that is root.
-fn owner() -> (u32, u32) {
+pub(super) fn owner() -> (u32, u32) {
     match (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw()) {
         (0, _) => (NOBODY, NOBODY),
         own => own,

@@ -1,0 +1,160 @@
+//! A program of another release in a container that runs: it takes the card of the container's own program.
+//!
+//! Sockets stay in the network namespace that they were made in, and an engine takes an address away from a namespace when
+//! its container ends. So the container stays: its first program, which has given its card away, stays as the guard of the
+//! one that has it. The next start makes a container of the new image.
+
+use super::{
+    DockerRuntime, RuntimeError,
+    container::{CARD, ENVIRONMENT, owner, told},
+    image::Needed,
+    is_up, label, reason, refused,
+};
+use crate::plan::CardPlan;
+use bollard::{
+    exec::{CreateExecOptions, StartExecResults},
+    models::ContainerCreateBody,
+    query_parameters::{CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder},
+};
+use fabric_proto::deploy::CONFIG_FILE;
+use futures_util::StreamExt;
+use std::{
+    collections::HashMap,
+    fs, io,
+    io::Read as _,
+    os::unix::fs::{PermissionsExt as _, chown},
+    path::{Path, PathBuf},
+    pin::pin,
+    time::Duration,
+};
+use tokio::sync::oneshot;
+
+/// Between questions to the engine whether the program still runs.
+const ASK: Duration = Duration::from_millis(200);
+
+/// Puts the program of the card's release where its container sees it, and starts it there.
+pub(super) async fn take_over(
+    docker: &DockerRuntime,
+    card: &CardPlan,
+) -> Result<oneshot::Receiver<String>, RuntimeError> {
+    let id = &card.config.id;
+    let name = docker.name(id);
+    if !docker.find(id).await?.as_ref().is_some_and(is_up) {
+        return Err(RuntimeError::NotRunning(id.clone()));
+    }
+    let program = program(docker, card, &name).await?;
+    let inside = Path::new(CARD).join("upgrade").join(&card.release);
+    furnish(card, &program, &inside)
+        .map_err(|source| RuntimeError::System { what: format!("the files of release {}", card.release), source })?;
+
+    let (user, group) = owner();
+    let path = |file: &str| inside.join(file).to_string_lossy().into_owned();
+    let options = CreateExecOptions {
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        user: Some(format!("{user}:{group}")),
+        env: Some(
+            ENVIRONMENT.iter().filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?))).collect(),
+        ),
+        cmd: Some(vec![path(card.program.name()), "--config".to_owned(), path(CONFIG_FILE), "--take-over".to_owned()]),
+        ..CreateExecOptions::default()
+    };
+    let what = || format!("cannot start release {} in container {name}", card.release);
+    let api = docker.engine.api.clone();
+    let exec = api.create_exec(&name, options).await.map_err(refused(what()))?.id;
+    let started = api.start_exec(&exec, None).await.map_err(refused(what()))?;
+    let (ended, words) = oneshot::channel();
+    tokio::spawn(async move {
+        let mut said = String::new();
+        if let StartExecResults::Attached { mut output, .. } = started {
+            // The program writes elsewhere once it has the card: to where the one before it wrote.
+            while let Some(Ok(line)) = output.next().await {
+                said = String::from_utf8_lossy(&line.into_bytes()).trim_end().to_owned();
+            }
+        }
+        while !ended.is_closed() {
+            match api.inspect_exec(&exec).await {
+                Ok(found) if found.running == Some(true) => tokio::time::sleep(ASK).await,
+                Ok(_) => break,
+                Err(error) => {
+                    said = reason(&error);
+                    break;
+                }
+            }
+        }
+        // Nobody listens any more once the program has its card.
+        let _ = ended.send(said);
+    });
+    Ok(words)
+}
+
+/// The program of the card's release, read out of a container of its image, which never runs.
+async fn program(docker: &DockerRuntime, card: &CardPlan, name: &str) -> Result<Vec<u8>, RuntimeError> {
+    let image = Needed::of(card).reference;
+    let sample = format!("{name}-sample");
+    docker.remove(&sample).await?;
+    // It goes with the lab, if this program is killed here; it is no card of it.
+    let body = ContainerCreateBody {
+        image: Some(image.clone()),
+        labels: Some(HashMap::from([(label::DIR.to_owned(), docker.dir.to_string_lossy().into_owned())])),
+        ..ContainerCreateBody::default()
+    };
+    let options = CreateContainerOptionsBuilder::new().name(&sample).build();
+    let what = || format!("cannot read the program of {image}");
+    docker.engine.api.create_container(Some(options), body).await.map_err(refused(what()))?;
+    let path = format!("/{}", card.program.name());
+    let read = async {
+        let options = DownloadFromContainerOptionsBuilder::new().path(&path).build();
+        let mut chunks = pin!(docker.engine.api.download_from_container(&sample, Some(options)));
+        let mut archive = Vec::new();
+        while let Some(chunk) = chunks.next().await {
+            archive.extend_from_slice(&chunk.map_err(refused(what()))?);
+        }
+        first_file(&archive).map_err(|source| RuntimeError::System { what: what(), source })
+    };
+    let program = read.await;
+    docker.remove(&sample).await?;
+    program
+}
+
+fn first_file(archive: &[u8]) -> io::Result<Vec<u8>> {
+    let mut archive = tar::Archive::new(archive);
+    let mut first = archive.entries()?.next().ok_or(io::ErrorKind::UnexpectedEof)??;
+    let mut bytes = Vec::new();
+    first.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Writes program, manifest and configuration beside the card's own, where the card can read and not write.
+fn furnish(card: &CardPlan, program: &[u8], inside: &Path) -> io::Result<()> {
+    let folder: PathBuf = card.folder.join("upgrade").join(&card.release);
+    fs::create_dir_all(&folder)?;
+    let mut config = told(card);
+    config.image = inside.join("manifest.yml");
+    let manifest = fabric::card::manifest(&card.config.image).map_err(io::Error::other)?;
+    let version = manifest.configuration().ok_or_else(|| io::Error::other("it reads no configuration of ours"))?;
+    let config = config.told(version).map_err(io::Error::other)?;
+    let files = [
+        (card.program.name(), program.to_vec(), 0o700),
+        ("manifest.yml", fs::read(&card.config.image)?, 0o600),
+        (CONFIG_FILE, serde_json::to_vec_pretty(&config)?, 0o600),
+    ];
+    let (user, group) = owner();
+    let give = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+        match nix::unistd::geteuid().is_root() {
+            true => chown(path, Some(user), Some(group)),
+            false => Ok(()),
+        }
+    };
+    for (name, content, mode) in files {
+        let path = folder.join(name);
+        // A program that runs cannot be written over, but may be replaced.
+        let new = path.with_added_extension("new");
+        fs::write(&new, content)?;
+        give(&new, mode)?;
+        fs::rename(&new, &path)?;
+    }
+    give(&folder, 0o700)?;
+    give(&card.folder.join("upgrade"), 0o700)
+}
