@@ -83,6 +83,8 @@ fn start(file: &Path, take_over: bool) -> anyhow::Result<card::End<Box<NextLife>
             End::Yield(yielded) => match handover::offer(*yielded, &control) {
                 Offered::Taken => {
                     tracing::info!("another program has this card now");
+                    // A guard holds nothing: the card may restart, and binds its addresses anew.
+                    drop(control);
                     handover::guard()?;
                     return Ok(card::End::Stop);
                 }

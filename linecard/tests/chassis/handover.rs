@@ -141,6 +141,25 @@ async fn a_card_that_is_killed_instead_loses() {
     assert!(load.lost() > 0, "{} arrived of {}", load.arrived.len(), load.offered);
 }
 
+#[tokio::test]
+async fn a_card_that_was_taken_over_restarts_like_any_other() {
+    let mut chassis = Chassis::start(15);
+    let ((_one, _two), (mut ingress, mut egress)) = chassis.wired(EPOCH_A).await;
+    chassis.warm_up(&mut ingress, &mut egress).await;
+    let before = chassis.settled(1).await;
+    let boot = chassis.stats(1).await.boot;
+    hand_over(&mut chassis, 1).await;
+    let mut session = readopt(&chassis, 1, &before, boot).await;
+    session.say(&ToLc::Reset { reason: "hw-module slot 1 reload".into() }).await;
+    assert_eq!(soon(ingress.half_closed()).await, 0);
+    ingress.half_close().await;
+    chassis.restarted(1, boot).await;
+    let after = chassis.stats(1).await.lc.unwrap();
+    assert_eq!((after.resets, after.received, after.routes), (1, before.received, [0, 0]));
+    let told = chassis.events(1, 2).await;
+    assert!(told.iter().zip(1..).all(|(event, number)| event.number == number), "one log, without gaps");
+}
+
 /// How far an heir gets before it dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dies {
