@@ -91,7 +91,7 @@ fn start(file: &Path, take_over: bool) -> anyhow::Result<card::End<Box<NextLife>
                 Offered::Kept { machine, left, resets, events, why } => {
                     tracing::warn!("this program keeps its card: {why}");
                     let goes_on = Some(format!("%HANDOVER-4-KEPT: release {} keeps its card: {why}", program.release));
-                    card = Card { machine: *machine, left, control, resets, events, goes_on };
+                    card = Card { machine: *machine, left: *left, control, resets, events, goes_on };
                 }
             },
         }

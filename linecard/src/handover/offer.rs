@@ -30,7 +30,7 @@ pub enum Offered {
         /// The control side.
         machine: Box<LineCard>,
         /// The data side.
-        left: DataLeft,
+        left: Box<DataLeft>,
         /// Resets since the card was started.
         resets: u32,
         /// The newest events.
@@ -55,7 +55,7 @@ pub fn offer(yielded: Yielded, control: &UdpSocket) -> Offered {
     machine.tell_nobody();
     match ending {
         Ending::Taken => Offered::Taken,
-        Ending::Kept { why } => Offered::Kept { machine: Box::new(machine), left, resets, events, why },
+        Ending::Kept { why } => Offered::Kept { machine: Box::new(machine), left: Box::new(left), resets, events, why },
     }
 }
 
@@ -101,7 +101,7 @@ impl Offer {
         }
         let standing = FromHolder::Standing {
             standing: Box::new(machine.standing()),
-            counters: left.counters.clone(),
+            counters: Box::new(left.counters.clone()),
             resets,
             events: events.to_vec(),
         };

@@ -121,7 +121,7 @@ enum Phase {
 #[derive(Debug)]
 struct Left {
     standing: Box<Standing>,
-    counters: Counters,
+    counters: Box<Counters>,
     resets: u32,
     events: Vec<Event>,
     ports: Vec<PortLeft>,
@@ -180,7 +180,7 @@ impl Heir {
         let fib = std::mem::replace(&mut self.fib, FibCopy::new(self.config.slot));
         let card = LineCard::inherit(self.config, now, &standing, fib)?;
         let release = std::mem::take(&mut self.theirs);
-        Ok(Estate { card, counters, resets, events, ports, links, release })
+        Ok(Estate { card, counters: *counters, resets, events, ports, links, release })
     }
 }
 

@@ -196,7 +196,7 @@ impl Pair {
         }
         let mut counters = crate::counters::Counters { received: 7, sent: 4, ..Default::default() };
         counters.drop(fabric_proto::drops::DropCause::NoRoute);
-        let standing = Box::new(self.card.standing());
+        let (standing, counters) = (Box::new(self.card.standing()), Box::new(counters));
         let unsent = Unsent { records: vec![0, 1, 7, 0, 1, 8].into(), packets: 2, done: 1 };
         self.down.extend([
             FromHolder::Standing { standing, counters, resets: 2, events: Vec::new() },

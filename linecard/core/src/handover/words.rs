@@ -59,7 +59,7 @@ pub enum FromHolder {
         /// What the card knows.
         standing: Box<Standing>,
         /// Packets counted; what is left in queues is counted as arrived, and neither as sent nor as dropped.
-        counters: Counters,
+        counters: Box<Counters>,
         /// Resets since the card was started.
         resets: u32,
         /// The newest events, which their readers may not have seen yet.

@@ -118,3 +118,46 @@ fn a_full_queue_takes_packets_again_when_the_old_ones_have_aged() {
     assert_eq!(queue.push(T0 + 2 * WAIT_MAX, 2, 1, &[0; 1500]), Ok(held));
     assert_eq!(queue.packets(), 1);
 }
+
+#[test]
+fn a_held_queue_takes_packets_and_gives_none() {
+    let (mut queue, cell) = filled(Framing::Cells);
+    queue.hold();
+    assert!(queue.takes() && !queue.is_open());
+    assert_eq!(queue.settle(&cell.bytes, cell.bytes.len()), (3, 0), "what is out is out");
+    queue.push(T0, 2, 1, &[1; 14]).unwrap();
+    let mut next = Cell::default();
+    assert_eq!(queue.take(T0, &mut next), (false, 0));
+    queue.open();
+    assert_eq!(queue.take(T0, &mut next), (true, 0));
+    assert_eq!(queue.settle(&next.bytes, next.bytes.len()), (1, 0));
+    queue.close();
+    queue.hold();
+    assert!(!queue.takes(), "what is closed is not held");
+}
+
+/// Wherever a writer stops, another one that goes on there writes the same bytes, and each packet is counted once.
+#[test]
+fn what_is_left_is_gone_on_with_at_the_byte() {
+    for framing in [Framing::Cells, Framing::Relay, Framing::Wire] {
+        let whole = filled(framing).1.bytes;
+        for done in 0..whole.len() {
+            let (mut queue, mut cell) = filled(framing);
+            queue.push(T0, 2, 1, &[1; 14]).unwrap();
+            let (sent, begun) = queue.give_back(&mut cell, done);
+            assert_eq!(queue.packets() + sent, 4);
+            let (records, packets) = queue.leave();
+            assert_eq!((framing.count(&records), queue.packets()), (Some(packets), 0));
+            let mut heir = Queue::new(framing);
+            heir.inherit(T0, &records, packets);
+            assert!(heir.takes() && !heir.is_open());
+            heir.open();
+            let mut next = Cell::default();
+            assert_eq!(heir.take(T0, &mut next), (true, 0));
+            assert_eq!(next.bytes[begun..][..whole.len() - done], whole[done..]);
+            assert_eq!(heir.settle(&next.bytes, next.bytes.len()), (4 - sent, 0));
+        }
+        assert_eq!(framing.count(&whole[..whole.len() - 1]), None, "half a record");
+        assert_eq!(framing.count(&vec![0; 40]), None, "what is no frame");
+    }
+}
