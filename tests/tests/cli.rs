@@ -27,5 +27,7 @@ mod leftovers;
 mod platforms;
 #[path = "cli/terminals.rs"]
 mod terminals;
+#[path = "cli/upgrade.rs"]
+mod upgrade;
 #[path = "cli/vpn.rs"]
 mod vpn;

@@ -286,6 +286,11 @@ pub(crate) fn shipped(file: &str) -> String {
     fs::read_to_string(root().join("topologies").join(file)).unwrap()
 }
 
+/// The releases of this tree.
+pub(crate) fn shipped_images() -> PathBuf {
+    root().join("images")
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
