@@ -158,6 +158,6 @@ fn what_is_left_is_gone_on_with_at_the_byte() {
             assert_eq!(heir.settle(&next.bytes, next.bytes.len()), (4 - sent, 0));
         }
         assert_eq!(framing.count(&whole[..whole.len() - 1]), None, "half a record");
-        assert_eq!(framing.count(&vec![0; 40]), None, "what is no frame");
+        assert_eq!(framing.count(&[0; 40]), None, "what is no frame");
     }
 }
