@@ -1,5 +1,7 @@
 //! Every route-processor machine of the swact chassis: no I/O
 
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
+
 pub mod checkpoint;
 pub mod cli;
 pub mod clients;

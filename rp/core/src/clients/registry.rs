@@ -321,9 +321,10 @@ impl Registry {
         for client in self.each() {
             to(client, &mut asked);
             for effect in asked.drain(..) {
-                match effect {
-                    Effect::Done(event) => done.push((client.name(), event)),
-                    effect => out.push(effect),
+                if let Effect::Done(event) = effect {
+                    done.push((client.name(), event));
+                } else {
+                    out.push(effect);
                 }
             }
         }

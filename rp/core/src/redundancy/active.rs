@@ -79,15 +79,17 @@ impl Rf {
     pub(super) fn progression_done(&mut self, now: Instant, event: Code, out: &mut Vec<Output>) {
         let Role::Active(active) = &mut self.role else { return };
         let mode = active.operating;
-        match active.bring_up {
-            BringUp::Peer { at, .. } if bring_up(mode)[at].event == event => {
-                if bring_up(mode)[at].sync {
-                    self.begin_sync(at, out);
-                } else {
-                    self.begin_step(now, at + 1, out);
-                }
-            }
-            _ => self.counters.messages_unexpected += 1,
+        let BringUp::Peer { at, .. } = active.bring_up else {
+            self.counters.messages_unexpected += 1;
+            return;
+        };
+        let step = &bring_up(mode)[at];
+        if step.event != event {
+            self.counters.messages_unexpected += 1;
+        } else if step.sync {
+            self.begin_sync(at, out);
+        } else {
+            self.begin_step(now, at + 1, out);
         }
     }
 
@@ -379,10 +381,8 @@ impl Rf {
 
     /// Only the active acts on the chassis, and not while it hands it over.
     fn operator_refusal(&self) -> Option<Refusal> {
-        match &self.role {
-            Role::Active(active) => active.handover.map(|_| Refusal::SwitchoverInProgress),
-            _ => Some(Refusal::NotActive(self.shown)),
-        }
+        let Role::Active(active) = &self.role else { return Some(Refusal::NotActive(self.shown)) };
+        active.handover.map(|_| Refusal::SwitchoverInProgress)
     }
 
     pub(super) fn refuse(&mut self, what: Request, why: Refusal, out: &mut Vec<Output>) {

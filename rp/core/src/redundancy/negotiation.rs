@@ -163,10 +163,7 @@ impl Rf {
 
     /// The own term, or the highest one seen.
     pub(super) fn epoch(&self) -> Epoch {
-        match &self.role {
-            Role::Active(active) => active.epoch,
-            _ => self.highest,
-        }
+        if let Role::Active(active) = &self.role { active.epoch } else { self.highest }
     }
 
     /// Remembers the highest epoch.

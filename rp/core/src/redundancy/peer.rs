@@ -210,10 +210,11 @@ impl Rf {
 
     /// This unit's term is over.
     pub(super) fn fenced(&mut self, now: Instant, highest: fabric_proto::id::Epoch, out: &mut Vec<Output>) {
-        let epoch = match &self.role {
-            Role::Active(active) if highest > active.epoch && !sabotage::is(Sabotage::IgnoreRefusal) => active.epoch,
-            _ => return self.raise(highest, out),
-        };
+        let Role::Active(active) = &self.role else { return self.raise(highest, out) };
+        let epoch = active.epoch;
+        if highest <= epoch || sabotage::is(Sabotage::IgnoreRefusal) {
+            return self.raise(highest, out);
+        }
         self.remember(highest, true, out);
         self.history.note(now, What::Code { code: Code::GoStandby, client: None, op: 1 });
         out.push(Output::Event(EventKind::Fenced { epoch, highest }));

@@ -255,12 +255,8 @@ pub fn valid_transition(from: RfState, to: RfState) -> bool {
 
 /// How an active's way goes on after `event`.
 pub(super) fn next_active(event: Code) -> Option<(Code, RfState)> {
-    let next = match event {
-        Code::ActiveFast => Code::ActiveDrain,
-        Code::ActiveDrain => Code::ActivePreconfig,
-        Code::ActivePreconfig => Code::ActivePostconfig,
-        Code::ActivePostconfig => Code::Active,
-        _ => return None,
-    };
+    let way = [Code::ActiveFast, Code::ActiveDrain, Code::ActivePreconfig, Code::ActivePostconfig, Code::Active];
+    let at = way.iter().position(|code| *code == event)?;
+    let next = *way.get(at + 1)?;
     next.state().map(|state| (next, state))
 }

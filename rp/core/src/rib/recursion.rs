@@ -133,10 +133,12 @@ impl Recursion {
     /// A next hop as a route has it: a neighbour is the same one for static and for learned routes, so that they share
     /// its path list.
     pub(super) fn shared(&self, hop: Hop) -> Hop {
-        match hop {
-            Hop::Any(address) if self.neighbors.contains(&address) => Hop::Learned(address),
-            other => other,
+        if let Hop::Any(address) = hop
+            && self.neighbors.contains(&address)
+        {
+            return Hop::Learned(address);
         }
+        hop
     }
 
     /// The longest static route that covers an address and is longer than `than`: what it comes to.

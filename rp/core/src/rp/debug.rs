@@ -59,7 +59,16 @@ fn of_input(input: &rf::Input) -> Option<(Debug, String)> {
         I::PeerConnected => (Debug::FSM, "communications with the peer are up".to_owned()),
         I::PeerDisconnected => (Debug::FSM, "communications with the peer are down".to_owned()),
         I::ForceSwitchover | I::Reload | I::ReloadPeer | I::SetMode(_) => (Debug::UI, format!("request: {input:?}")),
-        _ => return None,
+        I::Heartbeat(_)
+        | I::SetSwitchoverTimer(_)
+        | I::SetCrashdumpTimeout(_)
+        | I::Fenced { .. }
+        | I::CfReady
+        | I::CfFailed { .. }
+        | I::CfDrained
+        | I::PeerCrashdumpDone
+        | I::Removed
+        | I::FabricChanged => return None,
     })
 }
 
@@ -77,6 +86,15 @@ fn of_output(output: &rf::Output) -> Option<(Debug, String)> {
             (Debug::FSM, format!("active in term {epoch}: {how:?}, reason: {reason}"))
         }
         O::BecomeStandby { operating } => (Debug::FSM, format!("standby, operating mode {operating}")),
-        _ => return None,
+        O::SendHeartbeat(_)
+        | O::SaveTerm(_)
+        | O::StartBulkSync { .. }
+        | O::StopSync
+        | O::DrainSync
+        | O::ResetPeer { .. }
+        | O::RestartSelf { .. }
+        | O::ResetChassis { .. }
+        | O::ColdBoot { .. }
+        | O::Event(_) => return None,
     })
 }
