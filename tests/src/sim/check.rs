@@ -6,6 +6,7 @@ use super::{
     probe::{Forwarded, Probe},
     reference::{self, Demand},
     vpn,
+    wire::FIRST,
 };
 use fabric_proto::{
     fib::Position,
@@ -428,9 +429,10 @@ impl World {
         if peer.active || peer.operating != operating || peer.state != operating.promised_state() {
             return wrong(format!("the standby is {} in {}, not as {operating} promises", peer.state, peer.operating));
         }
-        // A unit of release 1.0, or one that such a unit speaks to, has what that release understands.
+        // A unit of release 1.0 has, and gives, what that release understands.
+        let newest = same_image && view.release != FIRST;
         let understood = |text: &str| match Config::parse(text, "wanted") {
-            Ok(config) if !same_image => config.for_release_1_0(text).text,
+            Ok(config) if !newest => config.for_release_1_0(text).text,
             Ok(_) | Err(_) => text.to_owned(),
         };
         if rp.startup().map(understood).as_deref() != other.startup() {
@@ -440,8 +442,11 @@ impl World {
         if operating >= Mode::RprPlus && running(rp.config()).as_ref() != Some(other.config()) {
             return wrong("the standby's running configuration is not the active's".to_owned());
         }
-        let tables = (rp.fib().table().root_digest(), other.fib().table().root_digest());
-        if operating == Mode::Sso && tables.0 != tables.1 {
+        let root = |rp: &Rp| {
+            let table = rp.fib().table();
+            if newest { table.root_digest() } else { table.root_digest_in_release_1() }
+        };
+        if operating == Mode::Sso && root(rp) != root(other) {
             return wrong("the standby's table is not the active's".to_owned());
         }
         Ok(())
@@ -449,13 +454,13 @@ impl World {
 
     /// Every client that takes part holds the same on both units.
     fn clients_are_alike(&mut self) -> Result<(), Violation> {
-        let same_image = self.rps[0].release == self.rps[1].release;
+        let newest = self.rps[..2].iter().all(|node| node.release == self.rps[0].release && node.release != FIRST);
         let held = self.rps[..2].iter_mut().filter_map(|node| {
             let rp = node.rp.as_mut()?;
             let mode = rp.redundancy().operating;
             let mut held = rp.checkpointed(mode);
             // What another release is given of these is looked at by itself.
-            held.retain(|(title, _)| same_image || !title.ends_with("configuration"));
+            held.retain(|(title, _)| newest || !title.ends_with("configuration"));
             Some(held)
         });
         let held: Vec<_> = held.collect();

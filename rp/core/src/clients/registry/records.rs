@@ -74,7 +74,9 @@ impl Registry {
         let member = self.member(number).ok_or(UnknownCfClient(number))?;
         let version = self.version(&member).ok_or(UnknownCfClient(number))?;
         let ask = Ask { first, mode, version, room: ROOM };
-        self.numbered(number).map(|client| client.chunk(&ask)).ok_or(UnknownCfClient(number))
+        let mut chunk = self.numbered(number).map(|client| client.chunk(&ask)).ok_or(UnknownCfClient(number))?;
+        chunk.more &= !sabotage::is(Sabotage::AnswerEarly);
+        Ok(chunk)
     }
 
     /// What has changed of a client since the standby was given it.
