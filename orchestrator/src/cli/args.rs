@@ -68,7 +68,7 @@ pub(super) enum Command {
     Validate(ValidateArgs),
     /// Write the configurations of a running lab beside its topology.
     Save(SaveArgs),
-    /// Follow what happens in a lab, one JSON object a line.
+    /// Follow what happens in a lab: a line for each event, or one JSON object (--format json).
     Events(EventsArgs),
     /// Run one command on a card.
     Exec(ExecArgs),

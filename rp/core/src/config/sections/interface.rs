@@ -134,10 +134,13 @@ impl Interfaces {
         self.all.set(id, interface)
     }
 
-    /// Whether it is to be up: neither it nor the port that it is on is shut down.
+    /// Whether it is to be up: neither it nor the port that it is on is shut down, and nobody takes a subinterface's packets
+    /// for its port's.
     pub fn is_enabled(&self, id: InterfaceId) -> bool {
         let open = |id: &InterfaceId| self.all.get(id).is_some_and(|interface| !interface.shutdown);
-        open(&id) && id.port().is_none_or(|port| open(&port.into()))
+        let told_apart =
+            id.port().is_none() || id.as_port().is_some() || self.all.get(&id).is_some_and(|own| own.vlan.is_some());
+        told_apart && open(&id) && id.port().is_none_or(|port| open(&port.into()))
     }
 
     /// The subinterfaces of a port that have a VLAN, by VLAN.
