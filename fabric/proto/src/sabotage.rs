@@ -50,8 +50,8 @@ pub enum Sabotage {
     SpeakNewest,
     /// A card of an older release is fed what it has no words for.
     IgnoreLevel,
-    /// A client answers that its bulk is over after the first piece of it.
-    AnswerEarly,
+    /// A standby is given clients that its release does not have.
+    GiveWithheld,
 }
 
 impl Sabotage {

@@ -6,7 +6,6 @@ use super::{
     probe::{Forwarded, Probe},
     reference::{self, Demand},
     vpn,
-    wire::FIRST,
 };
 use fabric_proto::{
     fib::Position,
@@ -421,18 +420,17 @@ impl World {
             return wrong("there is no standby".to_owned());
         };
         let (view, peer) = (rp.redundancy(), other.redundancy());
-        let same_image = view.release == peer.release;
-        let operating = self.promised_mode(rp.config().redundancy.mode, same_image);
+        let compatible = reference::compatible(view.release, peer.release);
+        let operating = self.promised_mode(rp.config().redundancy.mode, compatible);
         if view.operating != operating || view.configured != rp.config().redundancy.mode {
             return wrong(format!("{active} operates in {}, it should be {operating}", view.operating));
         }
         if peer.active || peer.operating != operating || peer.state != operating.promised_state() {
             return wrong(format!("the standby is {} in {}, not as {operating} promises", peer.state, peer.operating));
         }
-        // A unit of release 1.0 has, and gives, what that release understands.
-        let newest = same_image && view.release != FIRST;
+        // A unit of release 1.0, or one that such a unit speaks to, has what that release understands.
         let understood = |text: &str| match Config::parse(text, "wanted") {
-            Ok(config) if !newest => config.for_release_1_0(text).text,
+            Ok(config) if !compatible => config.for_release_1_0(text).text,
             Ok(_) | Err(_) => text.to_owned(),
         };
         if rp.startup().map(understood).as_deref() != other.startup() {
@@ -442,11 +440,8 @@ impl World {
         if operating >= Mode::RprPlus && running(rp.config()).as_ref() != Some(other.config()) {
             return wrong("the standby's running configuration is not the active's".to_owned());
         }
-        let root = |rp: &Rp| {
-            let table = rp.fib().table();
-            if newest { table.root_digest() } else { table.root_digest_in_release_1() }
-        };
-        if operating == Mode::Sso && root(rp) != root(other) {
+        let tables = (rp.fib().table().root_digest(), other.fib().table().root_digest());
+        if operating == Mode::Sso && tables.0 != tables.1 {
             return wrong("the standby's table is not the active's".to_owned());
         }
         Ok(())
@@ -454,13 +449,13 @@ impl World {
 
     /// Every client that takes part holds the same on both units.
     fn clients_are_alike(&mut self) -> Result<(), Violation> {
-        let newest = self.rps[..2].iter().all(|node| node.release == self.rps[0].release && node.release != FIRST);
+        let compatible = reference::compatible(&self.rps[0].release, &self.rps[1].release);
         let held = self.rps[..2].iter_mut().filter_map(|node| {
             let rp = node.rp.as_mut()?;
             let mode = rp.redundancy().operating;
             let mut held = rp.checkpointed(mode);
             // What another release is given of these is looked at by itself.
-            held.retain(|(title, _)| newest || !title.ends_with("configuration"));
+            held.retain(|(title, _)| compatible || !title.ends_with("configuration"));
             Some(held)
         });
         let held: Vec<_> = held.collect();
@@ -473,8 +468,8 @@ impl World {
     }
 
     /// The mode in which the units must operate.
-    fn promised_mode(&self, configured: Mode, same_image: bool) -> Mode {
-        reference::operating_mode(self.profile, !self.legacy.is_empty(), configured, same_image)
+    fn promised_mode(&self, configured: Mode, compatible: bool) -> Mode {
+        reference::operating_mode(self.profile, !self.legacy.is_empty(), configured, compatible)
     }
 
     fn table_is_right(&self, active: RpSlot) -> Result<(), Violation> {

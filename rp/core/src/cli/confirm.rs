@@ -35,12 +35,9 @@ impl fmt::Display for Question {
 impl CliSession {
     /// Keeps back an action that wants a question first.
     pub(super) fn ask_first(&mut self, mut outcome: Outcome, view: &View<'_>) -> Outcome {
-        let refused_anyway = |action: &Action| {
-            if matches!(action, Action::ForceSwitchover) {
-                view.redundancy.manual_swact_refused.is_some()
-            } else {
-                !view.redundancy.my.state.is_active()
-            }
+        let refused_anyway = |action: &Action| match action {
+            Action::ForceSwitchover => view.redundancy.manual_swact_refused.is_some(),
+            _ => !view.redundancy.my.state.is_active(),
         };
         if !self.confirm || outcome.action.as_ref().is_some_and(refused_anyway) {
             return outcome;

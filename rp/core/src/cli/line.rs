@@ -66,15 +66,11 @@ impl CliSession {
 
     /// Does what is not shown. What concerns the session alone ends here.
     fn obey(&mut self, does: Exec, said: &Line, view: &View<'_>) -> Outcome {
-        if let Exec::TerminalConfirm(on) = does {
-            self.confirm = on;
-        } else if let Exec::Enable(on) = does {
-            if !on && self.in_config() {
-                return Outcome::failed("% Not from configuration mode.\n");
-            }
-            self.disabled = !on;
-        } else {
-            return perform(does, said, &Filter::None, view);
+        match does {
+            Exec::TerminalConfirm(on) => self.confirm = on,
+            Exec::Enable(false) if self.in_config() => return Outcome::failed("% Not from configuration mode.\n"),
+            Exec::Enable(on) => self.disabled = !on,
+            _ => return perform(does, said, &Filter::None, view),
         }
         Outcome::default()
     }

@@ -109,10 +109,10 @@ pub(crate) struct Links {
 impl Links {
     /// A card reports a port. Says whether that is news.
     pub(crate) fn report(&mut self, now: Instant, port: PortId, line: impl Into<Line>) -> bool {
-        let mut line = line.into();
-        if line == Line::Down && sabotage::is(Sabotage::IgnoreCarrier) {
-            line = Line::Up;
-        }
+        let line = match line.into() {
+            Line::Down if sabotage::is(Sabotage::IgnoreCarrier) => Line::Up,
+            line => line,
+        };
         let news = self.ports.set(port, Some(line));
         if news {
             self.since.insert(port, now);

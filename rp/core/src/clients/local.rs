@@ -184,14 +184,12 @@ pub(crate) fn interfaces(config: &Config, slot: LcSlot) -> Vec<InterfaceConfig> 
     own.chain(tagged.filter_map(|(port, vlan)| row(port, vlan, looked_up(config, port, vlan)))).collect()
 }
 
-/// Where packets of a VLAN are looked up, if an interface takes them: one that is not shut down, and has an address. Without
-/// one (`vrf forwarding` takes it away) nothing that comes in is anybody's to route. Packets without a tag (0) are their port's
-/// own: that is worth a word where it is in a VRF.
+/// Where packets of a VLAN are looked up, if an interface that is not shut down takes them. Those without a tag (0) are their
+/// port's own: that is worth a word where it is in a VRF.
 fn looked_up(config: &Config, port: PortId, vlan: u16) -> Option<TableId> {
     let id = if vlan == 0 { Some(port.into()) } else { config.interfaces.with_vlan(port, vlan) };
     let interface = config.interfaces.get(&id?)?;
-    let told =
-        if vlan == 0 { interface.vrf.is_some() } else { !interface.shutdown && interface.addresses().next().is_some() };
+    let told = if vlan == 0 { interface.vrf.is_some() } else { !interface.shutdown };
     told.then(|| table_of(interface.vrf.as_ref()))
 }
 

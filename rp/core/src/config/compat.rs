@@ -103,8 +103,6 @@ fn understood(text: &str) -> Understood {
     let mut kept = Understood::default();
     // The mode that indented lines stand in, and whether release 1.0 has it.
     let mut mode: (&str, &[&str]) = ("", &[]);
-    // What is in a VRF must not come into the default table, where its address may be another's, too.
-    let mut in_vrf = false;
     for line in text.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let inner = line.starts_with(' ');
@@ -112,9 +110,7 @@ fn understood(text: &str) -> Understood {
             let commands = if inner { mode.1 } else { GLOBAL };
             commands.iter().any(|command| fits(command, &words))
         };
-        let routed = matches!(words.as_slice(), ["ip" | "ipv6", "address", ..] | ["shutdown"] | ["no", "shutdown"]);
         if !inner {
-            in_vrf = false;
             let commands: &[&str] = match words.first() {
                 Some(&"redundancy") if known => REDUNDANCY,
                 Some(&"interface") if known => INTERFACE,
@@ -122,11 +118,7 @@ fn understood(text: &str) -> Understood {
             };
             mode = (line, commands);
         }
-        if inner && mode.1 == INTERFACE && words.starts_with(&["vrf", "forwarding"]) {
-            in_vrf = true;
-            kept.text += " shutdown\n";
-        }
-        match (known && !(in_vrf && inner && routed), inner) {
+        match (known, inner) {
             (true, _) => kept.text.extend([line, "\n"]),
             (false, false) => kept.left_out.push(line.to_owned()),
             (false, true) => kept.left_out.push(format!("{}: {}", mode.0, line.trim_start())),

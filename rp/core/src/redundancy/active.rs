@@ -3,7 +3,7 @@
 use super::{
     BootCause, Output, Refusal, Request, Rf, Role, What,
     negotiation::log,
-    role::{BringUp, Handover, Restore, Resync, bring_up, next_active, operating_mode},
+    role::{BringUp, Handover, Restore, Resync, bring_up, next_active},
 };
 use fabric_proto::{
     operator::EventKind,
@@ -42,7 +42,7 @@ impl Rf {
     /// Begins the standby's way up when both units are where it begins.
     pub(super) fn drive(&mut self, now: Instant, out: &mut Vec<Output>) {
         let Role::Active(active) = &mut self.role else { return };
-        let Some(peer) = &self.peer else { return };
+        let Some(peer) = &mut self.peer else { return };
         let waits = active.resync.not_before.is_some_and(|until| now < until);
         let idle = active.stage == RfState::Active && self.visit.is_none() && active.bring_up == BringUp::Waiting;
         if !idle || waits || peer.last.state.is_active() {
@@ -52,6 +52,16 @@ impl Rf {
             // Not booted, but its boot monitor keeps the startup configuration.
             (Mode::Hsa, RfState::Disabled) if self.connected => self.begin_sync(0, out),
             (Mode::Hsa, _) => {}
+            (operating, RfState::StandbyCold) if self.connected && peer.last.operating != operating => {
+                // It would come to nothing, or this unit would count on what the standby does not hold.
+                if !std::mem::replace(&mut peer.disagrees, true) {
+                    let theirs = peer.last.operating;
+                    log(
+                        out,
+                        format!("%HA-3-MODE: the standby operates in {theirs}, this unit in {operating}: it waits"),
+                    );
+                }
+            }
             (_, RfState::StandbyCold) if self.connected => self.begin_step(now, 0, out),
             (_, state) if state.is_standby() && self.connected => {
                 // Brought up by an earlier term, or by this one before the units lost sight of each other.
@@ -79,17 +89,15 @@ impl Rf {
     pub(super) fn progression_done(&mut self, now: Instant, event: Code, out: &mut Vec<Output>) {
         let Role::Active(active) = &mut self.role else { return };
         let mode = active.operating;
-        let BringUp::Peer { at, .. } = active.bring_up else {
-            self.counters.messages_unexpected += 1;
-            return;
-        };
-        let step = &bring_up(mode)[at];
-        if step.event != event {
-            self.counters.messages_unexpected += 1;
-        } else if step.sync {
-            self.begin_sync(at, out);
-        } else {
-            self.begin_step(now, at + 1, out);
+        match active.bring_up {
+            BringUp::Peer { at, .. } if bring_up(mode)[at].event == event => {
+                if bring_up(mode)[at].sync {
+                    self.begin_sync(at, out);
+                } else {
+                    self.begin_step(now, at + 1, out);
+                }
+            }
+            _ => self.counters.messages_unexpected += 1,
         }
     }
 
@@ -237,9 +245,9 @@ impl Rf {
 
     /// Computes the operating mode anew: the peer or the configuration has changed.
     pub(super) fn refresh_operating(&mut self, now: Instant, out: &mut Vec<Output>) -> bool {
-        let Role::Active(active) = &mut self.role else { return false };
         let release = self.peer.as_ref().map(|peer| peer.last.release.as_str());
-        let mode = operating_mode(&self.config, self.config.configured, release);
+        let mode = self.mode_beside(self.config.configured, release);
+        let Role::Active(active) = &mut self.role else { return false };
         if mode == active.operating {
             return false;
         }
@@ -267,7 +275,7 @@ impl Rf {
         let before = self.operating();
         // What runs towards the standby belongs to the old mode.
         let release = self.peer.as_ref().map(|peer| peer.last.release.as_str());
-        let outdated = operating_mode(&self.config, mode, release) != before;
+        let outdated = self.mode_beside(mode, release) != before;
         if outdated && matches!(self.role, Role::Active(_)) {
             // What runs towards the standby belongs to the old mode; a peer that still boots meets the new one.
             self.forget_bring_up(out);
@@ -381,8 +389,10 @@ impl Rf {
 
     /// Only the active acts on the chassis, and not while it hands it over.
     fn operator_refusal(&self) -> Option<Refusal> {
-        let Role::Active(active) = &self.role else { return Some(Refusal::NotActive(self.shown)) };
-        active.handover.map(|_| Refusal::SwitchoverInProgress)
+        match &self.role {
+            Role::Active(active) => active.handover.map(|_| Refusal::SwitchoverInProgress),
+            _ => Some(Refusal::NotActive(self.shown)),
+        }
     }
 
     pub(super) fn refuse(&mut self, what: Request, why: Refusal, out: &mut Vec<Output>) {

@@ -16,7 +16,10 @@ impl Rf {
             Role::Negotiation { until } => Some(self.negotiation_end(*until)),
             Role::Standby(standby) => self.silence_due().into_iter().chain(standby.broken).min(),
             Role::Active(active) => {
-                let bring_up = if let BringUp::Peer { until, .. } = active.bring_up { Some(until) } else { None };
+                let bring_up = match active.bring_up {
+                    BringUp::Peer { until, .. } => Some(until),
+                    _ => None,
+                };
                 let handover = active.handover.map(|(Handover::Draining { until } | Handover::Asked { until })| until);
                 let restore = active.restore.map(|restore| restore.until);
                 [bring_up, handover, restore, active.resync.not_before, self.silence_due()].into_iter().flatten().min()

@@ -133,12 +133,10 @@ impl Recursion {
     /// A next hop as a route has it: a neighbour is the same one for static and for learned routes, so that they share
     /// its path list.
     pub(super) fn shared(&self, hop: Hop) -> Hop {
-        if let Hop::Any(address) = hop
-            && self.neighbors.contains(&address)
-        {
-            return Hop::Learned(address);
+        match hop {
+            Hop::Any(address) if self.neighbors.contains(&address) => Hop::Learned(address),
+            other => other,
         }
-        hop
     }
 
     /// The longest static route that covers an address and is longer than `than`: what it comes to.

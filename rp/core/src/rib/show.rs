@@ -53,7 +53,7 @@ impl Table {
         let Best { protocol, distance, metric, set, paths, stale } = self.best(prefix)?;
         let via = match self.sets.via(set)? {
             Via::NextHops(hops) => Via::NextHops(self.resolver.resolve_hops(hops).0),
-            via @ (Via::Receive | Via::Network(_)) => via.clone(),
+            via => via.clone(),
         };
         Some(Route { prefix, protocol, distance, metric, via, paths, stale })
     }

@@ -56,19 +56,10 @@ fn of_input(input: &rf::Input) -> Option<(Debug, String)> {
     Some(match input {
         I::Message(message) => (Debug::MSG, format!("msg received: {message:?}")),
         I::ClientDone { client, event } => (Debug::PROGRESSION, format!("client {client} is done with {event}")),
-        I::PeerConnected => (Debug::FSM, "communications with the peer are up".to_owned()),
+        I::PeerConnected(_) => (Debug::FSM, "communications with the peer are up".to_owned()),
         I::PeerDisconnected => (Debug::FSM, "communications with the peer are down".to_owned()),
         I::ForceSwitchover | I::Reload | I::ReloadPeer | I::SetMode(_) => (Debug::UI, format!("request: {input:?}")),
-        I::Heartbeat(_)
-        | I::SetSwitchoverTimer(_)
-        | I::SetCrashdumpTimeout(_)
-        | I::Fenced { .. }
-        | I::CfReady
-        | I::CfFailed { .. }
-        | I::CfDrained
-        | I::PeerCrashdumpDone
-        | I::Removed
-        | I::FabricChanged => return None,
+        _ => return None,
     })
 }
 
@@ -86,15 +77,6 @@ fn of_output(output: &rf::Output) -> Option<(Debug, String)> {
             (Debug::FSM, format!("active in term {epoch}: {how:?}, reason: {reason}"))
         }
         O::BecomeStandby { operating } => (Debug::FSM, format!("standby, operating mode {operating}")),
-        O::SendHeartbeat(_)
-        | O::SaveTerm(_)
-        | O::StartBulkSync { .. }
-        | O::StopSync
-        | O::DrainSync
-        | O::ResetPeer { .. }
-        | O::RestartSelf { .. }
-        | O::ResetChassis { .. }
-        | O::ColdBoot { .. }
-        | O::Event(_) => return None,
+        _ => return None,
     })
 }

@@ -205,10 +205,9 @@ impl Rp {
         let mut refusal = None;
         for output in asked {
             self.debug_output(now, &output, out);
-            if let rf::Output::Refuse { why, .. } = output {
-                refusal = Some(why.to_string());
-            } else {
-                self.obey_rf(now, output, out);
+            match output {
+                rf::Output::Refuse { why, .. } => refusal = Some(why.to_string()),
+                output => self.obey_rf(now, output, out),
             }
         }
         refusal.map_or(Ok(()), Err)

@@ -15,9 +15,9 @@ use crate::{
 };
 use fabric_proto::{
     drops::DropCause,
-    fib::{Family, Path, PathList, Prefix, Rewrite, left_aligned},
+    fib::{Family, Path, PathList, Prefix, left_aligned},
     flow,
-    id::{Epoch, InterfaceId, PortId, TableId},
+    id::{Epoch, InterfaceId, TableId},
     special::Special,
 };
 use serde_json::{Value, json};
@@ -60,11 +60,9 @@ fn table(view: &View<'_>, line: &Line) -> Result<Shown, String> {
         Select::All => Ok(list(view, (vrf, table), family, None)),
         Select::Within(prefix) => Ok(list(view, (vrf, table), family, Some(prefix))),
         Select::To(address) => {
-            tables.fib_to(table, address).map(|(prefix, paths)| entry(view, prefix, &paths)).ok_or_else(missing)
+            tables.fib_to(table, address).map(|(prefix, paths)| entry(prefix, &paths)).ok_or_else(missing)
         }
-        Select::Exactly(prefix) => {
-            tables.fib(table, prefix).map(|paths| entry(view, prefix, &paths)).ok_or_else(missing)
-        }
+        Select::Exactly(prefix) => tables.fib(table, prefix).map(|paths| entry(prefix, &paths)).ok_or_else(missing),
     }
 }
 
@@ -79,8 +77,8 @@ fn list(view: &View<'_>, named: (Option<&str>, TableId), family: Family, within:
     };
     for (prefix, paths) in &entries {
         match family {
-            Family::V4 => write_row(&mut text, view, *prefix, paths),
-            Family::V6 => text += &entry(view, *prefix, paths).text,
+            Family::V4 => write_row(&mut text, *prefix, paths),
+            Family::V6 => text += &entry(*prefix, paths).text,
         }
     }
     text.extend(more(entries.len(), count));
@@ -89,34 +87,28 @@ fn list(view: &View<'_>, named: (Option<&str>, TableId), family: Family, within:
         "family": family.to_string(),
         "count": count,
         "listed": entries.len(),
-        "prefixes": entries.iter().map(|(prefix, paths)| entry_json(view, *prefix, paths)).collect::<Vec<_>>(),
+        "prefixes": entries.iter().map(|(prefix, paths)| entry_json(*prefix, paths)).collect::<Vec<_>>(),
     });
     Shown { text, json }
 }
 
-fn write_row(text: &mut String, view: &View<'_>, prefix: Prefix, paths: &PathList) {
+fn write_row(text: &mut String, prefix: Prefix, paths: &PathList) {
     let mut lead = prefix_text(prefix);
     if paths.paths().is_empty() {
         *text += &format!("{lead:<21}no route\n");
     }
     for path in paths.paths() {
-        let (next_hop, interface) = columns(view, path);
+        let (next_hop, interface) = columns(path);
         *text += format!("{lead:<21}{next_hop:<21}{interface}").trim_end();
         text.push('\n');
         lead.clear();
     }
 }
 
-/// The interface that packets leave by: the port's own, or the one with their tag.
-fn out_of(view: &View<'_>, port: PortId, rewrite: &Rewrite) -> InterfaceId {
-    let tagged = rewrite.vlan().and_then(|vlan| view.running.interfaces.with_vlan(port, vlan));
-    tagged.unwrap_or(port.into())
-}
-
 /// Next hop and interface. A next hop without a rewrite is `unresolved`: its packets are dropped.
-fn columns(view: &View<'_>, path: &Path) -> (String, String) {
+fn columns(path: &Path) -> (String, String) {
     match path {
-        Path::Port { port, next_hop, rewrite } => (address(*next_hop), out_of(view, *port, rewrite).to_string()),
+        Path::Port { port, next_hop, .. } => (address(*next_hop), InterfaceId::from(*port).to_string()),
         Path::Unresolved { next_hop } => (address(*next_hop), "unresolved".to_owned()),
         Path::Receive => ("receive".to_owned(), String::new()),
         Path::Discard => ("attached".to_owned(), "Null0".to_owned()),
@@ -125,7 +117,7 @@ fn columns(view: &View<'_>, path: &Path) -> (String, String) {
 }
 
 /// One prefix, at length.
-fn entry(view: &View<'_>, prefix: Prefix, paths: &PathList) -> Shown {
+fn entry(prefix: Prefix, paths: &PathList) -> Shown {
     let mut text = format!("{}\n", prefix_text(prefix));
     if paths.paths().is_empty() {
         text += "  no route\n";
@@ -133,7 +125,7 @@ fn entry(view: &View<'_>, prefix: Prefix, paths: &PathList) -> Shown {
     for path in paths.paths() {
         text += &match path {
             Path::Port { .. } | Path::Unresolved { .. } => {
-                let (next_hop, interface) = columns(view, path);
+                let (next_hop, interface) = columns(path);
                 format!("  nexthop {next_hop} {interface}\n")
             }
             Path::Receive => "  receive for this chassis\n".to_owned(),
@@ -141,7 +133,7 @@ fn entry(view: &View<'_>, prefix: Prefix, paths: &PathList) -> Shown {
             Path::Lookup { table } => format!("  lookup in table {table}\n"),
         };
     }
-    Shown { text, json: entry_json(view, prefix, paths) }
+    Shown { text, json: entry_json(prefix, paths) }
 }
 
 /// The path of one flow: what a line card makes of it, by the function that line cards choose by.
@@ -153,9 +145,9 @@ fn exact_route(view: &View<'_>, line: &Line) -> Result<Shown, String> {
     let dropped = verdict(source, destination, entry.is_some(), path).err();
     let outcome = match (dropped, path) {
         (Some(cause), _) => format!("drop, {cause}"),
-        (None, Some(Path::Port { port, next_hop, rewrite })) => {
+        (None, Some(Path::Port { port, next_hop, .. })) => {
             let adjacency = if next_hop.is_ipv4() { "IP" } else { "IPV6" };
-            format!("{adjacency} adj out of {}, addr {}", out_of(view, *port, rewrite), address(*next_hop))
+            format!("{adjacency} adj out of {}, addr {}", InterfaceId::from(*port), address(*next_hop))
         }
         (None, Some(Path::Lookup { table })) => format!("lookup in table {table}"),
         (None, _) => "receive".to_owned(),
@@ -169,7 +161,7 @@ fn exact_route(view: &View<'_>, line: &Line) -> Result<Shown, String> {
             "destination_port": ports.map(|ports| ports[1]),
             "prefix": entry.as_ref().map(|(prefix, _)| prefix.to_string()),
             "paths": entry.as_ref().map_or(0, |(_, paths)| paths.paths().len()),
-            "path": path.map(|path| path_json(view, path)),
+            "path": path.map(path_json),
             "dropped": dropped,
         }),
     })
@@ -234,19 +226,19 @@ fn summary(view: &View<'_>, family: Family) -> Shown {
     }
 }
 
-fn entry_json(view: &View<'_>, prefix: Prefix, paths: &PathList) -> Value {
+fn entry_json(prefix: Prefix, paths: &PathList) -> Value {
     json!({
         "prefix": prefix.to_string(),
-        "paths": paths.paths().iter().map(|path| path_json(view, path)).collect::<Vec<_>>(),
+        "paths": paths.paths().iter().map(path_json).collect::<Vec<_>>(),
     })
 }
 
-fn path_json(view: &View<'_>, path: &Path) -> Value {
+fn path_json(path: &Path) -> Value {
     match path {
         Path::Port { port, next_hop, rewrite } => json!({
             "type": "port",
             "next_hop": next_hop,
-            "interface": out_of(view, *port, rewrite),
+            "interface": InterfaceId::from(*port),
             "destination_mac": rewrite.macs().map(|(to, _)| dotted(to)),
             "source_mac": rewrite.macs().map(|(_, from)| dotted(from)),
         }),

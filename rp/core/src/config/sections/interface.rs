@@ -134,13 +134,10 @@ impl Interfaces {
         self.all.set(id, interface)
     }
 
-    /// Whether it is to be up: neither it nor the port that it is on is shut down, and nobody takes a subinterface's packets
-    /// for its port's.
+    /// Whether it is to be up: neither it nor the port that it is on is shut down.
     pub fn is_enabled(&self, id: InterfaceId) -> bool {
         let open = |id: &InterfaceId| self.all.get(id).is_some_and(|interface| !interface.shutdown);
-        let told_apart =
-            id.port().is_none() || id.as_port().is_some() || self.all.get(&id).is_some_and(|own| own.vlan.is_some());
-        told_apart && open(&id) && id.port().is_none_or(|port| open(&port.into()))
+        open(&id) && id.port().is_none_or(|port| open(&port.into()))
     }
 
     /// The subinterfaces of a port that have a VLAN, by VLAN.

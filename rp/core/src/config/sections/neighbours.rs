@@ -158,11 +158,7 @@ impl Config {
         let address = key.address;
         let interface = match (&key.scope, neighbour.interface) {
             (NeighbourScope::Interface(id), _) => Some(*id).filter(|id| self.interfaces.is_enabled(*id)),
-            // One VRF's entry is nothing to another VRF's interface.
-            (NeighbourScope::Table(vrf), Some(id)) => {
-                let of_vrf = self.interfaces.get(&id).is_some_and(|on| on.vrf == *vrf);
-                Some(id).filter(|id| of_vrf && self.interfaces.is_enabled(*id))
-            }
+            (NeighbourScope::Table(_), Some(id)) => Some(id).filter(|id| self.interfaces.is_enabled(*id)),
             (NeighbourScope::Table(vrf), None) => self.interface_towards(vrf.as_ref(), address),
         }?;
         Some(ResolvedNeighbour { address, mac: neighbour.mac, interface })

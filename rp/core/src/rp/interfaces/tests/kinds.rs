@@ -10,16 +10,11 @@ interface 1/1
 interface 1/1.100
  encapsulation dot1Q 100
  vrf forwarding red
- ip address 10.0.1.1 255.255.255.0
 interface 1/1.200
  encapsulation dot1Q 200
- ip address 10.0.1.1 255.255.255.0
 interface 1/1.300
  encapsulation dot1Q 300
- ip address 10.0.3.1 255.255.255.0
  shutdown
-interface 1/1.400
- encapsulation dot1Q 400
 end
 ";
 
