@@ -361,7 +361,10 @@ pub(super) fn facts(report: &Report) -> Vec<(&'static str, String)> {
         .map(|cell| format!("{} {}", report.label(&cell.mode), count(cell.packets.misdelivered)))
         .collect();
     if !astray.is_empty() {
-        facts.push(("misdelivered", astray.join(", ")));
+        facts.push((
+            "misdelivered",
+            format!("{} (routes of shorter prefixes, while tables were filled)", astray.join(", ")),
+        ));
     }
     facts
 }

@@ -14,7 +14,7 @@ use fabric_proto::{
     fib::{Family, Mac, Prefix},
     id::{InterfaceId, PortId},
 };
-use rp_core::config::{Interface, Neighbour, NeighbourKey, NeighbourScope, VrfName};
+use rp_core::config::{Interface, VrfName};
 use statics::Statics;
 use std::{
     borrow::Cow,
@@ -129,24 +129,11 @@ impl<'a> Routing<'a> {
         };
         let wired = ends.filter_map(|end| port(end.port)).collect();
         let mut routing = Self { chassis, startup, wired, neighbours: BTreeMap::new() };
-        let all = routing.startup.config.neighbours.iter();
-        let placed = all.filter_map(|(key, own)| Some(((routing.on(key, own)?, key.address), own.mac)));
-        routing.neighbours = placed.collect();
+        let on_wires =
+            routing.startup.config.resolved_neighbours().filter(|neighbour| routing.is_up(neighbour.interface));
+        routing.neighbours =
+            on_wires.map(|neighbour| ((neighbour.interface, neighbour.address), neighbour.mac)).collect();
         routing
-    }
-
-    /// The interface that a static neighbour is on: the one that it names, if that is in its VRF, or the one whose network
-    /// holds its address.
-    fn on(&self, key: &NeighbourKey, neighbour: &Neighbour) -> Option<InterfaceId> {
-        let id = match (&key.scope, neighbour.interface) {
-            (NeighbourScope::Interface(id), _) => *id,
-            (NeighbourScope::Table(vrf), Some(id)) => {
-                let its_own = self.vrf(id) == vrf.as_ref().map(VrfName::as_str);
-                its_own.then_some(id)?
-            }
-            (NeighbourScope::Table(vrf), None) => self.network(vrf.as_ref(), key.address)?.1,
-        };
-        self.is_up(id).then_some(id)
     }
 
     /// Whether traffic can come and go by an interface.

@@ -173,8 +173,7 @@ fn the_tester_has_an_address_of_the_interfaces_network() {
 #[test]
 fn the_same_addresses_lead_elsewhere_in_each_table() {
     let topology = topology(Some(
-        "ip route vrf red 172.16.0.0 255.240.0.0 10.0.2.1\nip route vrf blue 172.16.0.0 255.240.0.0 10.0.1.2\n\
-         arp 10.0.1.2 0200.0000.00ff arpa 1/1.200\n",
+        "ip route vrf red 172.16.0.0 255.240.0.0 10.0.2.1\nip route vrf blue 172.16.0.0 255.240.0.0 10.0.1.2\n",
     ));
     let red = led(&topology, Some("red"));
     assert_eq!(red["172.16.0.0/12"], [exit("1/2.7", 3)]);
