@@ -135,6 +135,7 @@ impl Plan {
             cards: cards.map(|slot| CardAddress { slot, control: control(slot), data: None, legacy: false }).collect(),
             redundancy: TIMERS,
             wires: Vec::new(),
+            releases: Vec::new(),
             feeds: Vec::new(),
             table: None,
             platform: NATIVE.name.to_owned(),
