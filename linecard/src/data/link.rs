@@ -7,14 +7,14 @@
 use super::{
     card::{Card, Outlet},
     pump::{Flight, pump},
-    wire::{DRAIN, READ, RETRY},
+    wire::{DRAIN, READ, RETRY, unless},
 };
 use fabric::{
     FabricError,
     data::{CellReceiver, CellSender, DataConnection, DataEndpoint},
 };
 use fabric_proto::id::CardId;
-use std::{future::Future, net::SocketAddr, pin::pin, rc::Rc, time::Duration};
+use std::{net::SocketAddr, pin::pin, rc::Rc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     time::{sleep, timeout},
@@ -201,12 +201,6 @@ async fn carry(
     }
     card.abandon(outlet);
     replaced
-}
-
-async fn unless<T>(ended: bool, future: impl Future<Output = T>) {
-    if !ended {
-        future.await;
-    }
 }
 
 /// Writes cells until the queue is closed, then waits until the other card has them all.

@@ -229,7 +229,8 @@ async fn carry(
     Some(WireLeft { port, stream, unread: inbound.unread(), begun })
 }
 
-async fn unless(ended: bool, future: impl Future<Output = ()>) {
+/// Waits for one half of a connection, unless it has ended before.
+pub(super) async fn unless<T>(ended: bool, future: impl Future<Output = T>) {
     if !ended {
         future.await;
     }

@@ -1,7 +1,7 @@
 //! What a chassis must do, said in the simplest way: no path lists, no batches, no shared state with the code under test.
 
 use fabric_proto::{
-    fib::{Family, FibKey, FibTable, Path, PathList, Prefix, Rewrite, left_aligned, port_mac},
+    fib::{FibKey, FibTable, Path, PathList, Prefix, Rewrite, port_mac},
     id::{InterfaceId, TableId},
     platform::{Legacy, Profile},
     redundancy::Mode,
@@ -22,11 +22,6 @@ pub(super) fn operating_mode(profile: &Profile, legacy: bool, configured: Mode, 
         best = best.min(mode);
     }
     profile.modes.iter().copied().filter(|mode| *mode <= best).max().unwrap_or(profile.modes[0])
-}
-
-fn host(address: IpAddr) -> Prefix {
-    let family = Family::of(address);
-    Prefix::from_bits(family, left_aligned(address), family.width())
 }
 
 /// Where packets of a table to a next hop go: out of the interface that reaches it, if its neighbour is known there.
@@ -77,14 +72,14 @@ fn of_table(config: &Config, vrf: Option<&VrfName>, feed: &[(Prefix, Vec<IpAddr>
     };
     for (id, interface) in enabled(config, vrf) {
         for own in interface.addresses() {
-            put(host(own.address), 0, vec![Path::Receive]);
+            put(Prefix::host(own.address), 0, vec![Path::Receive]);
             if let Ok(network) = Prefix::covering(own.address, own.len) {
                 put(network, 0, vec![Path::Unresolved { next_hop: network.address() }]);
             }
         }
         for neighbour in config.resolved_neighbours().filter(|neighbour| neighbour.interface == id) {
             if let Some(path) = via(config, vrf, neighbour.address) {
-                put(host(neighbour.address), 255, vec![path]);
+                put(Prefix::host(neighbour.address), 255, vec![path]);
             }
         }
     }

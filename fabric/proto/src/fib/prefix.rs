@@ -78,6 +78,12 @@ pub enum PrefixError {
 }
 
 impl Prefix {
+    /// The prefix of one address alone.
+    pub fn host(address: IpAddr) -> Self {
+        let family = Family::of(address);
+        Self::from_bits(family, left_aligned(address), family.width())
+    }
+
     /// The prefix of `len` bits that `address` lies in: host bits are cleared.
     pub fn covering(address: IpAddr, len: u8) -> Result<Self, PrefixError> {
         let family = Family::of(address);

@@ -178,8 +178,7 @@ impl FibTable {
     /// The longest prefix of a table that covers `address`: one search a length, for show commands, tests and
     /// withdrawals; packets use the line card's trie.
     pub fn lookup_in(&self, table: TableId, address: std::net::IpAddr) -> Option<(Prefix, PathListId)> {
-        let family = Family::of(address);
-        self.covering(table, Prefix::from_bits(family, super::left_aligned(address), family.width()))
+        self.covering(table, Prefix::host(address))
     }
 
     /// The longest route of a table that covers `prefix` (itself included).

@@ -196,10 +196,7 @@ impl<'a> Routing<'a> {
     pub fn interface_by(&self, port: PortId, vlan: Option<u16>) -> Option<InterfaceId> {
         let id = match vlan {
             None => Some(port.into()),
-            Some(vlan) => {
-                let mut vlans = self.startup.config.interfaces.vlans_of(port);
-                vlans.find(|(number, _)| *number == vlan).map(|(_, id)| id)
-            }
+            Some(vlan) => self.startup.config.interfaces.with_vlan(port, vlan),
         };
         id.filter(|id| self.is_up(*id))
     }
@@ -233,12 +230,16 @@ impl<'a> Routing<'a> {
         let mut routes = Vec::new();
         for (_, interface) in self.interfaces_in(vrf.as_ref()) {
             let nowhere = |prefix| Route { prefix, distance: 0, exits: Vec::new() };
-            routes.extend(interface.addresses().flat_map(|own| [host(own.address), own.prefix()]).map(nowhere));
+            routes.extend(interface.addresses().flat_map(|own| [Prefix::host(own.address), own.prefix()]).map(nowhere));
         }
         routes.extend(statics.routes());
         let neighbours = self.neighbours.keys().filter(|(id, _)| self.vrf(*id) == vrf.as_ref().map(VrfName::as_str));
         for (_, address) in neighbours {
-            routes.push(Route { prefix: host(*address), distance: ADJACENCY, exits: statics.towards(*address) });
+            routes.push(Route {
+                prefix: Prefix::host(*address),
+                distance: ADJACENCY,
+                exits: statics.towards(*address),
+            });
         }
         let hops = learned.iter().map(|hop| statics.towards(*hop)).collect();
         (routes, hops)
@@ -286,12 +287,6 @@ impl<'a> Routing<'a> {
 
 /// Of the subinterfaces that there are, so many are named.
 const NAMED_MAX: usize = 4;
-
-/// The prefix of one address.
-fn host(address: IpAddr) -> Prefix {
-    let family = Family::of(address);
-    Prefix::from_bits(family, fabric_proto::fib::left_aligned(address), family.width())
-}
 
 #[cfg(test)]
 mod tests;

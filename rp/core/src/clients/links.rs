@@ -25,7 +25,7 @@ use std::{
 const CARD_ALONE: Duration = Duration::from_secs(120);
 
 /// How a port is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
     /// Without carrier.
     Down,

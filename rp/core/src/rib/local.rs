@@ -10,10 +10,7 @@ use super::{
     work::SLICE,
 };
 use crate::fib_feed::FibMaster;
-use fabric_proto::{
-    fib::{Family, Prefix},
-    id::InterfaceId,
-};
+use fabric_proto::{fib::Prefix, id::InterfaceId};
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr},
@@ -183,7 +180,7 @@ impl Table {
         if sets.is_empty() {
             return;
         }
-        let neighbor = |hop: &Hop| if let Hop::Learned(address) = hop { Some(host(*address)) } else { None };
+        let neighbor = |hop: &Hop| if let Hop::Learned(address) = hop { Some(Prefix::host(*address)) } else { None };
         let hops = sets.iter().filter_map(|set| match self.sets.via(*set)? {
             Via::NextHops(hops) => Some(hops),
             Via::Receive | Via::Network(_) => None,
@@ -218,7 +215,7 @@ const ANY_FIRST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// What an interface may stand for.
 fn candidates_of(interface: &Interface) -> Vec<Candidate> {
     let of = |(address, len): &(IpAddr, u8)| {
-        let own = (host(*address), Protocol::Local.distance(), Protocol::Local);
+        let own = (Prefix::host(*address), Protocol::Local.distance(), Protocol::Local);
         let network = Prefix::covering(*address, *len).ok();
         let network = network.map(|network| (network, Protocol::Connected.distance(), Protocol::Connected));
         [own].into_iter().chain(network)
@@ -228,7 +225,7 @@ fn candidates_of(interface: &Interface) -> Vec<Candidate> {
 
 /// What a neighbour may stand for.
 fn adjacency(address: IpAddr) -> Candidate {
-    (host(address), Protocol::Adjacency.distance(), Protocol::Adjacency)
+    (Prefix::host(address), Protocol::Adjacency.distance(), Protocol::Adjacency)
 }
 
 /// What static routes stand for, as they are resolved.
@@ -239,7 +236,7 @@ fn statics_of(resolver: &Resolver) -> Vec<Candidate> {
 /// Where a candidate leads, if it is one as things are.
 fn wanted((prefix, distance, protocol): Candidate, resolver: &Resolver) -> Option<Via> {
     let address = prefix.address();
-    let is_host = prefix == host(address);
+    let is_host = prefix == Prefix::host(address);
     match protocol {
         Protocol::Local => (is_host && resolver.direct.is_own(address)).then_some(Via::Receive),
         Protocol::Connected => {
@@ -255,10 +252,4 @@ fn wanted((prefix, distance, protocol): Candidate, resolver: &Resolver) -> Optio
         }
         Protocol::Feed => None,
     }
-}
-
-/// The prefix of one address.
-fn host(address: IpAddr) -> Prefix {
-    let family = Family::of(address);
-    Prefix::from_bits(family, fabric_proto::fib::left_aligned(address), family.width())
 }

@@ -9,7 +9,7 @@ use crate::{
 use fabric_proto::{
     checkpoint::CfClientId,
     codec::Class,
-    id::{InterfaceId, LcSlot, PortId, Slot},
+    id::{LcSlot, PortId, Slot},
     linecard::InterfaceConfig,
     offer::{Agreed, Group, Offer},
     operator::EventKind,
@@ -134,8 +134,7 @@ impl Rp {
     pub(super) fn card_without(&self, slot: LcSlot, what: &Beyond, out: &mut Vec<Output>) {
         let name = |InterfaceConfig { port, vlan, .. }: &InterfaceConfig| {
             let port = PortId { slot, port: *port };
-            let on = self.config().interfaces.vlans_of(port).find(|(of, _)| of == vlan);
-            on.map_or(InterfaceId::from(port), |(_, id)| id).to_string()
+            self.config().interfaces.with_vlan(port, *vlan).unwrap_or(port.into()).to_string()
         };
         let what = match what {
             Beyond::Entries => "entries of VRFs, labels and circuits: it forwards without".to_owned(),

@@ -137,10 +137,9 @@ impl Interfaces {
     /// Whether it is to be up: neither it nor the port that it is on is shut down, and nobody takes a subinterface's packets
     /// for its port's.
     pub fn is_enabled(&self, id: InterfaceId) -> bool {
-        let open = |id: &InterfaceId| self.all.get(id).is_some_and(|interface| !interface.shutdown);
-        let told_apart =
-            id.port().is_none() || id.as_port().is_some() || self.all.get(&id).is_some_and(|own| own.vlan.is_some());
-        told_apart && open(&id) && id.port().is_none_or(|port| open(&port.into()))
+        let open = |id: &InterfaceId| self.all.get(id).filter(|interface| !interface.shutdown);
+        let tagged = |own: &Interface| !matches!(id, InterfaceId::Ethernet { sub: Some(_), .. }) || own.vlan.is_some();
+        open(&id).is_some_and(tagged) && id.port().is_none_or(|port| open(&port.into()).is_some())
     }
 
     /// The subinterfaces of a port that have a VLAN, by VLAN.

@@ -157,14 +157,11 @@ impl Config {
     pub fn resolved(&self, key: &NeighbourKey, neighbour: &Neighbour) -> Option<ResolvedNeighbour> {
         let address = key.address;
         let interface = match (&key.scope, neighbour.interface) {
-            (NeighbourScope::Interface(id), _) => Some(*id).filter(|id| self.interfaces.is_enabled(*id)),
+            (NeighbourScope::Interface(id), _) => *id,
             // One VRF's entry is nothing to another VRF's interface.
-            (NeighbourScope::Table(vrf), Some(id)) => {
-                let of_vrf = self.interfaces.get(&id).is_some_and(|on| on.vrf == *vrf);
-                Some(id).filter(|id| of_vrf && self.interfaces.is_enabled(*id))
-            }
-            (NeighbourScope::Table(vrf), None) => self.interface_towards(vrf.as_ref(), address),
-        }?;
-        Some(ResolvedNeighbour { address, mac: neighbour.mac, interface })
+            (NeighbourScope::Table(vrf), Some(id)) => (self.interfaces.get(&id)?.vrf == *vrf).then_some(id)?,
+            (NeighbourScope::Table(vrf), None) => self.interface_towards(vrf.as_ref(), address)?,
+        };
+        self.interfaces.is_enabled(interface).then_some(ResolvedNeighbour { address, mac: neighbour.mac, interface })
     }
 }
