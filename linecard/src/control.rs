@@ -10,7 +10,7 @@ mod peers;
 pub use heir::{HeirLink, Yielded};
 
 use crate::{
-    data::{Command, DataEvent, DataHandle, TablesCell},
+    data::{Command, DataEvent, DataHandle, DataReport, TablesCell},
     life::{EVENTS_KEPT, NextLife},
 };
 use fabric::{
@@ -284,11 +284,11 @@ impl Control {
         let (refusals, connections) = (refusals(), self.endpoint.connections() as u64);
         let commands = self.data.commands.clone();
         tokio::spawn(async move {
-            let (reply, counters) = oneshot::channel();
-            if commands.send(Command::Counters(reply)).await.is_err() {
+            let (reply, report) = oneshot::channel();
+            if commands.send(Command::Report(reply)).await.is_err() {
                 return;
             }
-            if let Ok((counters, queued)) = counters.await {
+            if let Ok(DataReport { counters, queued, unlinked }) = report.await {
                 counters.report(queued, &mut lc);
                 let stats = CardStats {
                     boot,
@@ -300,6 +300,7 @@ impl Control {
                     cpu_ns: cpu_ns(),
                     refusals,
                     connections,
+                    unlinked,
                 };
                 // An operator that has gone needs no answer.
                 let _ = answer.send(Box::new(stats));

@@ -28,7 +28,7 @@ use fabric::{
 use fabric_proto::{
     deploy::{CardConfig, WireEnd},
     flow::FlowSeed,
-    id::{CardId, Slot, Unit},
+    id::{CardId, LcSlot, Slot, Unit},
     operator::DropOrder,
     platform::{Forwarding, NATIVE, Profile},
     time::Instant,
@@ -54,8 +54,8 @@ use wire::{Want, WireLeft};
 pub enum Command {
     /// Ports that are to be up; all others are shut down.
     Ports(Vec<u8>),
-    /// Report the counters and the packets held.
-    Counters(oneshot::Sender<(Counters, u64)>),
+    /// Report how things stand.
+    Report(oneshot::Sender<DataReport>),
     /// Drop packets by a known measure; answered with the instant at which that began.
     Drop(DropOrder, oneshot::Sender<Instant>),
     /// Count everything as `lc_resetting`, half-close wires and links, read what is under way, and end.
@@ -63,6 +63,16 @@ pub enum Command {
     /// Stop where nothing is in anybody's hands, and leave everything to whoever goes on. Answered when the thread has ended;
     /// or at once with why it goes on.
     Yield(oneshot::Sender<Result<Box<DataLeft>, String>>),
+}
+
+/// How the data plane stands.
+pub struct DataReport {
+    /// Counters.
+    pub counters: Counters,
+    /// Packets held.
+    pub queued: u64,
+    /// As in [`fabric_proto::operator::CardStats::unlinked`].
+    pub unlinked: Vec<LcSlot>,
 }
 
 /// What the data thread tells the control thread.
@@ -191,8 +201,8 @@ async fn run(
     while let Some(command) = inbox.recv().await {
         match command {
             Command::Ports(up) => thread.set_ports(&up, &events),
-            Command::Counters(reply) => {
-                let _ = reply.send(card.counters());
+            Command::Report(reply) => {
+                let _ = reply.send(thread.report());
             }
             Command::Drop(order, reply) => {
                 let now = fabric::clock::now();
@@ -300,6 +310,11 @@ impl Thread {
             // A repetition must not disturb a port that is just connecting.
             want.send_if_modified(|want| std::mem::replace(want, new) != new);
         }
+    }
+
+    fn report(&self) -> DataReport {
+        let (counters, queued) = self.card.counters();
+        DataReport { counters, queued, unlinked: self.card.unlinked(&self.outlets) }
     }
 
     async fn drain(&mut self) {

@@ -3,13 +3,16 @@
 //! Whatever was done is remembered in an [`Injected`], and [`undo`] takes it back. A fault that fails half way takes
 //! back its first half.
 
-use crate::fault::{Fault, FaultName, Target, TargetUnit};
+use crate::{
+    fault::{Fault, FaultName, Target, TargetUnit},
+    standing::active_rp,
+};
 use fabric_proto::{
     id::{CardId, Slot, Unit},
-    operator::{DropOrder, Impairment, PlaneSet, Reply, Request, RpStats, StorageFault},
+    operator::{DropOrder, Impairment, PlaneSet, Reply, Request, StorageFault},
     time::Instant,
 };
-use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
+use futures_util::future::join_all;
 use lab::{CardAction, Lab, LabError, images::Images, plan::ChassisPlan};
 use notation::document::BadInput;
 use std::{path::PathBuf, time::Duration};
@@ -18,8 +21,6 @@ use std::{path::PathBuf, time::Duration};
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long a card may take to do what it is asked: one that stands still must not hold up the other faults.
 const DONE_WITHIN: Duration = Duration::from_secs(2);
-/// Once an active has answered, how long another one may take to say that it is active too: a dead RP is not waited for.
-const SECOND_OPINION: Duration = Duration::from_millis(50);
 
 /// Why a fault could not be injected.
 #[derive(Debug, thiserror::Error)]
@@ -105,28 +106,6 @@ impl Injected {
     pub fn disarms(&self) -> &[CardId] {
         let disarms = |undo: &Undo| matches!(undo, Undo::Ask(_, Request::CrashAt(None)));
         if self.undo.iter().any(disarms) { &self.cards } else { &[] }
-    }
-}
-
-/// The RP that is active in `node`, and how it sees redundancy: the one of the highest epoch, where two claim to be.
-pub async fn active_rp(lab: &Lab, node: &str) -> Option<(CardId, RpStats)> {
-    let ask = |id: CardId| async move {
-        let rp = lab.stats(&id).await?.rp?;
-        rp.active.then_some((id, rp))
-    };
-    let mut answers: FuturesUnordered<_> = lab.plan().rps(node).cloned().map(ask).collect();
-    let mut best: Option<(CardId, RpStats)> = None;
-    loop {
-        let patience = if best.is_some() { SECOND_OPINION } else { Duration::MAX };
-        match tokio::time::timeout(patience, answers.next()).await {
-            Ok(Some(Some(found))) => {
-                if best.as_ref().is_none_or(|(_, best)| found.1.epoch > best.epoch) {
-                    best = Some(found);
-                }
-            }
-            Ok(Some(None)) => {}
-            Ok(None) | Err(_) => return best,
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! * [`experiment`]: files that users write, checked
 //! * [`fault`] and [`inject`]: the names of faults and targets, and what they do
+//! * [`standing`]: how a chassis stands
 //! * [`expectation`]: what must come of them
 //! * [`run`]: the run engine; what it measured becomes files in the package `report`
 //! * [`throughput`]: RFC 2544; [`zero_loss`]: the rates that it stores
@@ -15,6 +16,7 @@ pub mod fault;
 pub mod inject;
 pub mod output;
 pub mod run;
+pub mod standing;
 pub mod storm;
 pub mod telemetry;
 pub mod throughput;

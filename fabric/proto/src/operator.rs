@@ -387,6 +387,10 @@ pub struct CardStats {
     /// Connections of its control endpoint: those under way and those that are closing, too.
     #[serde(default)]
     pub connections: u64,
+    /// Line card: the line cards that it is to hand packets to and has no data connection with. (Whether packets can pass
+    /// an active RP is that one's to say: [`RpStats::converged`].)
+    #[serde(default)]
+    pub unlinked: Vec<LcSlot>,
 }
 
 /// Peers refused since the program was started, by cause.

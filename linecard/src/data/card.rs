@@ -14,7 +14,7 @@ use fabric_proto::{
     cell::{self, BadRecord},
     drops::DropCause,
     flow::FlowSeed,
-    id::RpSlot,
+    id::{LcSlot, RpSlot},
     operator::DropOrder,
     platform::Forwarding,
     time::Instant,
@@ -225,6 +225,17 @@ impl Card {
 
     pub(crate) fn is_open(&self, outlet: Outlet) -> bool {
         self.queue(outlet).is_open()
+    }
+
+    /// The line cards among `outlets` that packets are to go to straight, and cannot.
+    pub(crate) fn unlinked(&self, outlets: &[Outlet]) -> Vec<LcSlot> {
+        let state = self.state.borrow();
+        let missing = |outlet: &Outlet| match *outlet {
+            Outlet::Link(slot) => (!state.links[usize::from(slot)].is_open()).then_some(LcSlot(slot)),
+            Outlet::Relay(_) | Outlet::Port(_) => None,
+        };
+        let straight = !state.forwarding.passes_rp(false);
+        outlets.iter().filter_map(missing).filter(|_| straight).collect()
     }
 
     pub(crate) fn wake(&self, outlet: Outlet) -> Rc<Notify> {

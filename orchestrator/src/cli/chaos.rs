@@ -15,8 +15,8 @@ use std::{path::Path, time::Duration};
 /// Between two looks at a lab.
 const POLL: Duration = Duration::from_millis(100);
 
-/// `swact wait`: 0 as soon as every card answers and every chassis is converged and redundant; 1 if that does not
-/// come in time.
+/// `swact wait`: 0 as soon as every card answers and every chassis is converged and redundant, its line cards linked; 1 if
+/// that does not come in time.
 pub(super) async fn wait(args: WaitArgs) -> Result<Exit, CliError> {
     let lab = labs::attach(&args.lab).await?;
     let settled = async {
@@ -29,9 +29,12 @@ pub(super) async fn wait(args: WaitArgs) -> Result<Exit, CliError> {
     match tokio::time::timeout(args.at_most.0, settled).await {
         Ok(settled) => settled.map(|()| Exit::Pass),
         Err(_) => {
-            let why = silent(&lab)
-                .await
-                .map_or_else(|| "not converged, or not redundant".to_owned(), |card| format!("{card} does not answer"));
+            let why = match labs::unready(&lab).await {
+                Some((node, found)) => format!("{node}: {found}"),
+                None => {
+                    silent(&lab).await.map_or_else(|| "it is now".to_owned(), |card| format!("{card} does not answer"))
+                }
+            };
             output::say(format_args!("lab '{}' is not as it should be after {}: {why}", lab.plan().lab, args.at_most));
             Ok(Exit::Missed)
         }

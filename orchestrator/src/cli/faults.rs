@@ -13,7 +13,7 @@ use crate::{
         options::{BadOption, Options},
     },
     inject::{self, Injected, Missed},
-    storm,
+    standing, storm,
 };
 use lab::{Lab, LabError, card_name, images::Images, topology::Topology};
 use notation::{document::BadInput, mode::Mode, units::Span};
@@ -58,7 +58,7 @@ pub(super) async fn fault(args: FaultArgs, written: &[String], format: Format) -
         return blow(&lab, &images, &fault, &target, format).await;
     }
     let node = target.node.clone().or_else(|| lab.plan().chassis.first().map(|chassis| chassis.node.clone()));
-    let active = inject::active_rp(&lab, node.as_deref().unwrap_or_default()).await.map(|(id, _)| id);
+    let active = standing::active_rp(&lab, node.as_deref().unwrap_or_default()).await.map(|(id, _)| id);
     let mut injected = inject::inject(&lab, &images, &fault, &target).await.map_err(|missed| missed.error)?;
     let mut done = done(&fault, &target, Ok(&injected));
     done.expected = active.and_then(|active| {

@@ -7,10 +7,13 @@ use super::{
 };
 use crate::{
     experiment::override_table,
-    inject,
-    run::{RunError, timeline::describe},
+    run::{RunError, bench::not_ready, timeline::describe},
+    standing,
 };
-use fabric_proto::operator::{CardStats, Event};
+use fabric_proto::{
+    id::CardId,
+    operator::{CardStats, Event, RpStats},
+};
 use lab::{
     Change, Claim, Lab, LabError, RuntimeKind, Step, card_name,
     images::Images,
@@ -156,26 +159,28 @@ fn print_changes(changes: &[Change], format: Format) -> Result<Exit, CliError> {
 /// Waits until every chassis of a lab forwards and is redundant.
 pub(super) async fn wait_until_ready(lab: &Lab) -> Result<(), RunError> {
     let deadline = tokio::time::Instant::now() + READY_WITHIN;
-    for chassis in &lab.plan().chassis {
-        loop {
-            let active = inject::active_rp(lab, &chassis.node).await;
-            if active.as_ref().is_some_and(|(_, rp)| rp.converged && (rp.redundant || chassis.rps.len() == 1)) {
-                break;
-            }
-            if tokio::time::Instant::now() >= deadline {
-                let found = active
-                    .map_or_else(|| "no RP is active".to_owned(), |(id, rp)| crate::run::bench::standing(&id, &rp));
-                return Err(RunError::NotReady {
-                    node: chassis.node.clone(),
-                    wanted: "up".to_owned(),
-                    seconds: READY_WITHIN.as_secs(),
-                    found,
-                });
-            }
-            tokio::time::sleep(POLL).await;
+    while let Some((node, found)) = unready(lab).await {
+        if tokio::time::Instant::now() >= deadline {
+            return Err(not_ready(&node, "up", READY_WITHIN, found));
         }
+        tokio::time::sleep(POLL).await;
     }
     Ok(())
+}
+
+/// The first chassis of a lab that does not forward, or is not redundant, and how it stands.
+pub(super) async fn unready(lab: &Lab) -> Option<(String, String)> {
+    for chassis in &lab.plan().chassis {
+        let active = standing::active_rp(lab, &chassis.node).await;
+        let stands = |(_, rp): &(CardId, RpStats)| rp.converged && (rp.redundant || chassis.rps.len() == 1);
+        let up = active.as_ref().is_some_and(stands);
+        // The active RP knows what its line cards hold, not whether they reach each other.
+        let unlinked = if up { standing::unlinked(lab, &chassis.node).await } else { None };
+        if !up || unlinked.is_some() {
+            return Some((chassis.node.clone(), standing::described(active.as_ref(), unlinked.as_ref())));
+        }
+    }
+    None
 }
 
 /// `swact destroy`: a lab that is not there is gone, too.

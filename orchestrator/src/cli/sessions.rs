@@ -7,7 +7,7 @@ use super::{
     labs::attach,
     output,
 };
-use crate::inject;
+use crate::standing;
 use fabric_proto::{id::CardId, operator::CommandOutput};
 use lab::{Lab, card_name, plan::startup_config, topology::Topology};
 use notation::document::BadInput;
@@ -20,7 +20,7 @@ pub(super) async fn card_named(lab: &Lab, name: &str) -> Result<CardId, CliError
         return Ok(id.clone());
     }
     if plan.chassis.iter().any(|chassis| chassis.node == name) {
-        if let Some((active, _)) = inject::active_rp(lab, name).await {
+        if let Some((active, _)) = standing::active_rp(lab, name).await {
             return Ok(active);
         }
         let rps: Vec<_> = plan.rps(name).map(card_name).collect();

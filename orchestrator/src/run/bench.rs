@@ -1,7 +1,7 @@
 //! The lab under an experiment: deployed, brought into a mode, waited for.
 
 use super::{RunError, progress::Progress, timeline::Timeline};
-use crate::{experiment::Experiment, inject};
+use crate::{experiment::Experiment, standing};
 use fabric_proto::{
     id::CardId,
     operator::{CommandOutput, RpStats, TrafficSpec},
@@ -100,10 +100,19 @@ impl<'a> Bench<'a> {
     /// Waits until a chassis forwards and is redundant, in `mode` if one is given.
     pub async fn ready(&mut self, node: &str, mode: Option<Mode>) -> Result<(CardId, RpStats), RunError> {
         let wanted = mode.map_or_else(|| "redundant and converged".to_owned(), |mode| format!("redundant in {mode}"));
-        self.until(node, &wanted, READY_WITHIN, |rp| {
-            rp.redundant && rp.converged && mode.is_none_or(|mode| Mode::from(rp.operating) == mode)
-        })
-        .await
+        let stands =
+            |rp: &RpStats| rp.redundant && rp.converged && mode.is_none_or(|mode| Mode::from(rp.operating) == mode);
+        let deadline = Instant::now() + READY_WITHIN;
+        loop {
+            let active = self.until(node, &wanted, READY_WITHIN, stands).await?;
+            // The active RP knows what its line cards hold, not whether they reach each other.
+            let Some(unlinked) = standing::unlinked(&self.lab, node).await else { return Ok(active) };
+            if Instant::now() >= deadline {
+                let found = standing::described(Some(&active), Some(&unlinked));
+                return Err(not_ready(node, &wanted, READY_WITHIN, found));
+            }
+            self.timeline.pass(Instant::now() + POLL).await;
+        }
     }
 
     /// Waits until the active RP of `node` is as `enough` wants it.
@@ -116,16 +125,11 @@ impl<'a> Bench<'a> {
     ) -> Result<(CardId, RpStats), RunError> {
         let deadline = Instant::now() + at_most;
         loop {
-            let active = inject::active_rp(&self.lab, node).await;
+            let active = standing::active_rp(&self.lab, node).await;
             match active {
                 Some((id, rp)) if enough(&rp) => return Ok((id, rp)),
                 _ if Instant::now() >= deadline => {
-                    return Err(RunError::NotReady {
-                        node: node.to_owned(),
-                        wanted: wanted.to_owned(),
-                        seconds: at_most.as_secs(),
-                        found: active.map_or_else(|| "no active RP".to_owned(), |(id, rp)| standing(&id, &rp)),
-                    });
+                    return Err(not_ready(node, wanted, at_most, standing::described(active.as_ref(), None)));
                 }
                 _ => self.timeline.pass(Instant::now() + POLL).await,
             }
@@ -166,16 +170,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// How an active RP stands, for messages.
-pub fn standing(id: &CardId, rp: &RpStats) -> String {
-    let is = |what: &str, is: bool| format!("{}{what}", if is { "" } else { "not " });
-    format!(
-        "{} is {}, its peer {}, operating {}, {}, {}",
-        lab::card_name(id),
-        rp.state,
-        rp.peer_state,
-        rp.operating,
-        is("converged", rp.converged),
-        is("redundant", rp.redundant)
-    )
+/// The error of a chassis that did not get where it should.
+pub(crate) fn not_ready(node: &str, wanted: &str, at_most: Duration, found: String) -> RunError {
+    RunError::NotReady { node: node.to_owned(), wanted: wanted.to_owned(), seconds: at_most.as_secs(), found }
 }

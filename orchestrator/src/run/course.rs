@@ -3,17 +3,13 @@
 use super::{
     RunError,
     armed::Armed,
-    bench::{Bench, standing},
+    bench::{Bench, not_ready},
     counters::{Account, Counters},
     phases::{first, new_active},
     tester::progress,
     timeline,
 };
-use crate::{
-    expectation::Expected,
-    experiment::Until,
-    inject::{self, Injected},
-};
+use crate::{expectation::Expected, experiment::Until, inject::Injected, standing};
 use fabric_proto::{
     id::CardId,
     operator::{EventKind, RpStats},
@@ -90,18 +86,14 @@ pub(super) async fn observe(bench: &mut Bench<'_>, fault: Clock) -> Result<(), R
     shows(bench, fault).await;
     for node in bench.chassis() {
         loop {
-            let active = inject::active_rp(&bench.lab, &node).await;
+            let active = standing::active_rp(&bench.lab, &node).await;
             let there = active.as_ref().is_some_and(|(id, rp)| is_over(bench, fault, id, rp, observe.until));
             if there {
                 break;
             }
             if Instant::now() >= deadline {
-                return Err(RunError::NotReady {
-                    node,
-                    wanted: wanted.to_owned(),
-                    seconds: observe.at_most.0.as_secs(),
-                    found: active.map_or_else(|| "no active RP".to_owned(), |(id, rp)| standing(&id, &rp)),
-                });
+                let found = standing::described(active.as_ref(), None);
+                return Err(not_ready(&node, wanted, observe.at_most.0, found));
             }
             bench.timeline.pass(Instant::now() + POLL).await;
         }

@@ -11,7 +11,7 @@ use crate::{
     expectation::{self, Expected, On},
     fault::{FaultName, Step, Storm, Target},
     inject::{self, Injected},
-    storm,
+    standing, storm,
 };
 use fabric_proto::{id::CardId, time::Instant as Clock};
 use notation::{mode::Mode, units::Span};
@@ -122,7 +122,7 @@ fn steps(bench: &Bench<'_>, index: u32) -> Vec<(Step, bool)> {
 async fn active_of(bench: &Bench<'_>, target: &Target) -> Option<CardId> {
     let first = bench.lab.plan().chassis.first().map(|chassis| &chassis.node);
     let node = target.node.as_ref().or(first)?;
-    inject::active_rp(&bench.lab, node).await.map(|(id, _)| id)
+    standing::active_rp(&bench.lab, node).await.map(|(id, _)| id)
 }
 
 /// What the book says must come of a method of a single fault. A crash point and what sets it off are one fault.

@@ -148,6 +148,7 @@ impl Shell {
             cpu_ns: fabric::card::process::cpu_ns(),
             refusals,
             connections: self.endpoint.connections() as u64,
+            unlinked: Vec::new(),
         }
     }
 

@@ -70,3 +70,20 @@ fn a_saved_configuration_survives_the_death_of_both_processors() {
     bench.swact(&["destroy", LAB]).with(0);
     bench.assert_nothing_runs();
 }
+
+/// Goal: nobody measures a chassis whose line cards do not reach each other: a load would be lost before any fault. Method:
+/// cut their data connection, which no route processor has a part in.
+#[test]
+fn a_chassis_is_up_when_its_line_cards_reach_each_other() {
+    let bench = Bench::new(2_000);
+    bench.deploy();
+    bench.settled();
+    bench.swact(&["wait", LAB, "--at-most", "10s"]).with(0);
+    bench.fault("partition", "pe1/lc:1<->lc:2");
+    eventually("the data connection is gone", || {
+        let waited = bench.swact(&["wait", LAB, "--at-most", "200ms"]);
+        if waited.err.contains("pe1/1 has no data connection to pe1/2") { Ok(waited.with(1)) } else { Err(waited.err) }
+    });
+    bench.fault("heal", "pe1/lc:1<->lc:2");
+    bench.swact(&["wait", LAB, "--at-most", "30s"]).with(0);
+}

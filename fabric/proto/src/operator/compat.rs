@@ -114,7 +114,7 @@ impl From<v1::Reply> for Reply {
     }
 }
 
-/// Version 1 does not tell refusals by cause, connections, an armed crash point, nor since when nothing was read; and it
+/// Version 1 does not tell refusals by cause, connections, which are missing, an armed crash point, nor since when nothing was read; and it
 /// has no words for causes of drops that came later.
 impl TryFrom<&Reply> for v1::Reply {
     type Error = Inexpressible;
@@ -139,7 +139,7 @@ impl From<v1::CardStats> for CardStats {
     fn from(stats: v1::CardStats) -> Self {
         let v1::CardStats { boot, release, rp, lc, memory_bytes, refused, cpu_ns } = stats;
         let (refusals, rp) = (Refusals::default(), rp.map(RpStats::from));
-        Self { boot, release, rp, lc, memory_bytes, refused, cpu_ns, refusals, connections: 0 }
+        Self { boot, release, rp, lc, memory_bytes, refused, cpu_ns, refusals, connections: 0, unlinked: Vec::new() }
     }
 }
 
@@ -147,7 +147,18 @@ impl TryFrom<CardStats> for v1::CardStats {
     type Error = Inexpressible;
 
     fn try_from(stats: CardStats) -> Result<Self, Inexpressible> {
-        let CardStats { boot, release, rp, lc, memory_bytes, refused, cpu_ns, refusals: _, connections: _ } = stats;
+        let CardStats {
+            boot,
+            release,
+            rp,
+            lc,
+            memory_bytes,
+            refused,
+            cpu_ns,
+            refusals: _,
+            connections: _,
+            unlinked: _,
+        } = stats;
         let later = |lc: &LcStats| lc.drops.iter().any(|(cause, _)| cause >= DropCause::NotFragmented);
         if lc.as_ref().is_some_and(later) {
             return Err(Inexpressible { version: 1, what: "the cause of a drop" });
