@@ -41,12 +41,6 @@ impl Rf {
             chassis_since: self.chassis_since,
         };
         self.send(RfMessage::Hello(Box::new(hello)), out);
-        if let Role::Active(active) = &self.role
-            && let BringUp::Useless { .. } = active.bring_up
-        {
-            let reason = "the standby has lost its synchronization with the active".to_owned();
-            self.send(RfMessage::Restart { reason }, out);
-        }
         self.drive(now, out);
     }
 
@@ -205,7 +199,15 @@ impl Rf {
             self.history.adopt_switchovers(&hello.switchovers);
             self.chassis_since = hello.chassis_since;
         }
+        let boot = hello.heartbeat.boot;
         self.heard(now, hello.heartbeat, out);
+        // That it is connected again does not say whether it is the run that is useless or the one after it.
+        if let Role::Active(active) = &self.role
+            && active.bring_up == (BringUp::Useless { boot })
+        {
+            let reason = "the standby has lost its synchronization with the active".to_owned();
+            self.send(RfMessage::Restart { reason }, out);
+        }
     }
 
     /// This unit's term is over.

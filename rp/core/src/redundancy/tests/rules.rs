@@ -295,6 +295,25 @@ fn a_lost_standby_is_brought_back() {
     }
 }
 
+/// A standby that is started again sooner than its silence is noticed may be connected before it is heard: it is not the run
+/// that has lost its synchronization, and must not be restarted in its place.
+#[test]
+fn a_standby_that_was_reset_is_not_restarted_in_place_of_its_last_run() {
+    for mode in [Mode::Rpr, Mode::RprPlus, Mode::Sso] {
+        for seed in 1..200 {
+            let mut world = World::redundant(seed, mode);
+            world.power_on(B);
+            world.run(ms(5000));
+            world.assert_redundant();
+            let restarts = world.outputs(|output| match output {
+                Output::RestartSelf { reason, .. } => Some(reason.clone()),
+                _ => None,
+            });
+            assert!(restarts.is_empty(), "{mode}, seed {seed}: {restarts:?}");
+        }
+    }
+}
+
 #[test]
 fn a_change_of_mode_restarts_the_standby_into_it() {
     for from in Mode::ALL {
