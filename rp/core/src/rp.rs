@@ -9,6 +9,7 @@
 //! * `chassis.rs`: cards that come and go; `interfaces.rs`: which ports have carrier
 //! * `operator.rs` and `show.rs`: the command line; `logging.rs`: what `show logging` has
 //! * `versions.rs`: what is spoken with the peer and the line cards; `issu.rs`: what its image and this one come to
+//! * `upgrade.rs`: the software upgrade under way
 
 mod chassis;
 mod debug;
@@ -22,6 +23,7 @@ mod perform;
 mod show;
 mod sync;
 mod takeover;
+mod upgrade;
 mod versions;
 
 use crate::{
@@ -33,9 +35,10 @@ use crate::{
     redundancy::{self as rf, BootCause, LastTerm, Rf},
     rib::{self, FeedId},
 };
+use bytes::Bytes;
 use fabric_proto::{
     checkpoint::{CfClientId, CfMessage},
-    deploy::RedundancyTimers,
+    deploy::{RedundancyTimers, Release},
     feed::{FromFeed, ToFeed},
     fib::Family,
     flow::FlowSeed,
@@ -85,10 +88,14 @@ pub struct Boot {
     pub startup: Option<String>,
     /// What NVRAM remembers of terms.
     pub last_term: LastTerm,
+    /// What it remembers of a software upgrade ([`Output::SaveUpgrade`]).
+    pub upgrade: Option<Bytes>,
     /// Line-card slots of the chassis.
     pub line_cards: Vec<LcSlot>,
     /// What its line cards choose among equal paths by.
     pub flow_seed: FlowSeed,
+    /// The releases that the chassis' cards can be given.
+    pub releases: Vec<Release>,
     /// Number of route feeds.
     pub feeds: usize,
     /// What this unit's last life left.
@@ -159,6 +166,8 @@ pub enum Output {
     SetAside(String),
     /// Save the term, before anything that follows is done.
     SaveTerm(LastTerm),
+    /// Save how far a software upgrade is, before anything that follows is done.
+    SaveUpgrade(Bytes),
     /// For the event log.
     Event(EventKind),
     /// Start the program anew. Nothing follows.
@@ -215,7 +224,8 @@ impl Rp {
             legacy: boot.legacy.clone(),
             loads: boot.modelled_switchover(),
         };
-        let clients = Registry::new(unit, others)?;
+        let mut clients = Registry::new(unit, others)?;
+        boot.upgrade.iter().for_each(|kept| clients.issu.restore(kept));
         let config = &clients.running.config;
         let defaults = rf::Config::new(boot.slot, boot.boot, &boot.release);
         let facility = rf::Config {
@@ -347,7 +357,8 @@ impl Machine for Rp {
         let chunk = self.wanted_chunk.map(|(since, ..)| since);
         let links = self.clients.links.lonely().filter(|_| self.role.owns_chassis());
         let (rib, clients) = (self.clients.routing.rib.deadline(), self.clients.deadline());
-        let owned = [rib, clients, self.feed.deadline(), self.role.deadline(), links, chunk];
+        let upgrade = self.clients.issu.procedure.deadline().filter(|_| self.role.owns_chassis());
+        let owned = [rib, clients, self.feed.deadline(), self.role.deadline(), links, chunk, upgrade];
         let active = owned.into_iter().flatten().filter(|_| !matches!(self.role, Role::Over));
         active.chain(self.rf.deadline()).chain(self.cf.deadline()).min()
     }
@@ -373,6 +384,7 @@ impl Rp {
     /// words to the redundancy facility, and the chassis may have converged.
     fn settle(&mut self, now: Instant, out: &mut Vec<Output>) {
         self.say_unread(out);
+        self.save_upgrade(out);
         if self.role.owns_chassis() {
             self.step_feed(now, Some(fib_feed::Input::TableChanged), out);
         }
@@ -380,6 +392,7 @@ impl Rp {
         while let Some(input) = self.for_rf.pop_front() {
             self.step_rf(now, Some(input), out);
         }
+        self.look_at_upgrade(now, out);
         self.note_convergence(now, out);
     }
 

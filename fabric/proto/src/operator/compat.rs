@@ -219,6 +219,7 @@ macro_rules! the_same {
                     v1::EventKind::Dropped { began, ended, every, packets } => {
                         Self::Dropped { began, ended, every, packets, unread_ns: [0; 2] }
                     }
+                    v1::EventKind::ResetSlot { slot, reason } => Self::ResetSlot { slot, reason, release: None },
                     $(v1::EventKind::$name $({ $($field),* })? => Self::$name $({ $($field),* })?,)*
                 }
             }
@@ -230,6 +231,7 @@ macro_rules! the_same {
                     EventKind::Dropped { began, ended, every, packets, unread_ns: _ } => {
                         Self::Dropped { began, ended, every, packets }
                     }
+                    EventKind::ResetSlot { slot, reason, release: _ } => Self::ResetSlot { slot, reason },
                     $(EventKind::$name $({ $($field),* })? => Self::$name $({ $($field),* })?,)*
                 }
             }
@@ -255,7 +257,6 @@ the_same! {
     BulkSync { done };
     OperatingMode { mode, configured };
     Fenced { epoch, highest };
-    ResetSlot { slot, reason };
     ResetChassis { reason };
     Orphaned;
     Obeys { epoch, how };
