@@ -9,6 +9,7 @@ mod faults;
 mod files;
 mod graph;
 mod images;
+mod issu;
 mod labs;
 mod output;
 mod runs;
@@ -16,7 +17,7 @@ mod sessions;
 mod soak;
 mod throughput;
 
-use crate::{inject::InjectError, run::RunError};
+use crate::{inject::InjectError, issu::IssuError, run::RunError};
 use args::{ChaosCommand, Cli, Command, ImagesCommand};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, parser::ValueSource};
 use lab::LabError;
@@ -56,6 +57,8 @@ enum CliError {
     Lab(#[from] LabError),
     #[error(transparent)]
     Inject(Box<InjectError>),
+    #[error(transparent)]
+    Issu(Box<IssuError>),
     #[error("{what}: {source}")]
     Io { what: String, source: io::Error },
 }
@@ -97,6 +100,11 @@ impl CliError {
             Self::Input(_) => Exit::BadInput,
             Self::Inject(error) if error.is_the_users() => Exit::BadInput,
             Self::Lab(error) if error.is_usage() => Exit::BadInput,
+            Self::Issu(error) => match **error {
+                IssuError::Refused { .. } | IssuError::Input(_) => Exit::BadInput,
+                IssuError::TakenBack { .. } | IssuError::Back { .. } | IssuError::NotOver { .. } => Exit::Missed,
+                IssuError::Lab(_) => Exit::Internal,
+            },
             Self::Run(_) | Self::Lab(_) | Self::Inject(_) | Self::Io { .. } => Exit::Internal,
         }
     }
@@ -167,6 +175,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<Exit, CliError> {
         Command::Destroy(args) => in_runtime(labs::destroy(args)),
         Command::Inspect(args) => in_runtime(labs::inspect(args, format)),
         Command::Save(args) => in_runtime(sessions::save(args)),
+        Command::Issu(args) => in_runtime(issu::issu(args, format)),
         Command::UpgradeCard(args) => in_runtime(sessions::upgrade_card(args)),
         Command::Events(args) => in_runtime(labs::events(args, format)),
         Command::Exec(args) => in_runtime(sessions::exec(args, format)),

@@ -11,6 +11,7 @@ pub(crate) use check::override_table;
 use crate::{
     expectation::Expected,
     fault::{FaultName, Step},
+    issu::Stage,
     storm,
     zero_loss::Stored,
 };
@@ -174,8 +175,9 @@ impl Experiment {
             _ => step.time.unwrap_or_default().0,
         };
         let method = self.method.iter().map(|step| step.at.0 + lasts(step)).max().unwrap_or_default();
-        // An upgrade waits up to three times.
-        2 * self.steady_state.time.0 + self.steady_state.after.0 + method + 4 * self.observe.at_most.0
+        // An upgrade waits once for each of its steps, and for the traffic.
+        let waits = if self.modes.contains(&Mode::Issu) { Stage::ALL.len() as u32 + 2 } else { 4 };
+        2 * self.steady_state.time.0 + self.steady_state.after.0 + method + waits * self.observe.at_most.0
     }
 
     /// Applies what the command line says.
@@ -190,10 +192,15 @@ impl Experiment {
         }
         // A method that does the same many times over says it once.
         let mut steps: Vec<String> = Vec::new();
-        for step in self.method.iter().map(|step| format!("{} {}", step.fault, step.target)) {
+        for step in self.method.iter().filter(|step| step.during.is_some() == (mode == Mode::Issu)) {
+            let during = step.during.map(|stage| format!(" during {stage}")).unwrap_or_default();
+            let step = format!("{} {}{during}", step.fault, step.target);
             if !steps.contains(&step) {
                 steps.push(step);
             }
+        }
+        if mode == Mode::Issu {
+            steps.insert(0, "software upgrade".to_owned());
         }
         if steps.is_empty() { "none".to_owned() } else { steps.join(", ") }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub mod options;
 
+use crate::issu::Stage;
 use fabric_proto::{
     id::{LcSlot, RpSlot},
     operator::{CrashPoint, DropOrder, Impairment, PlaneSet},
@@ -253,8 +254,10 @@ pub enum TargetUnit {
 /// One step of a method.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// After the steady state has been seen.
+    /// After the steady state has been seen, or after the begin of its step of an upgrade.
     pub at: Span,
+    /// In which step of an upgrade (`issu`); `None`: not in an upgrade.
+    pub during: Option<Stage>,
     /// What is done.
     pub fault: Fault,
     /// To what.

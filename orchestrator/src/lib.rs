@@ -3,6 +3,7 @@
 //! * [`experiment`]: files that users write, checked
 //! * [`fault`] and [`inject`]: the names of faults and targets, and what they do
 //! * [`standing`]: how a chassis stands
+//! * [`issu`]: an in-service software upgrade, step by step
 //! * [`expectation`]: what must come of them
 //! * [`run`]: the run engine; what it measured becomes files in the package `report`
 //! * [`throughput`]: RFC 2544; [`zero_loss`]: the rates that it stores
@@ -14,6 +15,7 @@ pub mod expectation;
 pub mod experiment;
 pub mod fault;
 pub mod inject;
+pub mod issu;
 pub mod output;
 pub mod run;
 pub mod standing;

@@ -5,7 +5,7 @@
 //! * `traffic`: destinations out of the table
 //! * `site`: what the lab is deployed from; `bench`: the lab, brought into a mode and waited for
 //! * `load`: a load without a fault
-//! * `trial`, `method`, `fsu`: one trial; `course`: what is watched in it; `armed`: whether crash points went off;
+//! * `trial`, `method`, `fsu`, `issu`: one trial; `course`: what is watched in it; `armed`: whether crash points went off;
 //!   `phases`, `counters`: what its events and counters say; `tester`: what its instrument says
 //! * `observed`: spans and known outages of a trial
 //! * `timeline`, `journal`, `store`, `progress`: what is kept and shown
@@ -18,6 +18,7 @@ pub mod bench;
 pub mod counters;
 mod course;
 mod fsu;
+mod issu;
 pub mod journal;
 pub mod load;
 mod method;
@@ -119,6 +120,9 @@ pub enum RunError {
         /// Its answer.
         why: String,
     },
+    /// An upgrade did not go on.
+    #[error("{0}")]
+    Upgrade(String),
     /// The tester refused a request.
     #[error("tester {tester} refused: {why}")]
     Tester {
@@ -261,7 +265,7 @@ async fn trials(
             bench.progress.more("the machine was too busy for that trial: it is held again in the end");
         }
         bench.timeline.flush();
-        let upgraded = due.mode == notation::mode::Mode::Fsu;
+        let upgraded = due.mode.is_upgrade();
         // A machine that had no time for the load has done the lab no harm.
         let sound = trial.valid() && trial.failures.is_empty() || trial.is_spoilt();
         let intact = sound && !upgraded;
@@ -283,7 +287,7 @@ async fn trials(
 /// The record of a trial that could not be held.
 fn missing(experiment: &Experiment, index: u32, due: Due, error: &RunError) -> TrialRecord {
     let invalid = match error {
-        RunError::NotReady { .. } | RunError::Command { .. } => {
+        RunError::NotReady { .. } | RunError::Command { .. } | RunError::Upgrade(_) => {
             Invalid::NoSteadyState { waited_for: error.to_string() }
         }
         RunError::Input(_)

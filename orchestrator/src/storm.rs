@@ -98,7 +98,7 @@ fn step(dice: &mut Dice, over: u64, node: &str, rps: &[RpSlot], line_cards: &[Lc
         }
         _ => {}
     }
-    Step { at, time: name.undone_by().map(|_| time), fault, target }
+    Step { at, during: None, time: name.undone_by().map(|_| time), fault, target }
 }
 
 fn choose(dice: &mut Dice) -> FaultName {

@@ -19,6 +19,8 @@ mod follow;
 mod goodbye;
 #[path = "cli/hostile.rs"]
 mod hostile;
+#[path = "cli/issu.rs"]
+mod issu;
 #[path = "cli/labs.rs"]
 mod labs;
 #[path = "cli/leftovers.rs"]

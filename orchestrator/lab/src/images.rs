@@ -229,7 +229,7 @@ impl Images {
         self.manifests.get(at + 1).or_else(|| at.checked_sub(1).and_then(|at| self.manifests.get(at))).ok_or_else(
             || {
                 let message = format!("'{version}' is the only release: there is nothing to upgrade to");
-                BadInput::new(self.dir.display(), message, "add a release, or leave 'fsu' out of the modes")
+                BadInput::new(self.dir.display(), message, "add a release, or leave 'fsu' and 'issu' out of the modes")
             },
         )
     }

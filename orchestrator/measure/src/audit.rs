@@ -6,7 +6,7 @@
 
 mod traffic;
 
-use crate::trial::{Accounting, Fsu, Invalid, TESTER_PORT_DOWN, TESTER_SKIPPED, TrialRecord, accounting};
+use crate::trial::{Accounting, Fsu, Invalid, TESTER_PORT_DOWN, TESTER_SKIPPED, TrialRecord, accounting, lost_by_step};
 use std::{collections::BTreeMap, fmt::Display};
 
 /// Contradictions that are told in full; the others are counted. One is enough to refuse, some show the pattern.
@@ -113,6 +113,11 @@ impl Audit {
         self.holds(explained, "accounting.unaccounted", value, format_args!("{left} packets are left over"));
         if let Some(Fsu { tpl_frames: Some(frames), .. }) = trial.fsu {
             self.equal("fsu.tpl_frames", frames, "the flows lost", again.lost);
+        }
+        let begins: Vec<f64> = trial.upgrade.iter().map(|step| step.from_ms).collect();
+        for (step, lost) in trial.upgrade.iter().zip(lost_by_step(&trial.traffic, &begins)) {
+            let name = format_args!("upgrade.{}.lost", step.name);
+            self.equal(name, step.lost, "the bins of its time lost", lost);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     accuracy::KnownOutage,
-    evidence::{Misdelivery, Outage, TrafficEvidence},
+    evidence::{BIN_NS, Misdelivery, Outage, TrafficEvidence},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, iter::repeat};
@@ -26,7 +26,7 @@ pub struct TrialRecord {
     /// The trial that it was held again for, because the machine had spoilt that one: its `index`.
     #[serde(default)]
     pub in_place_of: Option<u32>,
-    /// Redundancy mode or procedure: `hsa`, `rpr`, `rpr-plus`, `sso`, `fsu`.
+    /// Redundancy mode or procedure: `hsa`, `rpr`, `rpr-plus`, `sso`, `fsu`, `issu`.
     pub mode: String,
     /// The fault, as `kill pe1/active-rp`; empty in a trial of the noise floor.
     pub fault: String,
@@ -54,6 +54,9 @@ pub struct TrialRecord {
     pub switchover: Phases,
     /// Times of a software upgrade.
     pub fsu: Option<Fsu>,
+    /// Its steps, in order, where it is walked through step by step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upgrade: Vec<UpgradeStep>,
     /// Why its figures do not count; empty: it is valid.
     pub invalid: Vec<Invalid>,
     /// What went wrong in the chassis; empty: nothing.
@@ -145,6 +148,37 @@ impl Fsu {
     pub fn t4_ms(&self) -> Option<f64> {
         Some(self.t1_ms? + self.t2_ms? + self.t3_ms?)
     }
+}
+
+/// A step of an upgrade.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpgradeStep {
+    /// Which: `load`, `run`, `accept`, `commit`, `line-cards`.
+    pub name: String,
+    /// How the chassis stood when all that was done during it was over; `None`: nothing else was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
+    /// Its begin, milliseconds after that of the traffic.
+    pub from_ms: f64,
+    /// When it was seen to be over, likewise.
+    pub to_ms: f64,
+    /// Of the packets that were due in it, lost. A bin of intended time belongs to the last step that began before it ended.
+    pub lost: u64,
+}
+
+/// What was lost in each step of an upgrade that began at these times, milliseconds after the traffic.
+pub fn lost_by_step(traffic: &[TrafficEvidence], begins_ms: &[f64]) -> Vec<u64> {
+    let mut lost = vec![0; begins_ms.len()];
+    for evidence in traffic {
+        for (number, bin) in evidence.loss_over_time.iter().enumerate() {
+            let ends_ms = (number as u64 + 1) as f64 * BIN_NS as f64 / 1e6;
+            let step = begins_ms.iter().rposition(|begin| *begin < ends_ms);
+            if let Some(lost) = step.and_then(|step| lost.get_mut(step)) {
+                *lost += u64::from(bin.lost);
+            }
+        }
+    }
+    lost
 }
 
 /// Where every offered packet went.

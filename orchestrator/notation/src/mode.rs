@@ -4,7 +4,7 @@ use fabric_proto::platform::Profile;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
-/// A redundancy mode, or the upgrade procedure that is measured beside the modes.
+/// A redundancy mode, or an upgrade procedure that is measured beside the modes.
 #[derive(
     Clone,
     Copy,
@@ -33,6 +33,8 @@ pub enum Mode {
     Sso,
     /// Fast software upgrade: a procedure, not a mode of the chassis.
     Fsu,
+    /// In-service software upgrade: likewise.
+    Issu,
 }
 
 impl Mode {
@@ -41,20 +43,25 @@ impl Mode {
         self.into()
     }
 
-    /// Whether a platform has it. The upgrade procedure is every platform's.
+    /// Whether a platform has it. The upgrade procedures are every platform's.
     pub fn supported_by(self, profile: &Profile) -> bool {
         profile.modes.iter().any(|mode| Self::from(*mode) == self) || !self.is_configurable()
     }
 
+    /// Whether it is a procedure that renews software.
+    pub const fn is_upgrade(self) -> bool {
+        matches!(self, Self::Fsu | Self::Issu)
+    }
+
     /// Whether a chassis can be configured to it.
     pub const fn is_configurable(self) -> bool {
-        !matches!(self, Self::Fsu)
+        !self.is_upgrade()
     }
 }
 
 /// Text that names no mode.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown mode '{0}': the modes are hsa, rpr, rpr-plus, sso and, in experiments, fsu")]
+#[error("unknown mode '{0}': the modes are hsa, rpr, rpr-plus, sso and, in experiments, fsu and issu")]
 pub struct UnknownMode(String);
 
 impl UnknownMode {

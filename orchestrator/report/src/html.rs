@@ -98,9 +98,14 @@ fn pictures(out: &mut String, report: &Report, plots: &[Plot]) {
     );
     figures(out, of(|name| name.starts_with("chassis")));
     figures(out, of(|name| name.starts_with("loss-")));
-    for data in [tables::switchovers(report), tables::upgrades(report), accuracy::table(&report.known_outages)]
-        .into_iter()
-        .flatten()
+    for data in [
+        tables::switchovers(report),
+        tables::upgrades(report),
+        tables::upgrade_steps(report),
+        accuracy::table(&report.known_outages),
+    ]
+    .into_iter()
+    .flatten()
     {
         section(out, &data, "h3");
     }

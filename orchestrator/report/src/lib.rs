@@ -32,7 +32,9 @@ pub use format::{bytes, compact_utc, count, figure, mode_label, rate, utc};
 pub use kept::Kept;
 pub use platforms::side_by_side;
 pub use store::{RunDirectory, StoreError, write_atomically};
-pub use summary::{Cell, Comparison, DelayStats, FsuStats, NoiseFloor, OutageStats, Packets, Report, SwitchoverStats};
+pub use summary::{
+    Cell, Comparison, DelayStats, FsuStats, NoiseFloor, OutageStats, Packets, Report, StepStats, SwitchoverStats,
+};
 pub use tables::TableData;
 pub use terminal::{ColourChoice, draw as draw_table, terminal};
 

@@ -32,9 +32,14 @@ pub(super) fn page(run: &RunRecord, report: &Report) -> String {
             let _ = writeln!(out, "- and {} more in report.json", reasons.len() - REASONS_MAX);
         }
     }
-    let switchover = [tables::switchovers(report), tables::upgrades(report), accuracy::table(&report.known_outages)]
-        .into_iter()
-        .flatten();
+    let switchover = [
+        tables::switchovers(report),
+        tables::upgrades(report),
+        tables::upgrade_steps(report),
+        accuracy::table(&report.known_outages),
+    ]
+    .into_iter()
+    .flatten();
     let always =
         [tables::delays(report), tables::methods(report), tables::distributions(report), tables::accounting(report)];
     let optional = [tables::reconciliation(report), tables::comparisons(report), tables::invalid(run, report)];

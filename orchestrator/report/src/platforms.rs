@@ -48,7 +48,7 @@ fn row(profile: &Profile, cell: &Cell) -> [String; 9] {
         profile.name.to_owned(),
         format!("{}{modelled}", cell.mode),
         profile.forwarding.to_string(),
-        line_cards(profile, &cell.mode, cell.fsu.is_some_and(|fsu| fsu.stateful)).to_owned(),
+        line_cards(profile, &cell.mode, cell.fsu.as_ref().is_some_and(|fsu| fsu.stateful)).to_owned(),
         cell.trials.to_string(),
         count(cell.lost_per_trial.median),
         count(cell.lost_per_trial.max),
@@ -65,8 +65,8 @@ fn line_cards(profile: &Profile, mode: &str, stateful: bool) -> &'static str {
         Ok(Mode::Rpr) => Field::Rpr,
         Ok(Mode::RprPlus) => Field::RprPlus,
         Ok(Mode::Sso) => Field::Sso,
-        Ok(Mode::Fsu) if stateful => Field::Sso,
-        Ok(Mode::Fsu) => profile.mixed_images,
+        Ok(Mode::Fsu | Mode::Issu) if stateful => Field::Sso,
+        Ok(Mode::Fsu | Mode::Issu) => profile.mixed_images,
         Err(_) => return "-",
     };
     match mode {

@@ -5,7 +5,7 @@ use measure::{
     Stat, TrialRecord,
     evidence::FORWARDING_DELAY_THRESHOLD_NS,
     stats::Difference,
-    trial::Phases,
+    trial::{Phases, UpgradeStep},
     verdict::{Limits, Verdict, judge, judge_noise_floor},
 };
 use serde::{Deserialize, Serialize};
@@ -198,7 +198,7 @@ pub struct SwitchoverStats {
 }
 
 /// Times of a software upgrade (RFC 7654 §5).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FsuStats {
     /// Software staged and on the standby.
     pub t1_ms: Stat,
@@ -215,6 +215,23 @@ pub struct FsuStats {
     /// Whether the chassis operated in SSO while its images differed, in every trial.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stateful: bool,
+    /// Its steps, in order, where it is walked through step by step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepStats>,
+}
+
+/// A step of an upgrade, over all trials.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StepStats {
+    /// Which.
+    pub name: String,
+    /// How long it took.
+    pub ms: Stat,
+    /// Of the packets that were due in it, lost.
+    pub lost: Stat,
+    /// How the chassis stood when all that was done during it was over, each once.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub found: BTreeSet<String>,
 }
 
 /// Trials without a fault.
@@ -306,7 +323,7 @@ pub(super) fn valid<'a>(run: &'a RunRecord, mode: &'a str, fault: &'a str) -> im
 
 /// From the mode that keeps least to the one that keeps most; unknown ones last.
 pub(super) fn mode_rank(mode: &str) -> usize {
-    const ORDER: [&str; 5] = ["hsa", "rpr", "rpr-plus", "sso", "fsu"];
+    const ORDER: [&str; 6] = ["hsa", "rpr", "rpr-plus", "sso", "fsu", "issu"];
     ORDER.iter().position(|known| *known == mode).unwrap_or(ORDER.len())
 }
 
@@ -502,7 +519,22 @@ fn fsu(trials: &[&TrialRecord], seed: u64) -> Option<FsuStats> {
         tpl_frames: stat(|fsu| fsu.tpl_frames.map(|frames| frames as f64)),
         tpl_ms: stat(|fsu| fsu.tpl_ms),
         stateful: upgrades.iter().all(|fsu| fsu.stateful),
+        steps: steps(trials, seed),
     })
+}
+
+fn steps(trials: &[&TrialRecord], seed: u64) -> Vec<StepStats> {
+    let names = trials.first().map(|trial| trial.upgrade.as_slice()).unwrap_or_default();
+    let stats = |(at, step): (usize, &UpgradeStep)| {
+        let all = || trials.iter().filter_map(|trial| trial.upgrade.get(at));
+        StepStats {
+            name: step.name.clone(),
+            ms: Stat::of(all().map(|step| step.to_ms - step.from_ms), seed),
+            lost: Stat::of(all().map(|step| step.lost as f64), seed),
+            found: all().filter_map(|step| step.found.clone()).collect(),
+        }
+    };
+    names.iter().enumerate().map(stats).collect()
 }
 
 /// The mode's own trials without a fault; those of all modes when it has none.

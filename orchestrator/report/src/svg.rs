@@ -20,9 +20,9 @@ pub(super) struct Plot {
 /// (after Okabe and Ito).
 pub(super) const STYLE: &str = "
 .plot{font:12px system-ui,-apple-system,'Segoe UI',sans-serif;--ink:#1f2328;--soft:#59636e;--line:#d8dee4;--paper:#fff;--panel:#f6f8fa;--alarm:#c21c27;--heat:#8e1b5f;
---hsa:#c4501b;--rpr:#b07800;--rpr-plus:#0072b2;--sso:#007a57;--fsu:#a8518a;--other:#57606a}
+--hsa:#c4501b;--rpr:#b07800;--rpr-plus:#0072b2;--sso:#007a57;--fsu:#a8518a;--issu:#6a4fb3;--other:#57606a}
 @media(prefers-color-scheme:dark){.plot{--ink:#e6edf3;--soft:#9198a1;--line:#30363d;--paper:#0d1117;--panel:#161b22;--alarm:#ff7b72;--heat:#ff7ac6;
---hsa:#ff8a5c;--rpr:#e8b339;--rpr-plus:#58b4f0;--sso:#3fcf9f;--fsu:#e08cc4;--other:#9198a1}}
+--hsa:#ff8a5c;--rpr:#e8b339;--rpr-plus:#58b4f0;--sso:#3fcf9f;--fsu:#e08cc4;--issu:#a897f0;--other:#9198a1}}
 .plot text{fill:var(--ink)}.plot .soft{fill:var(--soft)}.plot .strong{font-weight:600}
 .plot .grid{stroke:var(--line);stroke-width:1}.plot .axis{stroke:var(--soft);stroke-width:1}
 .plot .dash{stroke:var(--soft);stroke-dasharray:4 3}.plot .fault{stroke:var(--alarm);stroke-width:1.5}
@@ -31,7 +31,7 @@ pub(super) const STYLE: &str = "
 .plot .curve{fill:none;stroke-width:2;stroke-linejoin:round}.plot .area{stroke:none;fill-opacity:.35}
 .plot .dot{fill-opacity:.75}.plot .hollow{fill:none;stroke-width:1.5}
 .plot .hsa{--c:var(--hsa)}.plot .rpr{--c:var(--rpr)}.plot .rpr-plus{--c:var(--rpr-plus)}.plot .sso{--c:var(--sso)}
-.plot .fsu{--c:var(--fsu)}.plot .other{--c:var(--other)}
+.plot .fsu{--c:var(--fsu)}.plot .issu{--c:var(--issu)}.plot .other{--c:var(--other)}
 .plot .h1{fill-opacity:.14}.plot .h2{fill-opacity:.28}.plot .h3{fill-opacity:.42}.plot .h4{fill-opacity:.56}
 .plot .h5{fill-opacity:.7}.plot .h6{fill-opacity:.85}.plot .heat{fill:var(--heat)}.plot .none{fill:var(--line)}
 .plot .alt{stroke-dasharray:7 4}.plot .small{font-size:10px}
@@ -51,6 +51,7 @@ pub(super) fn class(mode: &str) -> &'static str {
         "rpr-plus" => "rpr-plus",
         "sso" => "sso",
         "fsu" => "fsu",
+        "issu" => "issu",
         _ => "other",
     }
 }

@@ -20,11 +20,12 @@ pub struct TableData {
 }
 
 /// Heads of columns that hold words, which stand left.
-pub(super) const WORDS: [&str; 21] = [
+pub(super) const WORDS: [&str; 22] = [
     "found",
     "limit",
     "lost to",
     "mode",
+    "step",
     "verdict",
     "value",
     "section",
@@ -136,6 +137,27 @@ pub(super) fn upgrades(report: &Report) -> Option<TableData> {
         let Some(fsu) = &cell.fsu else { continue };
         let times = [fsu.t1_ms, fsu.t2_ms, fsu.t3_ms, fsu.t4_ms, fsu.tpl_frames, fsu.tpl_ms];
         table.rows.push([report.cell_label(cell)].into_iter().chain(times.map(|stat| maybe(stat.median))).collect());
+    }
+    (!table.rows.is_empty()).then_some(table)
+}
+
+/// The steps of upgrades; `None` when there was none that was walked through.
+pub(super) fn upgrade_steps(report: &Report) -> Option<TableData> {
+    let note = "Medians. Lost are those of the packets that were due in the step, to 10 ms of intended time.";
+    let mut table =
+        TableData::new("The upgrade, step by step", note, &["mode", "step", "ms", "lost", "lost at most", "found"]);
+    for cell in &report.cells {
+        for step in cell.fsu.iter().flat_map(|fsu| &fsu.steps) {
+            let figures = [step.ms.median, step.lost.median, step.lost.max].map(maybe);
+            let found = step.found.iter().cloned().collect::<Vec<_>>().join("; or ");
+            let words = [report.cell_label(cell), step.name.clone()];
+            table.rows.push(words.into_iter().chain(figures).chain([found]).collect());
+        }
+    }
+    // Only where something was done during a step is there anything to say.
+    if table.rows.iter().all(|row| row.last().is_some_and(String::is_empty)) {
+        table.header.pop();
+        table.rows.iter_mut().for_each(|row| drop(row.pop()));
     }
     (!table.rows.is_empty()).then_some(table)
 }

@@ -44,9 +44,15 @@ pub fn terminal(report: &Report, colour: bool) -> String {
     let mut out = format!("{}: {}\n", line(&report.title), line(&tables::faults(report)));
     let _ = writeln!(out, "{}", draw(&verdicts(report), colour));
     let delays = Some(tables::delays(report));
-    for table in [delays, tables::switchovers(report), tables::upgrades(report), accuracy::table(&report.known_outages)]
-        .into_iter()
-        .flatten()
+    for table in [
+        delays,
+        tables::switchovers(report),
+        tables::upgrades(report),
+        tables::upgrade_steps(report),
+        accuracy::table(&report.known_outages),
+    ]
+    .into_iter()
+    .flatten()
     {
         let _ = writeln!(out, "\n{}\n{}", table.title, draw(&table, colour));
     }

@@ -1,6 +1,9 @@
 //! What can be written after `swact`. Every flag is also `SWACT_<FLAG>`.
 
-use crate::{fault::FaultName, fault::Target};
+use crate::{
+    fault::{FaultName, Target},
+    issu::Stage,
+};
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
@@ -76,6 +79,8 @@ pub(super) enum Command {
     Console(ConsoleArgs),
     /// Break something in a running lab.
     Fault(FaultArgs),
+    /// Upgrade a chassis in service (ISSU), step by step: its route processors, then its line cards.
+    Issu(IssuArgs),
     /// Change the release of a line card while it forwards.
     UpgradeCard(UpgradeCardArgs),
     /// Wait until every card of a lab answers and every chassis is converged and redundant.
@@ -332,6 +337,41 @@ pub(super) struct ExecArgs {
     /// Commands, run one after the other in one session.
     #[arg(required = true)]
     pub(super) line: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct IssuArgs {
+    /// Name of the lab, or its topology file.
+    pub(super) lab: String,
+    /// The chassis; may be left out where the lab has one only.
+    pub(super) node: Option<String>,
+    /// The release. May be left out where an upgrade is under way: it goes on with that one.
+    #[arg(long, env = "SWACT_TO", value_name = "RELEASE")]
+    pub(super) to: Option<String>,
+    /// Stop after this step. The same command again, without it, goes on from there.
+    #[arg(long, env = "SWACT_STOP_AFTER", value_name = "STEP", value_parser = stage)]
+    pub(super) stop_after: Option<Stage>,
+    /// Take back an upgrade that is under way.
+    #[arg(long, env = "SWACT_ABORT", conflicts_with_all = ["stop_after", "forced"])]
+    pub(super) abort: bool,
+    /// Go on although state will be lost.
+    #[arg(long, env = "SWACT_FORCED")]
+    pub(super) forced: bool,
+    /// Say what it will come to, and do nothing.
+    #[arg(long, env = "SWACT_DRY_RUN", conflicts_with = "abort")]
+    pub(super) dry_run: bool,
+    /// How long each step may take.
+    #[arg(long, env = "SWACT_AT_MOST", value_name = "TIME", default_value = "120s")]
+    pub(super) at_most: Span,
+    #[command(flatten)]
+    pub(super) images: ImagesDir,
+}
+
+fn stage(text: &str) -> Result<Stage, String> {
+    text.parse().map_err(|_| {
+        let all: Vec<_> = Stage::ALL.iter().map(|stage| <&str>::from(stage)).collect();
+        format!("the steps are {}", all.join(", "))
+    })
 }
 
 #[derive(Debug, Args)]

@@ -130,9 +130,21 @@ pub(super) fn check_images(experiment: &Experiment, images: &Images) -> Result<(
     for release in experiment.method.iter().filter_map(|step| step.fault.image.as_deref()) {
         images.get(release)?;
     }
-    if experiment.modes.contains(&Mode::Fsu) {
+    if experiment.modes.iter().any(|mode| mode.is_upgrade()) {
         for chassis in &experiment.topology.chassis {
-            images.neighbour_of(&chassis.image)?;
+            let pair = [images.get(&chassis.image)?, images.neighbour_of(&chassis.image)?];
+            let silent = pair.into_iter().find(|manifest| !manifest.issu().negotiates);
+            if let Some(silent) = silent.filter(|_| experiment.modes.contains(&Mode::Issu)) {
+                let message = format!(
+                    "release {} does not negotiate: {} cannot be upgraded step by step",
+                    silent.version, chassis.name
+                );
+                return Err(BadInput::new(
+                    "modes",
+                    message,
+                    "leave out 'issu' ('fsu' does it), or give another 'image'",
+                ));
+            }
         }
     }
     Ok(())

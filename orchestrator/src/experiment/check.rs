@@ -53,6 +53,7 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
     let method =
         file.method.iter().map(|step| check_step(&document, &topology, step, seed)).collect::<Result<Vec<_>, _>>()?;
     check_method(&document, &topology, &traffic, &file.method)?;
+    check_during(&document, &file)?;
     check_expectation(&document, file.expect.as_ref())?;
     if file.observe.at_most.value.0.is_zero() {
         let remedy = "give 'at-most: 60s'";
@@ -167,7 +168,8 @@ fn check_step(document: &Document, topology: &Topology, entry: &StepEntry, seed:
     }
     check_planes(&fault, target)
         .map_err(|message| document.wrong(entry.target.referenced, message, "correct 'plane' or the target"))?;
-    Ok(Step { at: entry.at, fault, target: target.clone(), time: options.time })
+    let during = entry.during.as_ref().map(|during| during.value);
+    Ok(Step { at: entry.at, during, fault, target: target.clone(), time: options.time })
 }
 
 /// Whether a method does anything at all: what only takes back something has nothing to take back, one packet of more than
@@ -200,6 +202,23 @@ fn check_method(
         {
             let message = format!("{} runs release {} already", chassis.name, image.value);
             return Err(document.wrong(image.referenced, message, "give another release"));
+        }
+    }
+    Ok(())
+}
+
+/// What is done during an upgrade is done in trials of one.
+fn check_during(document: &Document, file: &File) -> Result<(), BadInput> {
+    let upgraded = file.modes.value.iter().any(|mode| mode.value == Mode::Issu);
+    for entry in &file.method {
+        let Some(during) = &entry.during else { continue };
+        if !upgraded {
+            let message = format!("'during: {}': no trial upgrades the chassis step by step", during.value);
+            return Err(document.wrong(during.referenced, message, "add 'issu' to the modes, or remove 'during'"));
+        }
+        if entry.fault.value == FaultName::Storm {
+            let message = "a storm does not end with a step of an upgrade";
+            return Err(document.wrong(during.referenced, message, "remove 'during', or name one fault"));
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use super::Until;
 use crate::{
     expectation::Expected,
     fault::{FaultName, Target, options::Options},
+    issu::Stage,
 };
 use fabric_proto::operator::{CrashPoint, PlaneSet};
 use measure::verdict::Limits;
@@ -59,6 +60,7 @@ pub(super) struct Steady {
 pub(super) struct StepEntry {
     #[serde(default)]
     pub(super) at: Span,
+    pub(super) during: Option<Spanned<Stage>>,
     pub(super) fault: Spanned<FaultName>,
     pub(super) target: Spanned<Target>,
     pub(super) r#for: Option<Spanned<Span>>,

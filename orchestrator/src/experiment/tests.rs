@@ -78,7 +78,7 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
     (
         "modes: [rpr, sso]",
         "modes: [rpr, issu]",
-        "x.experiment.yml:3:14: unknown mode 'issu': the modes are hsa, rpr, rpr-plus, sso and, in experiments, fsu",
+        "x.experiment.yml:3:14: unknown mode 'nsr': the modes are hsa, rpr, rpr-plus, sso and, in experiments, fsu and issu",
     ),
     (
         "trials: 2",

@@ -16,7 +16,7 @@ use fabric_proto::{
     time::Instant as Clock,
 };
 use lab::LabEvent;
-use measure::trial::Fsu;
+use measure::trial::{Fsu, UpgradeStep};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -53,6 +53,8 @@ pub(super) struct Course {
     pub(super) aftermath: Vec<String>,
     /// Times of an upgrade.
     pub(super) fsu: Option<Fsu>,
+    /// Its steps; what was lost in each, the evidence tells.
+    pub(super) upgrade: Vec<UpgradeStep>,
     /// What did not come in time.
     pub(super) not_ended: Option<String>,
     /// What happened in the chassis before, or without, a fault.

@@ -14,11 +14,11 @@ use crate::{
 use fabric_proto::{
     id::{CardId, Slot, Unit},
     issu::Compatibility,
-    operator::RpStats,
+    operator::{EventKind, RpStats},
     platform::NATIVE,
     time::Instant as Clock,
 };
-use lab::CardAction;
+use lab::{CardAction, LabEvent};
 use measure::trial::Fsu;
 use notation::mode::Mode;
 use std::{path::Path, time::Duration};
@@ -43,7 +43,7 @@ pub(super) async fn upgrade(bench: &mut Bench<'_>, mode: Mode, course: &mut Cour
         Compatibility::Incompatible => Some(mode.min(platform.mixed_images.into())),
         Compatibility::Dynamic => None,
     };
-    fsu.stateful = staged(bench, (&chassis.node, &standby), &target, mixed, at_most).await? == Mode::Sso;
+    fsu.stateful = staged(bench, (&chassis.node, &standby), &target, mixed, (begin, at_most)).await? == Mode::Sso;
     fsu.t1_ms = Some(ms_since(begin));
     course.fsu = Some(fsu);
 
@@ -127,7 +127,7 @@ async fn staged(
     (node, standby): (&str, &CardId),
     target: &str,
     mixed: Option<Mode>,
-    at_most: Duration,
+    (since, at_most): (Clock, Duration),
 ) -> Result<Mode, RunError> {
     let deadline = Instant::now() + at_most;
     let mode = mixed.map_or_else(|| "some mode".to_owned(), |mode| mode.to_string());
@@ -136,7 +136,12 @@ async fn staged(
         let left = deadline.saturating_duration_since(Instant::now());
         let as_wanted = |rp: &RpStats| rp.redundant && mixed.is_none_or(|mixed| Mode::from(rp.operating) == mixed);
         let (_, rp) = bench.until(node, &wanted, left, as_wanted).await?;
-        if release(bench, standby).await.as_deref() == Some(target) {
+        // That it is ready may still be said of the run before.
+        let ready = |event: &LabEvent| {
+            event.card != *standby && event.event.at > since && matches!(event.event.kind, EventKind::Redundant { .. })
+        };
+        let again = bench.timeline.events().iter().any(ready);
+        if again && release(bench, standby).await.as_deref() == Some(target) {
             return Ok(rp.operating.into());
         }
         if Instant::now() >= deadline {

@@ -103,7 +103,7 @@ pub(super) async fn method(
 /// The method's steps by time, storms blown up into theirs, and whether they are of a storm. Every trial has a storm of its own.
 fn steps(bench: &Bench<'_>, index: u32) -> Vec<(Step, bool)> {
     let mut steps = Vec::new();
-    for step in &bench.experiment.method {
+    for step in bench.experiment.method.iter().filter(|step| step.during.is_none()) {
         if step.fault.name != FaultName::Storm {
             steps.push((step.clone(), false));
             continue;

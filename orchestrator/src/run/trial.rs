@@ -7,7 +7,7 @@ use super::{
     bench::Bench,
     counters::Counters,
     course::{Course, drain, quiet, unrest},
-    fsu,
+    fsu, issu,
     method::{method, roll_back},
     observed,
     order::Due,
@@ -25,7 +25,7 @@ use fabric_proto::{
 use lab::{Lab, LabEvent};
 use measure::{
     Misdelivery, TrafficEvidence, TrialRecord,
-    trial::{EventLine, Failure, Invalid},
+    trial::{EventLine, Failure, Invalid, lost_by_step},
 };
 use notation::mode::Mode;
 use std::time::Duration;
@@ -63,6 +63,7 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
             course.expected = bench.experiment.expect;
             match procedure {
                 Mode::Fsu => fsu::upgrade(bench, mode, &mut course).await,
+                Mode::Issu => issu::upgrade(bench, begun, &mut course).await,
                 Mode::Hsa | Mode::Rpr | Mode::RprPlus | Mode::Sso => {
                     // Held again, it is the same storm again.
                     method(bench, (due.in_place_of.unwrap_or(index), begun), mode, &before, &mut course).await
@@ -111,6 +112,10 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
         record.invalid.extend(broken.into_iter().map(|detail| Invalid::Unexplained { detail }));
     } else {
         record.failures.extend(broken.into_iter().map(|detail| Failure::Invariant { detail }));
+    }
+    let begins: Vec<f64> = record.upgrade.iter().map(|step| step.from_ms).collect();
+    for (step, lost) in record.upgrade.iter_mut().zip(lost_by_step(&record.traffic, &begins)) {
+        step.lost = lost;
     }
     if let Some(fsu) = &mut record.fsu {
         fsu.tpl_frames = Some(record.accounting.lost);
@@ -215,6 +220,7 @@ fn record(bench: &Bench<'_>, index: u32, due: Due, course: &Course, evidence: Tr
         traffic: vec![evidence],
         switchover: course.fault_at.map(|at| phases(events, at)).unwrap_or_default(),
         fsu: course.fsu,
+        upgrade: course.upgrade.clone(),
         invalid: unsteady.into_iter().chain(not_ended).chain(not_happened).collect(),
         dropped_before_fault: course.dropped_before_fault,
         events: lines,

@@ -86,6 +86,28 @@ impl Bench {
         self.write(&name, &text.replacen(from, to, 1));
     }
 
+    /// From here on there are releases 2.0 and 2.1 only, two names of the same programs that are compatible, and the topology
+    /// has the first.
+    pub(crate) fn two_releases(&self) {
+        self.change("image: \"1.0\"", "image: \"2.0\"");
+        let shipped = fs::read_to_string(shipped_images().join("2.0/manifest.yml")).unwrap();
+        let (head, matrix) = shipped.split_once("matrix:\n").unwrap();
+        let own = matrix.split("- release: ").find(|row| row.starts_with("\"2.0\"")).unwrap();
+        for release in ["2.0", "2.1"] {
+            let folder = self.path("images").join(release);
+            fs::create_dir_all(&folder).unwrap();
+            let rows =
+                ["2.0", "2.1"].map(|beside| format!("- release: {}", own.replace("\"2.0\"", &format!("\"{beside}\""))));
+            let head = head.replace("version: \"2.0\"", &format!("version: \"{release}\""));
+            fs::write(folder.join("manifest.yml"), format!("{head}matrix:\n{}", rows.concat())).unwrap();
+        }
+    }
+
+    fn images(&self) -> PathBuf {
+        let own = self.path("images");
+        if own.is_dir() { own } else { shipped_images() }
+    }
+
     /// The lab's folder.
     pub(crate) fn lab(&self) -> PathBuf {
         self.path("labs").join(LAB)
@@ -102,7 +124,7 @@ impl Bench {
             .current_dir(self.path(""))
             .env("SWACT_DIR", self.path("labs"))
             .env("SWACT_STORE", self.path("store"))
-            .env("SWACT_IMAGES", root().join("images"))
+            .env("SWACT_IMAGES", self.images())
             .env("SWACT_RUNTIME", "process")
             .stdin(Stdio::null());
         command

@@ -99,7 +99,7 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
     (
         "mode: sso",
         "mode: nsr",
-        "lab.chassis.yml:7:26: unknown mode 'nsr': the modes are hsa, rpr, rpr-plus, sso and, in experiments, fsu",
+        "lab.chassis.yml:7:26: unknown mode 'nsr': the modes are hsa, rpr, rpr-plus, sso and, in experiments, fsu and issu",
     ),
     (
         "mode: sso",

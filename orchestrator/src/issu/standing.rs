@@ -1,0 +1,88 @@
+//! How an upgrade stands, by the active RP and by what the cards run.
+
+use super::IssuError;
+use crate::standing::active_rp;
+use fabric_proto::{
+    id::{CardId, Slot, Unit},
+    operator::RpStats,
+};
+use lab::Lab;
+use notation::document::BadInput;
+use serde_json::Value;
+
+/// How an upgrade stands.
+pub(super) struct Standing {
+    pub(super) active: CardId,
+    pub(super) rp: RpStats,
+    /// `Init`, `Load Version`, `Run Version`, `System Reset`.
+    pub(super) state: String,
+    /// The releases, old and new, while an upgrade is under way.
+    pub(super) under_way: Option<[String; 2]>,
+    /// What active and standby run.
+    pub(super) releases: [Option<String>; 2],
+    /// Whether the standby itself is in the state that the active knows it in: what the active says is said of the run
+    /// that is there.
+    pub(super) agree: bool,
+}
+
+impl Standing {
+    pub(super) async fn of(lab: &Lab, node: &str) -> Result<Self, IssuError> {
+        let Some((active, rp)) = active_rp(lab, node).await else {
+            let message = format!("no route processor of {node} is active");
+            return Err(BadInput::new("node", message, "wait until one is ('swact wait'), or look at its log").into());
+        };
+        let shown = shown(lab, &active).await?;
+        let release = |name: &str| shown[name].as_str().map(str::to_owned);
+        let standby = match peer(&active) {
+            Some(peer) if lab.plan().card(&peer).is_some() => lab.stats(&peer).await,
+            Some(_) | None => None,
+        };
+        let running = lab.stats(&active).await;
+        let state = standby.as_ref().and_then(|stats| Some(stats.rp.as_ref()?.state));
+        let agree = state == Some(rp.peer_state);
+        Ok(Self {
+            rp,
+            state: shown["issu_state"].as_str().unwrap_or_default().to_owned(),
+            under_way: release("primary_version").zip(release("secondary_version")).map(<[String; 2]>::from),
+            releases: [running, standby].map(|stats| stats.map(|stats| stats.release)),
+            active,
+            agree,
+        })
+    }
+}
+
+/// Whether the new release is taken back unless it is accepted.
+pub(super) async fn rolls_back(lab: &Lab, active: &CardId) -> Result<bool, IssuError> {
+    Ok(ask(lab, active, "show issu rollback-timer | json").await?["in_progress"] == true)
+}
+
+/// What the active says of itself.
+async fn shown(lab: &Lab, active: &CardId) -> Result<Value, IssuError> {
+    Ok(ask(lab, active, "show issu state | json").await?["units"][0].take())
+}
+
+async fn ask(lab: &Lab, active: &CardId, line: &str) -> Result<Value, IssuError> {
+    let mut session = lab.session(active).await?;
+    let output = session.exec(line).await?;
+    session.end().await;
+    serde_json::from_str(&output.text).map_err(|_| IssuError::Refused {
+        card: active.clone(),
+        line: line.to_owned(),
+        why: output.text.trim().to_owned(),
+    })
+}
+
+pub(super) fn slot(card: &CardId) -> Option<Slot> {
+    match card.unit {
+        Unit::Card(slot) => Some(slot),
+        Unit::Tester | Unit::Operator => None,
+    }
+}
+
+/// The other route processor's place.
+pub(super) fn peer(active: &CardId) -> Option<CardId> {
+    match slot(active)? {
+        Slot::Rp(own) => Some(CardId::card(&active.lab, &active.node, Slot::Rp(own.peer()?))),
+        Slot::Lc(_) => None,
+    }
+}
