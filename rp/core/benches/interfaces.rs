@@ -75,6 +75,7 @@ impl Chassis {
             slot: RpSlot::A,
             boot: 1,
             release: "2.0".to_owned(),
+            issu: Default::default(),
             profile: Profile::named("native").unwrap(),
             modelled: false,
             legacy: BTreeSet::new(),

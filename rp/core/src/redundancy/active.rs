@@ -54,12 +54,10 @@ impl Rf {
             (Mode::Hsa, _) => {}
             (operating, RfState::StandbyCold) if self.connected && peer.last.operating != operating => {
                 // It would come to nothing, or this unit would count on what the standby does not hold.
-                if !std::mem::replace(&mut peer.disagrees, true) {
-                    let theirs = peer.last.operating;
-                    log(
-                        out,
-                        format!("%HA-3-MODE: the standby operates in {theirs}, this unit in {operating}: it waits"),
-                    );
+                let (theirs, known) = (peer.last.operating, std::mem::replace(&mut peer.disagrees, true));
+                let line = format!("%HA-3-MODE: the standby operates in {theirs}, this unit in {operating}: it waits");
+                if !known {
+                    log(out, line);
                 }
             }
             (_, RfState::StandbyCold) if self.connected => self.begin_step(now, 0, out),
