@@ -70,6 +70,19 @@ pub fn own_program(manifest: &Path, program: Program) -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
+/// The same, looked at: what does not run on this machine is refused before anything is started.
+pub fn fit_program(manifest: &Path, program: Program) -> Result<Option<PathBuf>, ImageError> {
+    let Some(path) = own_program(manifest, program) else { return Ok(None) };
+    match program::unfit(&path) {
+        None => Ok(Some(path)),
+        Some(why) => {
+            let release =
+                manifest.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+            Err(ImageError::Unfit { path, why, release })
+        }
+    }
+}
+
 /// Why an image cannot be used, or made.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
@@ -104,6 +117,16 @@ pub enum ImageError {
         path: PathBuf,
         /// What is wrong with it.
         why: String,
+    },
+    /// A release's own program that does not run here.
+    #[error("{}: {why}: build release {release} on this machine ('images/release-{release}.sh'), or remove it", path.display())]
+    Unfit {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// Whose it is.
+        release: String,
     },
     /// A file.
     #[error("{}: {source}", path.display())]

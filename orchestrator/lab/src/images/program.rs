@@ -54,25 +54,29 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 /// Why a release's own program does not run on this machine; `None` where it does.
 pub fn unfit(path: &Path) -> Option<String> {
     let mut head = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
-    if let Err(error) = read {
-        return Some(format!("it cannot be read: {error}"));
-    }
+    let read = std::fs::File::open(path).and_then(|file| {
+        let length = file.metadata()?.len();
+        file.take(HEAD).read_to_end(&mut head).map(|_| length)
+    });
+    let length = match read {
+        Ok(length) => length,
+        Err(error) => return Some(format!("it cannot be read: {error}")),
+    };
     // This program runs here.
     let here = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
         other => other,
     };
-    match processor(&head) {
+    match processor(&head).and_then(|found| whole(&head, length).map(|_| found)) {
         Ok(found) if found == here => None,
         Ok(found) => Some(format!("it is for {found}, and this machine runs {here}")),
         Err(why) => Some(why.to_owned()),
     }
 }
 
-/// Bytes of an ELF header.
-const HEAD: u64 = 64;
+/// Bytes that hold an ELF header and the table of segments behind it.
+const HEAD: u64 = 64 << 10;
 
 const CUT: &str = "it is cut off";
 
@@ -95,24 +99,32 @@ fn processor(bytes: &[u8]) -> Result<&'static str, &'static str> {
     }
 }
 
-/// The processor of a program, if it is whole and needs no loader.
-fn look_at(bytes: &[u8]) -> Result<&'static str, &'static str> {
+/// Whether all that a program's header names is within its `length`, of which `bytes` are the first ones. Says whether it
+/// needs a loader.
+fn whole(bytes: &[u8], length: u64) -> Result<bool, &'static str> {
     /// Program header that names a loader.
     const PT_INTERP: u64 = 3;
-    let number = |at: usize, length: usize| number(bytes, at, length);
-    let (architecture, cut) = (processor(bytes)?, CUT);
-    let table = number(0x20, 8).ok_or(cut)? as usize;
-    let (size, count) = (number(0x36, 2).ok_or(cut)? as usize, number(0x38, 2).ok_or(cut)? as usize);
+    let number = |at: usize, size: usize| number(bytes, at, size).ok_or(CUT);
+    let table = number(0x20, 8)? as usize;
+    let (size, count) = (number(0x36, 2)? as usize, number(0x38, 2)? as usize);
+    let mut loader = false;
+    // The table of sections comes last, and a program runs without: but it is not the one that was built.
+    let sections = number(0x28, 8)?.checked_add(number(0x3a, 2)? * number(0x3c, 2)?);
+    let mut ends = vec![sections];
     for entry in 0..count {
-        let at = table.checked_add(entry * size).ok_or(cut)?;
-        if number(at, 4).ok_or(cut)? == PT_INTERP {
-            return Err("it is linked dynamically, and an image from scratch has no loader");
-        }
-        // Segments of a whole file end within it.
-        let end = number(at + 8, 8).zip(number(at + 32, 8)).and_then(|(from, length)| from.checked_add(length));
-        if end.ok_or(cut)? > bytes.len() as u64 {
-            return Err(cut);
-        }
+        let at = table.checked_add(entry * size).filter(|at| *at < bytes.len()).ok_or(CUT)?;
+        loader |= number(at, 4)? == PT_INTERP;
+        ends.push(number(at + 8, 8)?.checked_add(number(at + 32, 8)?));
+    }
+    let within = ends.into_iter().all(|end| end.is_some_and(|end| end <= length));
+    if within { Ok(loader) } else { Err(CUT) }
+}
+
+/// The processor of a program, if it is whole and needs no loader.
+fn look_at(bytes: &[u8]) -> Result<&'static str, &'static str> {
+    let architecture = processor(bytes)?;
+    if whole(bytes, bytes.len() as u64)? {
+        return Err("it is linked dynamically, and an image from scratch has no loader");
     }
     Ok(architecture)
 }
@@ -155,6 +167,10 @@ mod tests {
         let other = if cfg!(target_arch = "x86_64") { 0xb7 } else { 0x3e };
         assert!(made(&elf(other, 1)).unwrap().contains(", and this machine runs "));
         assert!(made(&whole[..10]).is_some() && made(b"").is_some());
+        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        for length in [own.len() / 2, own.len() - 1] {
+            assert_eq!(made(&own[..length]).unwrap(), CUT, "{length} bytes of {}", own.len());
+        }
         assert!(unfit(folder.path()).unwrap().starts_with("it cannot be read"));
         assert_eq!(sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }

@@ -76,7 +76,7 @@ impl ProcessRuntime {
 
     /// The program that a card runs next: its release's own, if it has one.
     fn program_of(&self, card: &CardPlan) -> Result<PathBuf, RuntimeError> {
-        let own = images::own_program(&next_image(card), card.program);
+        let own = images::fit_program(&next_image(card), card.program)?;
         own.map_or_else(|| self.program(card.program.name()), Ok)
     }
 
