@@ -68,6 +68,7 @@ impl Tally {
             unfinished: read(Cause::Unfinished),
             no_place: read(Cause::NoPlace),
             challenged: self.challenged.load(Ordering::Relaxed),
+            untold: 0,
         }
     }
 }

@@ -296,7 +296,6 @@ impl Control {
                     rp: None,
                     lc: Some(lc),
                     memory_bytes: resident_bytes(),
-                    refused: refusals.total(),
                     cpu_ns: cpu_ns(),
                     refusals,
                     connections,

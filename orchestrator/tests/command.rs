@@ -88,9 +88,15 @@ fn two_releases_are_checked_without_a_lab() {
     let (code, table) = ended(&["2.0", "2.0"]);
     assert_eq!(code, Some(0), "{table}");
     assert!(table.starts_with("release 2.0 beside release 2.0: compatible: a switchover between them keeps all state"));
+    for pair in [["2.0", "2.1"], ["2.1", "2.0"]] {
+        let (code, table) = ended(&pair);
+        assert_eq!(code, Some(1), "{table}");
+        let says = "base-level: a switchover between them loses the state of FIB HWIDB ISSU client; the rest is SSO";
+        assert!(table.starts_with(&format!("release {} beside release {}: {says}", pair[0], pair[1])), "{table}");
+    }
     let without = releases(|folder| {
         let file = folder.join("2.0/manifest.yml");
-        let text = std::fs::read_to_string(&file).expect("a manifest").replace("redundancy: [1]", "redundancy: [1]");
+        let text = std::fs::read_to_string(&file).expect("a manifest");
         let (text, _) = text.split_once("matrix:").expect("a matrix");
         std::fs::write(&file, text).expect("written");
         std::fs::create_dir(folder.join("2.1")).expect("a folder");
@@ -113,6 +119,12 @@ fn releases_that_cannot_be_checked_are_refused_with_their_place() {
             std::fs::write(folder.join("1.0/programs/linecard"), bytes).expect("written");
         }
     };
+    // This test, which is a program for this machine, without its end.
+    let cut = |folder: &Path| {
+        let own = std::fs::read(std::env::current_exe().expect("a path")).expect("read");
+        std::fs::create_dir(folder.join("1.0/programs")).expect("a folder");
+        std::fs::write(folder.join("1.0/programs/linecard"), &own[..own.len() / 2]).expect("written");
+    };
     let manifest = |from: &'static str, to: &'static str| {
         move |folder: &Path| {
             let file = folder.join("2.0/manifest.yml");
@@ -127,6 +139,9 @@ fn releases_that_cannot_be_checked_are_refused_with_their_place() {
         (releases(|_| ()), "3.0", "there is no release '3.0'"),
         (releases(program(SPARC)), "2.0", "1.0/programs/linecard: it is for a processor that no image is made for"),
         (releases(program(b"#!/bin/sh\n")), "2.0", "it is not a 64-bit little-endian ELF program"),
+        (releases(cut), "2.0", "1.0/programs/linecard: it is cut off"),
+        (releases(manifest("[1, 2]", "[1, two]")), "2.0", "2.0/manifest.yml:6:19: "),
+        (releases(manifest("version: \"2.0\"", "version: \"2.7\"")), "2.0", "2.0/manifest.yml"),
         (
             releases(manifest("verdict: incompatible", "verdict: compatible")),
             "2.0",
@@ -138,6 +153,31 @@ fn releases_that_cannot_be_checked_are_refused_with_their_place() {
         let (code, text) = check(folder.path(), other);
         assert_eq!(code, 2, "{text}");
         assert!(text.contains(says), "{says}: {text}");
+    }
+}
+
+/// Goal: a program that does not run here is refused before anything is deployed. Method: a release with a program for another
+/// processor, and one with half a program.
+#[test]
+fn a_program_that_does_not_run_here_is_not_deployed() {
+    let own = std::fs::read(std::env::current_exe().expect("a path")).expect("read");
+    let mut foreign = own.clone();
+    foreign[0x12] = 0x2b;
+    for (bytes, says) in [(&foreign[..], "it is for a processor"), (&own[..own.len() / 2], "it is cut off")] {
+        let images = releases(|folder| {
+            std::fs::create_dir(folder.join("1.0/programs")).expect("a folder");
+            std::fs::write(folder.join("1.0/programs/rp"), bytes).expect("written");
+        });
+        let labs = tempfile::tempdir().expect("a temporary folder");
+        let (code, text) = refused(
+            swact(&["deploy", "topologies/edge/small.chassis.yml", "--runtime", "process"])
+                .env("SWACT_IMAGES", images.path())
+                .env("SWACT_DIR", labs.path()),
+        );
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains("1.0/programs/rp: ") && text.contains(says), "{text}");
+        assert!(text.contains("images/release-1.0.sh"), "what to do: {text}");
+        assert!(!labs.path().join("small/plan.json").exists(), "nothing is left");
     }
 }
 

@@ -52,7 +52,7 @@ impl Crash {
         }
         match (self.point, self.half_done, input) {
             // The standby's side of a bulk sync; the active never gets a record.
-            (CrashPoint::BulkSync, _, Input::Checkpoint(CfMessage::Record { bulk, .. })) => *bulk,
+            (CrashPoint::BulkSync, _, Input::Checkpoint(CfMessage::Bulk { .. })) => true,
             (CrashPoint::UpdateBeforeCheckpoint, Some(_), Input::Lc(_, FromLc::Ack { .. })) => true,
             (CrashPoint::CheckpointBeforeUpdate, Some((_, record)), Input::Checkpoint(CfMessage::Ack { seq })) => {
                 *seq >= record
@@ -65,7 +65,7 @@ impl Crash {
     pub(crate) fn on_output(&mut self, now: Instant, output: &Output) -> Course {
         use CrashPoint::{Adoption, BulkSync, CheckpointBeforeUpdate, SaveConfig, Switchover, UpdateBeforeCheckpoint};
         match (self.point, output) {
-            (BulkSync, Output::Checkpoint(CfMessage::Record { bulk: true, .. })) => match self.half_done {
+            (BulkSync, Output::Checkpoint(CfMessage::Bulk { .. })) => match self.half_done {
                 None => {
                     self.half_done = Some((now, 0));
                     Course::Go
@@ -107,7 +107,7 @@ fn is_change(message: &ToLc) -> bool {
 /// The number of the record that carries a change of the table.
 fn checkpointed(message: &CfMessage) -> Option<u64> {
     match message {
-        CfMessage::Record { seq, client, bulk: false, .. } if *client == CfClientId::FIB => Some(*seq),
+        CfMessage::Change { seq, client, .. } if *client == CfClientId::FIB => Some(*seq),
         _ => None,
     }
 }
@@ -128,7 +128,7 @@ mod tests {
     }
 
     fn record(seq: u64, bulk: bool) -> CfMessage {
-        CfMessage::Record { seq, client: CfClientId::FIB, bulk, data: Bytes::new() }
+        CfMessage::of_record(seq, CfClientId::FIB, bulk, Bytes::new())
     }
 
     fn sent(crash: &mut Crash, message: CfMessage) -> Course {

@@ -7,9 +7,10 @@ use fabric_proto::{
     deploy::{Manifest, RedundancyTimers},
     flow::FlowSeed,
     id::{RpSlot, Slot},
-    issu::Row,
+    issu::{Image, Row},
     offer::{Agreed, Offer},
     platform::NATIVE,
+    release::Release,
     time::Instant,
 };
 use lab::images::Images;
@@ -23,7 +24,7 @@ fn images() -> Images {
     Images::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../images")).unwrap()
 }
 
-/// What a release's route processor offers: 1.0 made no offers, the other one is this tree.
+/// What a release's route processor offers: 1.0 made no offers, the others are of this code.
 fn offer(manifest: &Manifest) -> Offer {
     if manifest.version == "1.0" {
         return Offer::of_1_0();
@@ -32,7 +33,7 @@ fn offer(manifest: &Manifest) -> Offer {
         slot: RpSlot::A,
         boot: 1,
         release: manifest.version.clone(),
-        issu: manifest.issu(),
+        issu: Image { built: Release::named(&manifest.version).unwrap(), ..manifest.issu() },
         profile: &NATIVE,
         modelled: false,
         legacy: Default::default(),
@@ -80,18 +81,19 @@ fn a_manifest_stores_what_the_function_gives() {
 #[test]
 fn what_route_processors_find_out_is_what_is_stored() {
     let images = images();
-    let own = images.get("2.0").unwrap();
     let config =
         "hostname pe1\nredundancy\n mode sso\n!\ninterface 1/1\n ip address 10.1.1.1 255.255.255.0\n no shutdown\n";
-    for stored in &own.matrix {
+    let pairs = images.manifests().iter().flat_map(|own| own.matrix.iter().map(|stored| (&own.version, stored)));
+    for (own, stored) in pairs {
         let mut world = World::new(3, config, 1, Vec::new());
+        world.set_release(Slot::Rp(RpSlot::A), own);
         world.set_release(Slot::Rp(RpSlot::B), &stored.release);
         let settled = world.run(Duration::from_secs(60), World::is_settled).unwrap();
         assert!(settled, "{}", world.settled().unwrap_err());
         let shown = world.exec(RpSlot::A, &["show issu comp-matrix negotiated | json"]).remove(0).text;
         let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
         let found: Row = serde_json::from_value(shown["peer"].clone()).unwrap();
-        assert_eq!(found, *stored);
+        assert_eq!(found, *stored, "of release {own}");
         let operating = world.rp(RpSlot::A).unwrap().operating;
         assert_eq!(operating.name() == "sso", stored.verdict.allows_sso(), "{operating} beside {}", stored.release);
     }

@@ -93,20 +93,23 @@ fn the_standby_takes_over_from_a_killed_active_in_every_mode() {
     }
 }
 
-/// A chassis in SSO whose route processors go to another release, one after the other, each fault on a chassis at rest.
-fn upgraded(to: &'static str) -> (World, u64) {
+/// A chassis of release 2.0 in SSO whose route processors go to other releases, one after the other, each fault on a chassis at
+/// rest.
+fn upgraded(to: &[&'static str]) -> (World, u64) {
     // Line cards are looked at until the fault after the switchover.
-    let faults =
-        [Fault::Image(Who::Standby, to), Fault::ReloadPeer, Fault::Image(Who::Active, to), Fault::Force, Fault::Save];
-    let steps = faults.map(|fault| Step { wait: Wait::Rest, fault }).into();
+    let faults = |to| {
+        [Fault::Image(Who::Standby, to), Fault::ReloadPeer, Fault::Image(Who::Active, to), Fault::Force, Fault::Save]
+    };
+    let steps = to.iter().flat_map(|to| faults(*to)).map(|fault| Step { wait: Wait::Rest, fault }).collect();
     let chassis = Chassis::new(3, config("sso"), routes(200));
     let life = Life { seed: 6, mode: Mode::Sso, chassis, weather: Weather::default(), steps };
     let outcome = life.run(Record::Story);
-    assert_eq!(outcome.violation, None, "to {to}\n{}", story(&outcome.world));
+    assert_eq!(outcome.violation, None, "to {to:?}\n{}", story(&outcome.world));
     for slot in [RpSlot::A, RpSlot::B] {
-        assert_eq!(outcome.world.rp(slot).unwrap().operating, Mode::Sso, "both run {to}");
+        assert_eq!(outcome.world.rp(slot).unwrap().operating, Mode::Sso, "both run {to:?}");
     }
-    assert_eq!(outcome.world.active(), Some(RpSlot::B), "to {to}");
+    let last = [RpSlot::A, RpSlot::B][to.len() % 2];
+    assert_eq!(outcome.world.active(), Some(last), "to {to:?}");
     (outcome.world, outcome.tally.probes)
 }
 
@@ -116,7 +119,7 @@ fn an_upgrade_between_compatible_releases_loses_no_packet() {
     let operated = |world: &World, mode: Mode| {
         happened(world, |_, event| matches!(event, EventKind::OperatingMode { mode: to, .. } if *to == mode))
     };
-    let (world, probes) = upgraded("2.1");
+    let (world, probes) = upgraded(&["2.1"]);
     assert_eq!((operated(&world, Mode::Rpr), operated(&world, Mode::Sso)), (0, 0), "the mode never changes");
     let booted =
         |release: &str| happened(&world, |_, event| *event == EventKind::Booted { release: release.to_owned() });
@@ -124,9 +127,22 @@ fn an_upgrade_between_compatible_releases_loses_no_packet() {
     assert!(probes > 0, "nobody looked");
     assert_eq!(world.switchovers(), 1, "{}", story(&world));
     // Release 1.0 does not negotiate: the chassis is in RPR in between, and a switchover resets the line cards.
-    let (world, _) = upgraded("1.0");
+    let (world, _) = upgraded(&["1.0"]);
     assert!(operated(&world, Mode::Rpr) > 0 && operated(&world, Mode::Sso) > 0, "{}", story(&world));
     assert!(happened(&world, |_, event| matches!(event, EventKind::LcReset { .. })) > 0);
+}
+
+/// The way back is as good: the cards of a release that knows less take over from those that know more.
+#[test]
+fn a_downgrade_between_compatible_releases_loses_no_packet() {
+    let (world, probes) = upgraded(&["2.1", "2.0"]);
+    let changes = happened(&world, |_, event| matches!(event, EventKind::OperatingMode { .. }));
+    assert_eq!((changes, world.switchovers()), (0, 2), "the mode never changes\n{}", story(&world));
+    assert_eq!(happened(&world, |_, event| matches!(event, EventKind::LcReset { .. })), 0);
+    let booted =
+        |release: &str| happened(&world, |_, event| *event == EventKind::Booted { release: release.to_owned() });
+    assert_eq!((booted("2.1"), booted("2.0")), (2, 4));
+    assert!(probes > 0, "nobody looked");
 }
 
 #[test]

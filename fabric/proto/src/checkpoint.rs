@@ -3,8 +3,8 @@
 //! | message | from → to | answered by |
 //! | --- | --- | --- |
 //! | `BulkBegin` | active → standby | – (the standby forgets what the clients held) |
-//! | `Record` | active → standby | `Ack` once it is applied |
-//! | `Piece` | active → standby | `Ack` once it is taken: a `Record` of the same client ends it |
+//! | `Bulk`, `Change` | active → standby | `Ack` once it is applied |
+//! | `Piece` | active → standby | `Ack` once it is taken: a `Bulk` or a `Change` of the same client ends it |
 //! | `BulkEnd` | active → standby | `Ack`: from here on the standby is in sync |
 //! | `Ack` | standby → active | – (cumulative) |
 //! | `Broken` | standby → active | the sync fails |
@@ -13,7 +13,7 @@ mod compat;
 
 use crate::{
     codec::{self, Body, BodyError, Class, Message},
-    compat::v1_0::checkpoint as v1,
+    compat::{v1_0::checkpoint as v1, v2_0::checkpoint as v2},
     redundancy::Mode,
 };
 use bytes::Bytes;
@@ -38,6 +38,8 @@ impl CfClientId {
     pub const FIB: Self = Self(4);
     /// Link states of the ports.
     pub const LINKS: Self = Self(5);
+    /// What is counted of ports. From release 2.1 on.
+    pub const PORT_COUNTS: Self = Self(2023);
     /// The software upgrade under way.
     pub const UPGRADE: Self = Self(2054);
 }
@@ -71,14 +73,21 @@ pub enum CfMessage {
         /// Operating mode: it decides which clients take part.
         mode: Mode,
     },
-    /// State of a client; strictly in order.
-    Record {
+    /// Of all that a client holds; strictly in order.
+    Bulk {
         /// Number in this run of the active, from 1, without gaps; `BulkEnd` takes one too.
         seq: u64,
         /// The client.
         client: CfClientId,
-        /// Whether it belongs to the bulk or is a change.
-        bulk: bool,
+        /// The client's own encoding.
+        data: Bytes,
+    },
+    /// What has changed of a client since; strictly in order, and from when its bulk has begun.
+    Change {
+        /// Number among the records.
+        seq: u64,
+        /// The client.
+        client: CfClientId,
         /// The client's own encoding.
         data: Bytes,
     },
@@ -110,6 +119,13 @@ pub enum CfMessage {
     },
 }
 
+impl CfMessage {
+    /// A client's record, of the bulk or a change.
+    pub fn of_record(seq: u64, client: CfClientId, bulk: bool, data: Bytes) -> Self {
+        if bulk { Self::Bulk { seq, client, data } } else { Self::Change { seq, client, data } }
+    }
+}
+
 impl Message for CfMessage {
     const CLASS: Class = Class::Checkpoint;
     const CAP: usize = 4 << 20;
@@ -117,6 +133,7 @@ impl Message for CfMessage {
     fn write(&self, version: u8, body: &mut Body) -> Result<(), BodyError> {
         match version {
             1 => codec::write_as::<v1::CfMessage, _>(self, body),
+            2 => codec::write_as::<v2::CfMessage, _>(self, body),
             _ => Ok(rmp_serde::encode::write(body, self)?),
         }
     }
@@ -124,6 +141,7 @@ impl Message for CfMessage {
     fn read(version: u8, body: &[u8]) -> Result<Self, rmp_serde::decode::Error> {
         match version {
             1 => codec::read_as::<v1::CfMessage, _>(body),
+            2 => codec::read_as::<v2::CfMessage, _>(body),
             _ => rmp_serde::from_slice(body),
         }
     }

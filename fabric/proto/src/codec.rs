@@ -1,6 +1,10 @@
 //! Frames: `class u8 | version u8 | length u32 BE | rmp-serde body`, with a size cap checked before decoding.
 
-use crate::version::{Inexpressible, Versions};
+use crate::{
+    release::Release,
+    sabotage::{self, Sabotage},
+    version::{Inexpressible, Versions},
+};
 use bytes::{BufMut, Bytes, BytesMut, buf::Writer};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
@@ -28,17 +32,27 @@ impl Class {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Redundancy, Self::Checkpoint, Self::LineCard, Self::Feed, Self::Operator];
 
-    /// The versions of its messages that this release reads and writes: its own, and its neighbour's.
+    /// The versions of its messages that this program reads and writes: its release's own, and its neighbours'.
     pub const fn versions(self) -> Versions {
+        self.versions_in(Release::BUILT)
+    }
+
+    /// The same of a program of any release of this code.
+    pub const fn versions_in(self, release: Release) -> Versions {
+        let newest = match release {
+            Release::V2_0 => 2,
+            Release::V2_1 => 3,
+        };
         match self {
             Self::Redundancy | Self::Feed => Versions::FIRST,
-            // 2: interfaces, entries for tables, labels and circuits, paths as rewrites.
-            Self::LineCard => Versions::new(1, 2),
-            // 2: pieces of what is longer than a record.
-            Self::Checkpoint => Versions::new(1, 2),
+            // 2: interfaces, entries for tables, labels and circuits, paths as rewrites. 3: digests as bytes, and lists of more
+            // than 16 paths.
+            Self::LineCard => Versions::new(1, newest),
+            // 2: pieces of what is longer than a record. 3: bulk and change are told apart by what they are.
+            Self::Checkpoint => Versions::new(1, newest),
             // 2: refusals by cause, connections, an armed crash point, since when nothing was read, a client that hangs,
-            // tags of VLANs.
-            Self::Operator => Versions::new(1, 2),
+            // tags of VLANs. 3: refusals by cause alone.
+            Self::Operator => Versions::new(1, newest),
         }
     }
 
@@ -196,10 +210,15 @@ impl Header {
 
     /// Refuses what is not an acceptable `M`, before its body is read.
     pub fn check<M: Message>(&self) -> Result<(), CodecError> {
+        self.check_in::<M>(Release::BUILT)
+    }
+
+    /// The same in a program of any release.
+    pub fn check_in<M: Message>(&self, release: Release) -> Result<(), CodecError> {
         if self.class != M::CLASS {
             return Err(CodecError::WrongClass { want: M::CLASS, got: self.class });
         }
-        let versions = self.class.versions();
+        let versions = self.class.versions_in(release);
         if !versions.contains(self.version) {
             let (oldest, newest) = (versions.oldest(), versions.newest());
             return Err(CodecError::Version { class: self.class, got: self.version, oldest, newest });
@@ -222,7 +241,8 @@ pub fn encode_at<M: Message>(message: &M, version: u8) -> Result<Bytes, CodecErr
     let mut frame = BytesMut::with_capacity(256);
     frame.put_bytes(0, HEADER);
     let mut body = frame.writer();
-    message.write(version, &mut body).map_err(|error| match error {
+    let lie = sabotage::is(Sabotage::LieAboutVersions) && version > 1;
+    message.write(version - u8::from(lie), &mut body).map_err(|error| match error {
         BodyError::Inexpressible(why) => CodecError::Inexpressible { class, why },
         BodyError::Encode(error) => CodecError::Encode { class, why: error.to_string() },
     })?;
@@ -244,11 +264,16 @@ pub fn decode_body<M: Message>(version: u8, body: &[u8]) -> Result<M, CodecError
 
 /// One whole frame; for datagrams and tests. Bytes after the frame are an error.
 pub fn decode<M: Message>(frame: &[u8]) -> Result<M, CodecError> {
+    decode_in(frame, Release::BUILT)
+}
+
+/// The same in a program of any release.
+pub fn decode_in<M: Message>(frame: &[u8], release: Release) -> Result<M, CodecError> {
     let short =
         || CodecError::Body { class: M::CLASS, source: rmp_serde::decode::Error::LengthMismatch(frame.len() as u32) };
     let (head, body) = frame.split_first_chunk::<HEADER>().ok_or_else(short)?;
     let header = Header::parse(head)?;
-    header.check::<M>()?;
+    header.check_in::<M>(release)?;
     if header.length != body.len() {
         return Err(short());
     }

@@ -8,3 +8,4 @@
 //! `docs/versions.md` says, step by step, how a shape is changed.
 
 pub mod v1_0;
+pub mod v2_0;

@@ -8,6 +8,7 @@ use crate::{
     compat::v1_0::deploy as v1,
     id::{CardId, LcSlot, RpSlot, Slot, Unit},
     issu::{Image, Row},
+    release::Release,
     version::Versions,
 };
 use serde::{Deserialize, Serialize};
@@ -59,12 +60,12 @@ pub struct CardConfig {
     pub modelled: bool,
     /// RP: the releases that the chassis' cards can be given, as on a unit's flash.
     #[serde(default)]
-    pub releases: Vec<Release>,
+    pub releases: Vec<KnownRelease>,
 }
 
 /// A release that cards can be given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Release {
+pub struct KnownRelease {
     /// Its version.
     pub version: String,
     /// Whether it negotiates, and so can be upgraded to, and back from, step by step.
@@ -219,7 +220,7 @@ impl Manifest {
     /// What a route processor is told of in-service software upgrade.
     pub fn issu(&self) -> Image {
         let negotiates = self.versions("issu").is_some();
-        Image { name: self.name.clone(), negotiates, matrix: self.matrix.clone() }
+        Image { name: self.name.clone(), negotiates, matrix: self.matrix.clone(), built: Release::BUILT }
     }
 
     /// The version in which its cards are told their configuration.

@@ -46,8 +46,11 @@ pub struct Birth {
 /// Most path-list numbers; the limit is the line card's table entry (23 bits).
 pub const PATH_LISTS_MAX: usize = 1 << 23;
 
-/// Most equal-cost paths in one list, as the field's default allows.
-pub const PATHS_MAX: usize = 16;
+/// Most equal-cost paths in one list, as the field allows (`maximum-paths 32`).
+pub const PATHS_MAX: usize = 32;
+
+/// Most of them where a card is of a release before 2.1.
+pub const PATHS_NARROW: usize = 16;
 
 /// An Ethernet address.
 pub type Mac = [u8; 6];

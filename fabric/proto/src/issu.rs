@@ -4,7 +4,7 @@
 //! without which there is no stateful switchover. `rp_core::issu` computes verdicts out of two offers; a release's manifest
 //! carries those with its neighbours ([`Row`]). `docs/issu.md` says what a verdict means.
 
-use crate::version::Versions;
+use crate::{release::Release, version::Versions};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -141,6 +141,8 @@ pub struct Image {
     pub negotiates: bool,
     /// What it comes to beside other releases.
     pub matrix: Vec<Row>,
+    /// The release that the program is built as. Another one's manifest does not change that.
+    pub built: Release,
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub mod operator;
 pub mod platform;
 pub mod random;
 pub mod redundancy;
+pub mod release;
 pub mod sabotage;
 pub mod special;
 pub mod time;

@@ -15,8 +15,9 @@ mod compat;
 use crate::{
     codec::{self, Body, BodyError, Class, Message},
     compat::v1_0::linecard as v1,
-    fib::{Batch, Family, Mac, Position},
+    fib::{Batch, Family, Mac, PATHS_NARROW, Position},
     id::{Epoch, RpSlot, TableId},
+    version::Inexpressible,
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -192,7 +193,7 @@ pub enum FromLc {
         number: u64,
     },
     /// Every bucket's digest, in order ([`crate::fib::BUCKETS`] of them).
-    Digests(Vec<u64>),
+    Digests(#[serde(with = "packed")] Vec<u64>),
     /// The table agrees with the active's, nothing is stale.
     InSync {
         /// Where both stand.
@@ -208,6 +209,23 @@ pub enum FromLc {
     },
 }
 
+impl ToLc {
+    /// Whether it sets a list of more paths than release 2.0 puts into one.
+    fn has_wide_lists(&self) -> bool {
+        match self {
+            Self::Fib(update) => update.batch.paths.iter().any(|list| list.paths.paths().len() > PATHS_NARROW),
+            Self::Adopt { .. }
+            | Self::Ports(_)
+            | Self::EndOfTable(_)
+            | Self::WantDigests
+            | Self::Converged { .. }
+            | Self::Reset { .. }
+            | Self::Interfaces { .. }
+            | Self::Changed { .. } => false,
+        }
+    }
+}
+
 impl Message for ToLc {
     const CLASS: Class = Class::LineCard;
     /// A bucket or a batch is tens of kilobytes; path lists of a large table a few hundred.
@@ -215,6 +233,9 @@ impl Message for ToLc {
 
     fn write(&self, version: u8, body: &mut Body) -> Result<(), BodyError> {
         match version {
+            1 | 2 if self.has_wide_lists() => {
+                Err(Inexpressible { version, what: "a list of more than 16 paths" }.into())
+            }
             1 => codec::write_as::<v1::ToLc, _>(self, body),
             _ => Ok(rmp_serde::encode::write(body, self)?),
         }
@@ -230,6 +251,40 @@ impl Message for ToLc {
 
 impl Message for FromLc {
     const CLASS: Class = Class::LineCard;
-    /// All digests take 9 bytes each.
+    /// All digests take 8 bytes each, and 9 in versions 1 and 2.
     const CAP: usize = 128 << 10;
+
+    fn write(&self, version: u8, body: &mut Body) -> Result<(), BodyError> {
+        match version {
+            1 | 2 => codec::write_as::<v1::FromLc, _>(self, body),
+            _ => Ok(rmp_serde::encode::write(body, self)?),
+        }
+    }
+
+    fn read(version: u8, body: &[u8]) -> Result<Self, rmp_serde::decode::Error> {
+        match version {
+            1 | 2 => codec::read_as::<v1::FromLc, _>(body),
+            _ => rmp_serde::from_slice(body),
+        }
+    }
+}
+
+/// Digests are spread evenly over all numbers: as bytes they are shorter than one by one, and one copy.
+mod packed {
+    use bytes::Bytes;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(digests: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes: Vec<u8> = digests.iter().flat_map(|digest| digest.to_be_bytes()).collect();
+        serializer.serialize_bytes(&bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+        let bytes = Bytes::deserialize(deserializer)?;
+        let (digests, rest) = bytes.as_chunks::<8>();
+        if !rest.is_empty() {
+            return Err(D::Error::custom(format_args!("{} bytes, which are no digests", bytes.len())));
+        }
+        Ok(digests.iter().map(|digest| u64::from_be_bytes(*digest)).collect())
+    }
 }

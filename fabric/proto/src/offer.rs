@@ -13,6 +13,7 @@
 use crate::{
     checkpoint::CfClientId,
     codec::Class,
+    release::Release,
     sabotage::{self, Sabotage},
     version::{Verdict, Versions, verdict},
 };
@@ -120,7 +121,12 @@ impl Offer {
 
     /// What every card of this program speaks; clients are added by who has them ([`Offer::with`]).
     pub fn new(release: &str) -> Self {
-        let classes = Class::ALL.into_iter().map(|class| (Group::Messages(class), class.versions()));
+        Self::new_in(release, Release::BUILT)
+    }
+
+    /// The same of a program that was built as `built`.
+    pub fn new_in(release: &str, built: Release) -> Self {
+        let classes = Class::ALL.into_iter().map(|class| (Group::Messages(class), class.versions_in(built)));
         Self::of(release, classes.chain([(Group::Cells, Versions::FIRST)]))
     }
 
@@ -206,10 +212,12 @@ impl Agreed {
     /// The version in which this side writes messages of a class. Where the two have none in common, it is this side's
     /// newest: the peer refuses the first one, and says why.
     pub fn messages(&self, class: Class) -> u8 {
+        let group = Group::Messages(class);
+        let newest = self.ours.versions(group).unwrap_or(class.versions()).newest();
         if sabotage::is(Sabotage::SpeakNewest) {
-            return class.versions().newest();
+            return newest;
         }
-        self.verdict(Group::Messages(class)).version().unwrap_or(class.versions().newest())
+        self.verdict(group).version().unwrap_or(newest)
     }
 
     /// The version of a checkpoint client's records; `None`: the peer is not to be given any.

@@ -14,7 +14,7 @@ pub use traffic::{Exit, FlowSpec, TrafficProgress, TrafficSpec};
 
 use crate::{
     codec::{self, Body, BodyError, Class, Message},
-    compat::v1_0::operator as v1,
+    compat::{v1_0::operator as v1, v2_0::operator as v2},
     drops::DropCounts,
     fib::Position,
     id::{Epoch, LcSlot, RpSlot, Slot},
@@ -377,13 +377,10 @@ pub struct CardStats {
     pub lc: Option<LcStats>,
     /// Bytes of memory held (resident set).
     pub memory_bytes: u64,
-    /// Peers refused since the program was started, for whatever cause.
-    #[serde(default)]
-    pub refused: u64,
     /// Processor time that the program has used since it was started, nanoseconds.
     #[serde(default)]
     pub cpu_ns: u64,
-    /// [`CardStats::refused`] by cause.
+    /// Peers refused since the program was started, by cause.
     #[serde(default)]
     pub refusals: Refusals,
     /// Connections of its control endpoint: those under way and those that are closing, too.
@@ -411,12 +408,15 @@ pub struct Refusals {
     pub no_place: u64,
     /// Not refused: callers that were asked to prove their address (QUIC's Retry). Whoever does not is heard of no more.
     pub challenged: u64,
+    /// For a cause that the card's release does not tell: release 1.0 says only how many.
+    pub untold: u64,
 }
 
 impl Refusals {
     /// Refusals of all causes.
     pub fn total(&self) -> u64 {
-        self.certificate + self.wrong_card + self.no_business + self.unfinished + self.no_place
+        let Self { certificate, wrong_card, no_business, unfinished, no_place, untold, challenged: _ } = *self;
+        [certificate, wrong_card, no_business, unfinished, no_place, untold].into_iter().fold(0, u64::saturating_add)
     }
 }
 
@@ -523,6 +523,7 @@ impl Message for Reply {
     fn write(&self, version: u8, body: &mut Body) -> Result<(), BodyError> {
         match version {
             1 => codec::write_as::<v1::Reply, _>(self, body),
+            2 => codec::write_as::<v2::Reply, _>(self, body),
             _ => Ok(rmp_serde::encode::write(body, self)?),
         }
     }
@@ -530,6 +531,7 @@ impl Message for Reply {
     fn read(version: u8, body: &[u8]) -> Result<Self, rmp_serde::decode::Error> {
         match version {
             1 => codec::read_as::<v1::Reply, _>(body),
+            2 => codec::read_as::<v2::Reply, _>(body),
             _ => rmp_serde::from_slice(body),
         }
     }

@@ -48,6 +48,8 @@ pub enum Sabotage {
     WrongVersion,
     /// A card writes its messages in its newest version, whatever was agreed on.
     SpeakNewest,
+    /// A card offers a version, names it in its frames, and writes the bodies of the one before it.
+    LieAboutVersions,
     /// A card of an older release is fed what it has no words for.
     IgnoreLevel,
     /// A client answers that its bulk is over after the first piece of it.

@@ -49,6 +49,13 @@ impl Versions {
         self.oldest <= version && version <= self.newest
     }
 
+    /// Those up to `newest`; the oldest one, where all are later.
+    #[must_use]
+    pub const fn up_to(self, newest: u8) -> Self {
+        let newest = if newest < self.newest { newest } else { self.newest };
+        Self { oldest: self.oldest, newest: if newest < self.oldest { self.oldest } else { newest } }
+    }
+
     /// The highest version that both sides have; `None` when there is none.
     pub fn common(self, other: Self) -> Option<u8> {
         let newest = self.newest.min(other.newest);

@@ -5,7 +5,7 @@ pub mod archive;
 pub mod program;
 
 use fabric_proto::{
-    deploy::{Manifest, Release},
+    deploy::{KnownRelease, Manifest},
     issu::{Compatibility, Row, RowClient},
     platform::NATIVE,
 };
@@ -227,7 +227,7 @@ impl Images {
     }
 
     /// All of them, as route processors are told of them.
-    pub fn releases(&self) -> Result<Vec<Release>, BadInput> {
+    pub fn releases(&self) -> Result<Vec<KnownRelease>, BadInput> {
         let versions = || self.manifests.iter().map(|manifest| manifest.version.as_str());
         let release = |version: &str| {
             let lost = versions().filter(|other| *other != version).map(|other| {
@@ -236,7 +236,7 @@ impl Images {
             });
             let loses = lost.filter_map(Result::transpose).collect::<Result<_, BadInput>>()?;
             let negotiates = self.get(version)?.issu().negotiates;
-            Ok(Release { version: version.to_owned(), negotiates, loses })
+            Ok(KnownRelease { version: version.to_owned(), negotiates, loses })
         };
         versions().map(release).collect()
     }

@@ -21,7 +21,7 @@ use crate::{
     topology::{Chassis, Limits, NodePort, Routes, Tester, Topology},
 };
 use fabric_proto::{
-    deploy::{CardAddress, CardConfig, FeedAddress, RedundancyTimers, Release, TableSpec, TlsFiles, WireEnd},
+    deploy::{CardAddress, CardConfig, FeedAddress, KnownRelease, RedundancyTimers, TableSpec, TlsFiles, WireEnd},
     id::{CardId, PortId, RpSlot, Slot, Unit},
 };
 use notation::document::BadInput;
@@ -216,7 +216,7 @@ struct Planner<'a> {
     dir: &'a Path,
     placement: &'a Placement,
     /// That there are.
-    releases: Vec<Release>,
+    releases: Vec<KnownRelease>,
 }
 
 impl Planner<'_> {

@@ -112,7 +112,6 @@ fn stats(shared: &Shared) -> CardStats {
         boot: shared.boot,
         release: env!("CARGO_PKG_VERSION").to_owned(),
         memory_bytes: resident_bytes(),
-        refused: refusals.total(),
         cpu_ns: cpu_ns(),
         refusals,
         connections: shared.endpoint.connections() as u64,

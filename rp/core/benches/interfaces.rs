@@ -84,7 +84,6 @@ impl Chassis {
             last_term: Default::default(),
             upgrade: None,
             line_cards: vec![SLOT],
-            issu: Default::default(),
             releases: Vec::new(),
             flow_seed: FlowSeed::of(&CardId::card("lab", "pe1", Slot::Rp(RpSlot::A))),
             feeds: 0,

@@ -8,6 +8,7 @@
 //! | `startup` | always: its text | – |
 //! | `running` | RPR+: whole, then commands | `ActivePreconfig`: reads startup-config, unless it is there already |
 //! | `issu` | RPR: the upgrade under way | –; `Rp` tells it that this unit is active (`rp/upgrade.rs`) |
+//! | `transitions` | SSO: counts of ports; from release 2.1 on | `ActiveFast`: keeps or forgets them |
 //! | `mode` | – | `ActivePostconfig`: the facility goes by the configuration's mode |
 //! | `routing` | – | `ActivePostconfig`: begins to learn, out of configuration, carrier and feeds |
 //!
@@ -24,6 +25,7 @@ mod routing;
 mod running;
 mod startup;
 mod stateless;
+mod transitions;
 mod upgrade;
 
 pub(crate) use links::{Line, if_index};

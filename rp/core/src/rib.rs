@@ -19,7 +19,7 @@ mod table;
 mod work;
 
 pub use feed::{FEED_ROUTES_MAX, FEED_SETS_MAX, FeedError, Source};
-pub use hops::Hop;
+pub use hops::{Hop, Width};
 pub use sets::Via;
 
 use crate::fib_feed::FibMaster;
@@ -168,6 +168,7 @@ pub struct Rib {
     /// The default one, always; and one a VRF.
     tables: Tables,
     sources: BTreeMap<FeedId, Source>,
+    width: Width,
     completion: Completion,
 }
 
@@ -258,6 +259,17 @@ impl Rib {
     /// The local configuration of the default table.
     pub fn local(&self) -> &Local {
         &self.default_table().local
+    }
+
+    /// How many paths a route has at most.
+    pub fn width(&self) -> Width {
+        self.width
+    }
+
+    /// Changes how many that are; only differences reach the FIB.
+    pub fn set_width(&mut self, width: Width, fib: &mut FibMaster) {
+        self.width = width;
+        self.tables.0.values_mut().for_each(|table| table.set_width(width, fib));
     }
 
     /// Begins to wait for `feeds`, after [`Rib::configure`]: once all of them said end-of-RIB for both
@@ -351,7 +363,11 @@ impl Rib {
 
     fn table_mut(&mut self, id: TableId) -> &mut Table {
         let settled = self.converged();
-        self.tables.0.entry(id).or_insert_with(|| Table { settled, ..Table::new(id) })
+        self.tables.0.entry(id).or_insert_with(|| {
+            let mut table = Table { settled, ..Table::new(id) };
+            table.resolver.width = self.width;
+            table
+        })
     }
 }
 

@@ -8,9 +8,11 @@
 //! * `sync.rs`: clients' state on its way to the standby, and as it comes there
 //! * `chassis.rs`: cards that come and go; `interfaces.rs`: which ports have carrier
 //! * `operator.rs` and `show.rs`: the command line; `logging.rs`: what `show logging` has
-//! * `versions.rs`: what is spoken with the peer and the line cards; `issu.rs`: what its image and this one come to
+//! * `versions.rs`: what is spoken with the peer and the line cards; `issu.rs`: what its image and this one come to;
+//!   `capability.rs`: what is off until every card of the chassis can hold it
 //! * `upgrade.rs`: the software upgrade under way
 
+mod capability;
 mod chassis;
 mod debug;
 mod effects;
@@ -36,9 +38,10 @@ use crate::{
     rib::{self, FeedId},
 };
 use bytes::Bytes;
+use capability::Capabilities;
 use fabric_proto::{
     checkpoint::{CfClientId, CfMessage},
-    deploy::{RedundancyTimers, Release},
+    deploy::{KnownRelease, RedundancyTimers},
     feed::{FromFeed, ToFeed},
     fib::Family,
     flow::FlowSeed,
@@ -95,7 +98,7 @@ pub struct Boot {
     /// What its line cards choose among equal paths by.
     pub flow_seed: FlowSeed,
     /// The releases that the chassis' cards can be given.
-    pub releases: Vec<Release>,
+    pub releases: Vec<KnownRelease>,
     /// Number of route feeds.
     pub feeds: usize,
     /// What this unit's last life left.
@@ -187,6 +190,7 @@ pub struct Rp {
     role: Role,
     rf: Rf,
     spoken: Spoken,
+    capabilities: Capabilities,
     /// Checkpointing as active, and as standby.
     cf: CfActive,
     replica: CfStandby,
@@ -223,6 +227,7 @@ impl Rp {
             line_cards: boot.line_cards.iter().copied().collect(),
             legacy: boot.legacy.clone(),
             loads: boot.modelled_switchover(),
+            built: boot.issu.built,
         };
         let mut clients = Registry::new(unit, others)?;
         boot.upgrade.iter().for_each(|kept| clients.issu.restore(kept));
@@ -246,6 +251,7 @@ impl Rp {
             role: Role::Waiting,
             rf: Rf::new(facility, now),
             spoken: Spoken::default(),
+            capabilities: Capabilities::default(),
             cf: CfActive::default(),
             replica: CfStandby::new(clients.members().to_vec()),
             left_out: BTreeMap::new(),
@@ -322,6 +328,7 @@ impl Machine for Rp {
                     self.peer_lost(now, out);
                 }
                 let met = self.meet(agreed, out);
+                self.weigh_capabilities(out);
                 self.step_rf(now, Some(rf::Input::PeerConnected(met)), out);
             }
             Some(Input::PeerLost) => {
@@ -333,6 +340,7 @@ impl Machine for Rp {
             Some(Input::Checkpoint(message)) => self.checkpoint_message(now, message, out),
             Some(Input::LcConnected(slot, agreed)) => {
                 self.spoken.card_connected(slot, agreed, out);
+                self.weigh_capabilities(out);
                 self.lc_connected(now, slot, out);
             }
             Some(Input::LcLost(slot)) => {
@@ -385,6 +393,7 @@ impl Rp {
     fn settle(&mut self, now: Instant, out: &mut Vec<Output>) {
         self.say_unread(out);
         self.save_upgrade(out);
+        self.weigh_capabilities(out);
         if self.role.owns_chassis() {
             self.step_feed(now, Some(fib_feed::Input::TableChanged), out);
         }

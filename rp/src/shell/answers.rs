@@ -144,7 +144,6 @@ impl Shell {
             rp: Some(rp),
             lc: self.relay.as_ref().map(Relay::stats),
             memory_bytes: crate::process::resident_bytes(),
-            refused: refusals.total(),
             cpu_ns: fabric::card::process::cpu_ns(),
             refusals,
             connections: self.endpoint.connections() as u64,

@@ -6,7 +6,7 @@ use super::{
     disk::Disk,
     fabric::{Pair, Parcel, Stream},
     hands::Hands,
-    wire::{FIRST, LATEST, clients, releases},
+    wire::{FIRST, LATEST, built, releases},
 };
 use fabric_proto::{
     checkpoint::{CfClientId, CfMessage},
@@ -114,7 +114,7 @@ impl RpNode {
             slot: self.slot,
             boot: self.boots * 4 + self.slot.index() as u64,
             release: self.release.clone(),
-            issu: Image { negotiates: self.release != FIRST, ..Image::default() },
+            issu: Image { negotiates: self.release != FIRST, built: built(&self.release), ..Image::default() },
             profile: self.profile,
             modelled: false,
             legacy: self.legacy.clone(),
@@ -129,8 +129,7 @@ impl RpNode {
             life: std::mem::take(&mut self.life),
             clock_offset: 0,
         };
-        let clients = clients(&boot.release);
-        self.rp = Some(Rp::with_clients(self.clock.local(now), boot, clients).expect("no two have one name or number"));
+        self.rp = Some(Rp::new(self.clock.local(now), boot));
         self.look(now);
     }
 
@@ -431,7 +430,7 @@ impl World {
 
     /// Makes a record nobody's, if it is its turn.
     pub(super) fn garble_record(&mut self, message: &mut CfMessage) {
-        let CfMessage::Record { client, .. } = message else { return };
+        let (CfMessage::Bulk { client, .. } | CfMessage::Change { client, .. }) = message else { return };
         match self.garbled.take() {
             Some(0) => *client = CfClientId(u16::MAX),
             left => self.garbled = left.map(|left| left - 1),

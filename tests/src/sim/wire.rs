@@ -1,7 +1,7 @@
 //! What cards say to each other goes over as bytes, in the version that their two releases agree on.
 //!
-//! The machines are all of this release. A card of an earlier one is one that offers no more than that release did, and is
-//! sent no more; what it says is written in that release's words.
+//! The machines are all of this code, each as the release that it runs: it offers what that does, and is sent no more. A card
+//! of the first release is one that offers nothing; what it says is written in that release's words.
 
 use super::{
     World,
@@ -10,37 +10,36 @@ use super::{
 };
 use fabric_proto::{
     codec::{self, Message},
-    deploy::Release,
+    deploy::KnownRelease,
     id::{LcSlot, RpSlot, Slot},
     offer::{Agreed, Group, Offer},
+    release::Release,
 };
-use rp_contract::Client;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The release that speaks as the first one did.
 pub(super) const FIRST: &str = "1.0";
 
-/// This release.
+/// The release of this tree.
 pub(super) const LATEST: &str = "2.0";
 
-/// One like it that has a client more: beside [`LATEST`], that client is at base level.
+/// The one after it.
 pub(super) const NEXT: &str = "2.1";
 
 /// What cards can be given: of these, nothing is stored, and route processors find it out when they meet.
-pub(super) fn releases() -> Vec<Release> {
-    let release =
-        |version: &str| Release { version: version.to_owned(), negotiates: version != FIRST, loses: BTreeMap::new() };
+pub(super) fn releases() -> Vec<KnownRelease> {
+    let release = |version: &str| KnownRelease {
+        version: version.to_owned(),
+        negotiates: version != FIRST,
+        loses: BTreeMap::new(),
+    };
     RELEASES.map(release).into()
 }
 
-/// The client: how often each port lost its carrier.
-#[allow(unreachable_pub, reason = "the example of docs/clients.md, as it would stand in a crate of its own")]
-#[path = "../../../docs/examples/flaps.rs"]
-mod flaps;
-
-/// What a release has of clients beyond those that every one has.
-pub(super) fn clients(release: &str) -> Vec<Box<dyn Client>> {
-    if release == NEXT { vec![Box::new(flaps::Flaps::default())] } else { Vec::new() }
+/// As which release a card's program is built. One of the first release has code of its own; this code stands in for it, and
+/// is sent no more than that has words for.
+pub(super) fn built(release: &str) -> Release {
+    Release::named(release).unwrap_or(Release::V2_0)
 }
 
 /// A message, encoded and decoded again. The other end is of another release only in what it offers to read.
@@ -50,7 +49,9 @@ fn carried<M: Message>(message: &M, agreed: &Agreed) -> Result<M, String> {
         return Err(format!("{} messages in version {version}, which was not agreed on", M::CLASS));
     }
     let frame = codec::encode_at(message, version).map_err(|error| error.to_string())?;
-    codec::decode(&frame).map_err(|error| error.to_string())
+    // Whichever end it came from, the other one must have offered to read it.
+    let [ours, theirs] = [agreed.ours(), agreed.theirs()].map(|offer| built(offer.release()));
+    codec::decode_in(&frame, ours.min(theirs)).map_err(|error| error.to_string())
 }
 
 /// The same, with nothing else of its parcel.
@@ -100,7 +101,7 @@ impl World {
     fn offer_of_lc(&self, slot: LcSlot) -> Offer {
         match self.lcs[usize::from(slot.0) - 1].release.as_str() {
             FIRST => Offer::of_1_0(),
-            release => Offer::new(release),
+            release => Offer::new_in(release, built(release)),
         }
     }
 

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 fn every_message_survives_a_frame() {
     for message in [
         CfMessage::BulkBegin { round: 1, after: 0, mode: Mode::Sso },
-        CfMessage::Record { seq: 1, client: CfClientId::FIB, bulk: true, data: Bytes::from_static(b"x") },
+        CfMessage::Bulk { seq: 1, client: CfClientId::FIB, data: Bytes::from_static(b"x") },
+        CfMessage::Change { seq: 1, client: CfClientId::FIB, data: Bytes::from_static(b"z") },
         CfMessage::BulkEnd { seq: 2, records: 1 },
         CfMessage::Ack { seq: 2 },
         CfMessage::Broken { why: "gap".to_owned() },
@@ -19,10 +20,13 @@ fn every_message_survives_a_frame() {
 /// The bytes on the wire are part of the interface: a change here needs a new version.
 #[test]
 fn golden_bytes() {
-    let record = CfMessage::Record { seq: 3, client: CfClientId::FIB, bulk: false, data: Bytes::from_static(&[9]) };
+    let record = CfMessage::Change { seq: 3, client: CfClientId::FIB, data: Bytes::from_static(&[9]) };
     let mut golden = vec![2, 2, 0, 0, 0, 15, 0x81, 0xa6];
     golden.extend(b"Record\x94\x03\x04\xc2\xc4\x01\x09");
-    assert_eq!(&encode(&record).unwrap()[..], golden);
+    assert_eq!(&encode_at(&record, 2).unwrap()[..], golden);
+    let mut golden = vec![2, 3, 0, 0, 0, 14, 0x81, 0xa6];
+    golden.extend(b"Change\x93\x03\x04\xc4\x01\x09");
+    assert_eq!(&encode_at(&record, 3).unwrap()[..], golden);
 }
 
 #[test]
@@ -36,14 +40,17 @@ fn a_peer_of_version_1_is_sent_no_pieces() {
 #[test]
 fn the_largest_record_fits_a_frame() {
     let data = Bytes::from(vec![0; RECORD_MAX]);
-    assert!(encode(&CfMessage::Record { seq: u64::MAX, client: CfClientId(u16::MAX), bulk: true, data }).is_ok());
+    let record = CfMessage::of_record(u64::MAX, CfClientId(u16::MAX), true, data);
+    assert!((1..=3).all(|version| encode_at(&record, version).is_ok()));
 }
 
 proptest! {
     #[test]
     fn garbage_is_an_error_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = decode::<CfMessage>(&bytes);
-        let _ = codec::decode_body::<CfMessage>(1, &bytes);
+        for version in 1..=3 {
+            let _ = codec::decode_body::<CfMessage>(version, &bytes);
+        }
     }
 }
 
@@ -62,6 +69,7 @@ fn numbers_are_those_of_every_release() {
         CfClientId::CHASSIS,
         CfClientId::FIB,
         CfClientId::LINKS,
+        CfClientId::PORT_COUNTS,
     ];
-    assert_eq!(numbers.map(|client| client.0), [1, 2, 3, 4, 5]);
+    assert_eq!(numbers.map(|client| client.0), [1, 2, 3, 4, 5, 2023]);
 }

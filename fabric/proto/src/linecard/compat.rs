@@ -1,6 +1,6 @@
-//! Messages to line cards in older versions. What line cards say has not changed.
+//! Messages to and of line cards in older versions.
 
-use super::{FibPart, FibUpdate, PortConfig, ToLc, v1};
+use super::{FibPart, FibUpdate, FromLc, PortConfig, ToLc, v1};
 use crate::version::Inexpressible;
 
 /// Version 1 knows ports without subinterfaces, and one table.
@@ -37,6 +37,39 @@ impl From<v1::ToLc> for ToLc {
             v1::ToLc::WantDigests => Self::WantDigests,
             v1::ToLc::Converged { position, root } => Self::Converged { position, root },
             v1::ToLc::Reset { reason } => Self::Reset { reason },
+        }
+    }
+}
+
+/// What line cards say is in versions 1 and 2 the same: digests one by one.
+impl TryFrom<&FromLc> for v1::FromLc {
+    type Error = Inexpressible;
+
+    fn try_from(message: &FromLc) -> Result<Self, Inexpressible> {
+        Ok(match message.clone() {
+            FromLc::Adopted { epoch, boot, position, root, routes } => {
+                Self::Adopted { epoch, boot, position, root, routes }
+            }
+            FromLc::Refused { highest } => Self::Refused { highest },
+            FromLc::Ack { number } => Self::Ack { number },
+            FromLc::Digests(digests) => Self::Digests(digests),
+            FromLc::InSync { position } => Self::InSync { position },
+            FromLc::PortState { port, up } => Self::PortState { port, up },
+        })
+    }
+}
+
+impl From<v1::FromLc> for FromLc {
+    fn from(message: v1::FromLc) -> Self {
+        match message {
+            v1::FromLc::Adopted { epoch, boot, position, root, routes } => {
+                Self::Adopted { epoch, boot, position, root, routes }
+            }
+            v1::FromLc::Refused { highest } => Self::Refused { highest },
+            v1::FromLc::Ack { number } => Self::Ack { number },
+            v1::FromLc::Digests(digests) => Self::Digests(digests),
+            v1::FromLc::InSync { position } => Self::InSync { position },
+            v1::FromLc::PortState { port, up } => Self::PortState { port, up },
         }
     }
 }

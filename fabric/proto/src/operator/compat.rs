@@ -1,6 +1,8 @@
 //! What an operator asks, and what it is answered, in older versions.
 
-use super::{CardStats, Event, EventKind, Exit, FlowSpec, LcStats, Refusals, Reply, Request, RpStats, TrafficSpec, v1};
+use super::{
+    CardStats, Event, EventKind, Exit, FlowSpec, LcStats, Refusals, Reply, Request, RpStats, TrafficSpec, v1, v2,
+};
 use crate::{drops::DropCause, fib::Mac, version::Inexpressible};
 
 impl From<v1::Request> for Request {
@@ -138,8 +140,8 @@ impl TryFrom<&Reply> for v1::Reply {
 impl From<v1::CardStats> for CardStats {
     fn from(stats: v1::CardStats) -> Self {
         let v1::CardStats { boot, release, rp, lc, memory_bytes, refused, cpu_ns } = stats;
-        let (refusals, rp) = (Refusals::default(), rp.map(RpStats::from));
-        Self { boot, release, rp, lc, memory_bytes, refused, cpu_ns, refusals, connections: 0, unlinked: Vec::new() }
+        let (refusals, rp) = (Refusals { untold: refused, ..Refusals::default() }, rp.map(RpStats::from));
+        Self { boot, release, rp, lc, memory_bytes, cpu_ns, refusals, connections: 0, unlinked: Vec::new() }
     }
 }
 
@@ -147,23 +149,71 @@ impl TryFrom<CardStats> for v1::CardStats {
     type Error = Inexpressible;
 
     fn try_from(stats: CardStats) -> Result<Self, Inexpressible> {
-        let CardStats {
-            boot,
-            release,
-            rp,
-            lc,
-            memory_bytes,
-            refused,
-            cpu_ns,
-            refusals: _,
-            connections: _,
-            unlinked: _,
-        } = stats;
+        let CardStats { boot, release, rp, lc, memory_bytes, cpu_ns, refusals, connections: _, unlinked: _ } = stats;
+        let refused = refusals.total();
         let later = |lc: &LcStats| lc.drops.iter().any(|(cause, _)| cause >= DropCause::NotFragmented);
         if lc.as_ref().is_some_and(later) {
             return Err(Inexpressible { version: 1, what: "the cause of a drop" });
         }
         Ok(Self { boot, release, rp: rp.map(v1::RpStats::from), lc, memory_bytes, refused, cpu_ns })
+    }
+}
+
+/// Version 2 says how many were refused, and besides of how many of them it has the cause.
+impl TryFrom<&Reply> for v2::Reply {
+    type Error = Inexpressible;
+
+    fn try_from(reply: &Reply) -> Result<Self, Inexpressible> {
+        Ok(match reply.clone() {
+            Reply::Output(output) => Self::Output(output),
+            Reply::Completions(words) => Self::Completions(words),
+            Reply::Event(event) => Self::Event(event),
+            Reply::Stats(stats) => Self::Stats(Box::new((*stats).into())),
+            Reply::Spans(spans) => Self::Spans(spans),
+            Reply::Done => Self::Done,
+            Reply::Started(at) => Self::Started(at),
+            Reply::Progress(progress) => Self::Progress(progress),
+            Reply::Evidence(evidence) => Self::Evidence(evidence),
+            Reply::Refused(why) => Self::Refused(why),
+        })
+    }
+}
+
+impl From<v2::Reply> for Reply {
+    fn from(reply: v2::Reply) -> Self {
+        match reply {
+            v2::Reply::Output(output) => Self::Output(output),
+            v2::Reply::Completions(words) => Self::Completions(words),
+            v2::Reply::Event(event) => Self::Event(event),
+            v2::Reply::Stats(stats) => Self::Stats(Box::new((*stats).into())),
+            v2::Reply::Spans(spans) => Self::Spans(spans),
+            v2::Reply::Done => Self::Done,
+            v2::Reply::Started(at) => Self::Started(at),
+            v2::Reply::Progress(progress) => Self::Progress(progress),
+            v2::Reply::Evidence(evidence) => Self::Evidence(evidence),
+            v2::Reply::Refused(why) => Self::Refused(why),
+        }
+    }
+}
+
+impl From<CardStats> for v2::CardStats {
+    fn from(stats: CardStats) -> Self {
+        let refused = stats.refusals.total();
+        let CardStats { boot, release, rp, lc, memory_bytes, cpu_ns, refusals, connections, unlinked } = stats;
+        let Refusals { certificate, wrong_card, no_business, unfinished, no_place, challenged, untold: _ } = refusals;
+        let refusals = v2::Refusals { certificate, wrong_card, no_business, unfinished, no_place, challenged };
+        Self { boot, release, rp, lc, memory_bytes, refused, cpu_ns, refusals, connections, unlinked }
+    }
+}
+
+impl From<v2::CardStats> for CardStats {
+    fn from(stats: v2::CardStats) -> Self {
+        let v2::CardStats { boot, release, rp, lc, memory_bytes, refused, cpu_ns, refusals, connections, unlinked } =
+            stats;
+        let v2::Refusals { certificate, wrong_card, no_business, unfinished, no_place, challenged } = refusals;
+        let told = Refusals { certificate, wrong_card, no_business, unfinished, no_place, challenged, untold: 0 };
+        let refusals = Refusals { untold: refused.saturating_sub(told.total()), ..told };
+        Self { boot, release, rp, lc, memory_bytes, cpu_ns, refusals, connections, unlinked }
     }
 }
 

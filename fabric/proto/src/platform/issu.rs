@@ -63,6 +63,7 @@ const LSD: IssuClient = IssuClient::optional(2007, "ISSU LSD Label Mgr HA Client
 const TABLE_ID: IssuClient = IssuClient::optional(2008, "ISSU Tableid Client", &[2007], &[]);
 const VPN: IssuClient = IssuClient::optional(2009, "ISSU MPLS VPN Client", &[2007], &[]);
 const LDP: IssuClient = IssuClient::optional(2011, "ISSU LDP Client", &[2007], &[]);
+const HWIDB: IssuClient = IssuClient::optional(2023, "FIB HWIDB ISSU client", &[], &[]);
 const MFI_PULL: IssuClient = IssuClient::optional(2030, "MFI Pull ISSU client", &[2003], &[]);
 const MFI_PUSH: IssuClient = IssuClient::optional(2031, "MFI Push ISSU client", &[2003], &[]);
 /// The upgrade itself.
@@ -74,7 +75,7 @@ const LSPV: IssuClient = IssuClient::optional(2089, "MPLS LSPV Push client", &[2
 const CHECKPOINTING: u16 = 4;
 
 /// Of every family but the 10000.
-pub(super) static FIELD: [IssuClient; 15] = [
+pub(super) static FIELD: [IssuClient; 16] = [
     PROTO,
     RF,
     IssuClient::base(
@@ -90,6 +91,7 @@ pub(super) static FIELD: [IssuClient; 15] = [
     TABLE_ID,
     VPN,
     LDP,
+    HWIDB,
     MFI_PULL,
     MFI_PUSH,
     PROCESS,
@@ -97,7 +99,7 @@ pub(super) static FIELD: [IssuClient; 15] = [
 ];
 
 /// Of the 10000, which has a client for the insertion and removal of cards.
-pub(super) static C10K: [IssuClient; 16] = [
+pub(super) static C10K: [IssuClient; 17] = [
     PROTO,
     RF,
     IssuClient::base(CHECKPOINTING, "ISSU CF client", &[Group::Messages(Class::Checkpoint)]),
@@ -110,6 +112,7 @@ pub(super) static C10K: [IssuClient; 16] = [
     TABLE_ID,
     VPN,
     LDP,
+    HWIDB,
     MFI_PULL,
     MFI_PUSH,
     PROCESS,

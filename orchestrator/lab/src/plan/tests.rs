@@ -129,7 +129,7 @@ fn a_release_that_is_not_there_is_refused() {
     let text = edge().document.text().replace("\"1.0\"", "\"7.7\"").replace("      startup-config: pe1.cfg\n", "");
     let topology = Topology::from_document(Document::from_text(Path::new("x.chassis.yml"), &text)).unwrap();
     let text = plan_of(&topology, Path::new("/run/swact/edge")).unwrap_err().plain();
-    assert!(text.ends_with("there is no release '7.7'\n  the releases are 1.0, 2.0"), "{text}");
+    assert!(text.ends_with("there is no release '7.7'\n  the releases are 1.0, 2.0, 2.1"), "{text}");
 }
 
 #[test]

@@ -251,7 +251,8 @@ impl CfActive {
             CfMessage::Ack { .. }
             | CfMessage::Broken { .. }
             | CfMessage::BulkBegin { .. }
-            | CfMessage::Record { .. }
+            | CfMessage::Bulk { .. }
+            | CfMessage::Change { .. }
             | CfMessage::Piece { .. }
             | CfMessage::BulkEnd { .. } => self.counters.unexpected += 1,
         }
@@ -329,7 +330,7 @@ impl CfActive {
         out.push(CfOutput::Send(if more {
             CfMessage::Piece { seq, client, data }
         } else {
-            CfMessage::Record { seq, client, bulk, data }
+            CfMessage::of_record(seq, client, bulk, data)
         }));
     }
 }

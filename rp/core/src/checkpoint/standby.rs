@@ -111,25 +111,29 @@ impl CfStandby {
                 Ok(())
             }
             // A sync that broke: what is still under way counts for nothing.
-            (CfMessage::Record { .. } | CfMessage::Piece { .. } | CfMessage::BulkEnd { .. }, Phase::Idle) => Ok(()),
-            (CfMessage::Record { seq, .. } | CfMessage::Piece { seq, .. } | CfMessage::BulkEnd { seq, .. }, _)
-                if self.applying.is_some() =>
-            {
-                Err(CfBreak::Hasty(seq))
-            }
-            (CfMessage::Record { seq, .. } | CfMessage::Piece { seq, .. } | CfMessage::BulkEnd { seq, .. }, _)
-                if seq != self.seq + 1 =>
-            {
-                Err(CfBreak::Gap { seq, last: self.seq })
-            }
-            (CfMessage::Record { bulk: true, .. }, Phase::InSync) => Err(CfBreak::LateBulk),
+            (
+                CfMessage::Bulk { .. } | CfMessage::Change { .. } | CfMessage::Piece { .. } | CfMessage::BulkEnd { .. },
+                Phase::Idle,
+            ) => Ok(()),
+            (
+                CfMessage::Bulk { seq, .. }
+                | CfMessage::Change { seq, .. }
+                | CfMessage::Piece { seq, .. }
+                | CfMessage::BulkEnd { seq, .. },
+                _,
+            ) if self.applying.is_some() || seq != self.seq + 1 => Err(match self.applying {
+                Some(_) => CfBreak::Hasty(seq),
+                None => CfBreak::Gap { seq, last: self.seq },
+            }),
+            (CfMessage::Bulk { .. }, Phase::InSync) => Err(CfBreak::LateBulk),
             (CfMessage::Piece { seq, client, data }, _) => self.hand_over(seq, client, data, true, out),
-            (CfMessage::Record { seq, client, bulk, data }, phase) => {
+            (CfMessage::Bulk { seq, client, data }, phase) => {
                 if let Phase::Bulk { records } = phase {
-                    self.phase = Phase::Bulk { records: records + u64::from(bulk) };
+                    self.phase = Phase::Bulk { records: records + 1 };
                 }
                 self.hand_over(seq, client, data, false, out)
             }
+            (CfMessage::Change { seq, client, data }, _) => self.hand_over(seq, client, data, false, out),
             (CfMessage::BulkEnd { seq, records }, Phase::Bulk { records: applied }) if records == applied => {
                 self.phase = Phase::InSync;
                 out.push(Output::End);

@@ -344,7 +344,7 @@ fn told(standby: &mut CfStandby, input: CfStandbyInput) -> Vec<CfStandbyOutput> 
 }
 
 fn record(seq: u64, client: CfClientId) -> CfStandbyInput {
-    CfStandbyInput::Message(CfMessage::Record { seq, client, bulk: true, data: Bytes::from_static(&[1, 1]) })
+    CfStandbyInput::Message(CfMessage::Bulk { seq, client, data: Bytes::from_static(&[1, 1]) })
 }
 
 /// A record is confirmed when its client holds it, and not when it came.

@@ -57,6 +57,8 @@ pub struct InterfaceView {
     pub link: Option<bool>,
     /// Since when, where known (`ifLastChange`).
     pub since: Option<Duration>,
+    /// How often its carrier has come or gone; `None` of what is no port, and in releases that do not count it.
+    pub transitions: Option<u32>,
 }
 
 /// Configuration sessions, and how the standby follows the running configuration.
@@ -302,6 +304,8 @@ pub trait Tables {
 
     /// Every route of `family` in a table, in any order.
     fn visit_routes(&self, table: TableId, family: Family, visit: &mut dyn FnMut(Prefix));
+    /// Most paths of a route.
+    fn width(&self) -> usize;
     /// The route to exactly `prefix`.
     fn route(&self, table: TableId, prefix: Prefix) -> Option<RouteView>;
     /// The longest route for `address`.

@@ -55,49 +55,67 @@ const GONE: u8 = 2;
 /// The state of one that is [`Line::Plain`].
 const PLAIN: u8 = 3;
 
-/// Three bytes a port: card, port, whether it has carrier; from version 2 on [`GONE`] and [`PLAIN`], too.
+/// How a port is, and since when, where that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
+    line: Line,
+    since: Option<Instant>,
+}
+
+/// Three bytes a port: card, port, whether it has carrier; from version 2 on [`GONE`] and [`PLAIN`], too. From version 3 on eight
+/// more: since when, in nanoseconds of the clock that all cards share; 0 where that is not known.
 #[derive(Debug)]
 struct Carrier;
 
+/// The first version that says since when.
+const SINCE: u8 = 3;
+
 impl Coding for Carrier {
     type Key = PortId;
-    type Row = Line;
+    type Row = State;
     const MEMBER: Member =
-        Member { versions: Versions::new(1, 2), ..Member::new(CfClientId::LINKS, "link states", Mode::Sso) };
+        Member { versions: Versions::new(1, SINCE), ..Member::new(CfClientId::LINKS, "link states", Mode::Sso) };
     const WHOLE: u8 = 1;
 
-    fn size(_version: u8) -> usize {
-        3
+    fn size(version: u8) -> usize {
+        if version < SINCE { 3 } else { 11 }
     }
 
-    fn write(port: PortId, line: Option<&Line>, version: u8, out: &mut Vec<u8>) {
-        let state = match line {
+    fn write(port: PortId, state: Option<&State>, version: u8, out: &mut Vec<u8>) {
+        let line = match state.map(|state| state.line) {
             None => GONE,
             Some(Line::Plain) if version > Self::WHOLE => PLAIN,
             Some(line) => u8::from(line.has_carrier()),
         };
-        out.extend([port.slot.0, port.port, state]);
+        out.extend([port.slot.0, port.port, line]);
+        if version >= SINCE {
+            let since = state.and_then(|state| state.since).map_or(0, |since| since.0);
+            out.extend(since.to_be_bytes());
+        }
     }
 
-    fn read(bytes: &[u8], version: u8) -> Option<(PortId, Option<Line>)> {
-        let [slot, port, state] = bytes.try_into().ok()?;
-        let state = match state {
-            0 | 1 => Some(Line::from(state == 1)),
+    fn read(bytes: &[u8], version: u8) -> Option<(PortId, Option<State>)> {
+        let ([slot, port, line], since) = bytes.split_first_chunk()?;
+        let since = match version {
+            SINCE.. => u64::from_be_bytes(since.try_into().ok()?),
+            _ => since.is_empty().then_some(0)?,
+        };
+        let line = match *line {
+            0 | 1 => Some(Line::from(*line == 1)),
             GONE if version > Self::WHOLE => None,
             PLAIN if version > Self::WHOLE => Some(Line::Plain),
             _ => return None,
         };
-        Some((PortId { slot: LcSlot(slot), port }, state))
+        let state = |line| State { line, since: (since > 0).then_some(Instant(since)) };
+        Some((PortId { slot: LcSlot(*slot), port: *port }, line.map(state)))
     }
 }
 
 /// The client of interfaces.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
-    /// How the ports are.
+    /// How the ports are. Since when is not known of a state that a peer of an earlier release reported.
     ports: Table<Carrier>,
-    /// Since when; not known of a state that the peer reported.
-    since: BTreeMap<PortId, Instant>,
     /// The cards' runs, where they are known.
     boots: BTreeMap<LcSlot, u64>,
     /// Cards whose connection is lost, and until when their ports stay as they were.
@@ -113,11 +131,8 @@ impl Links {
         if line == Line::Down && sabotage::is(Sabotage::IgnoreCarrier) {
             line = Line::Up;
         }
-        let news = self.ports.set(port, Some(line));
-        if news {
-            self.since.insert(port, now);
-        }
-        news
+        let known = self.ports.get(port).is_some_and(|state| state.line == line);
+        !known && self.ports.set(port, Some(State { line, since: Some(now) }))
     }
 
     /// A card's ports are not known any more. Returns those that were, and whether they had carrier.
@@ -125,8 +140,7 @@ impl Links {
         self.alone.remove(&slot);
         self.boots.remove(&slot);
         let of_card = self.ports.iter().filter(|(port, _)| port.slot == slot);
-        let known: Vec<(PortId, bool)> = of_card.map(|(port, line)| (port, line.has_carrier())).collect();
-        self.since.retain(|port, _| port.slot != slot);
+        let known: Vec<(PortId, bool)> = of_card.map(|(port, state)| (port, state.line.has_carrier())).collect();
         for (port, _) in &known {
             self.ports.set(*port, None);
         }
@@ -165,22 +179,21 @@ impl Links {
 
     /// Whether a port has carrier, and since when; `None` where nobody has said it.
     pub(crate) fn get(&self, port: PortId) -> Option<(bool, Option<Instant>)> {
-        self.ports.get(port).map(|line| (line.has_carrier(), self.since.get(&port).copied()))
+        self.ports.get(port).map(|state| (state.line.has_carrier(), state.since))
     }
 
     /// Whether a port is known to have carrier.
     pub(crate) fn is_up(&self, port: PortId) -> bool {
-        self.ports.get(port).is_some_and(|line| line.has_carrier())
+        self.ports.get(port).is_some_and(|state| state.line.has_carrier())
     }
 
     /// The same for an interface on it, which is `plain` or has a tag or a VRF.
     pub(crate) fn carries(&self, port: PortId, plain: bool) -> bool {
-        self.is_up(port) && (plain || self.ports.get(port) != Some(&Line::Plain))
+        self.is_up(port) && (plain || self.ports.get(port).is_none_or(|state| state.line != Line::Plain))
     }
 
     fn clear(&mut self) {
         self.ports.clear();
-        self.since.clear();
         self.boots.clear();
         self.alone.clear();
     }

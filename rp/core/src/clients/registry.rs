@@ -4,7 +4,7 @@ mod records;
 
 use super::{
     cef::Cef, chassis::Chassis, links::Links, local, mode::ModeOfConfiguration, routing::Routing, running::Running,
-    startup::Startup, stateless::Stateless, upgrade::Issu,
+    startup::Startup, stateless::Stateless, transitions::Transitions, upgrade::Issu,
 };
 use crate::{config::Edit, fib_feed::FibMaster, redundancy::ClientId, rib::Rib};
 use bytes::BytesMut;
@@ -14,6 +14,7 @@ use fabric_proto::{
     offer::Agreed,
     platform::{Profile, RfClient},
     redundancy::Code,
+    release::Release,
     time::Instant,
 };
 use rp_contract::{Answer, Checkpointed, Client, Effect, Member, News, Progression, TakeOver, Term};
@@ -40,12 +41,16 @@ pub struct Registry {
     pub(crate) links: Links,
     pub(crate) routing: Routing,
     pub(crate) issu: Issu,
+    /// From release 2.1 on.
+    pub(crate) transitions: Option<Transitions>,
     mode: ModeOfConfiguration,
     stateless: [Stateless; 4],
     others: Vec<Box<dyn Client>>,
     /// By `clientSeq`.
     rows: Vec<Row>,
-    /// Those that are checkpointed, in the order of the bulk.
+    /// The release that the program is built as.
+    built: Release,
+    /// Those that are checkpointed, in the order of the bulk, in the versions that this release speaks.
     members: Vec<Member>,
     /// Their numbers, by swact's own names.
     numbers: BTreeMap<&'static str, CfClientId>,
@@ -75,6 +80,8 @@ pub(crate) struct Unit {
     pub(crate) legacy: BTreeSet<LcSlot>,
     /// The hardware's own time to switch over, where it is waited for.
     pub(crate) loads: Duration,
+    /// The release that the program is built as.
+    pub(crate) built: Release,
 }
 
 /// A client as the family lists it, and whoever answers for it.
@@ -150,7 +157,7 @@ pub enum Misregistered {
 impl Registry {
     /// The clients of an RP that has just been started.
     pub(crate) fn new(unit: Unit, others: Vec<Box<dyn Client>>) -> Result<Self, Misregistered> {
-        let Unit { profile, startup, line_cards, legacy, loads } = unit;
+        let Unit { profile, startup, line_cards, legacy, loads, built } = unit;
         let (startup, config) = Startup::new(profile, startup);
         let mut clients = Self {
             startup,
@@ -160,10 +167,12 @@ impl Registry {
             links: Links::default(),
             routing: Routing::default(),
             issu: Issu::default(),
+            transitions: (built >= Release::V2_1).then(Transitions::default),
             mode: ModeOfConfiguration,
             stateless: ["checkpoint", "ifindex", "hdlc", "history"].map(Stateless),
             others,
             rows: Vec::new(),
+            built,
             members: Vec::new(),
             numbers: BTreeMap::new(),
             term: None,
@@ -175,7 +184,9 @@ impl Registry {
         };
         let names: Vec<&'static str> = clients.every().map(Client::name).collect();
         clients.rows = rows(profile, &names)?;
-        clients.members = clients.each().filter_map(|client| Some(client.checkpointed()?.member())).collect();
+        let of_release = |member: Member| Member { versions: built.records(member.number, member.versions), ..member };
+        let checkpointed = |client: &mut dyn Client| Some(of_release(client.checkpointed()?.member()));
+        clients.members = clients.each().filter_map(checkpointed).collect();
         let number = |client: &mut dyn Client| Some((client.name(), client.checkpointed()?.member().number));
         clients.numbers = clients.each().filter_map(number).collect();
         distinct(&clients.members)?;
@@ -184,17 +195,24 @@ impl Registry {
 
     /// All of them, in the order of the bulk.
     fn each(&mut self) -> impl Iterator<Item = &mut dyn Client> {
-        let Self { startup, running, chassis, cef, links, routing, issu, mode, stateless, others, .. } = self;
+        let Self { startup, running, chassis, cef, links, routing, issu, transitions, mode, stateless, others, .. } =
+            self;
         let own: [&mut dyn Client; 8] = [startup, running, chassis, cef, links, routing, issu, mode];
         let stateless = stateless.iter_mut().map(|client| client as &mut dyn Client);
-        own.into_iter().chain(stateless).chain(others.iter_mut().map(|client| client.as_mut() as &mut dyn Client))
+        let later = transitions.iter_mut().map(|client| client as &mut dyn Client);
+        own.into_iter()
+            .chain(stateless)
+            .chain(later)
+            .chain(others.iter_mut().map(|client| client.as_mut() as &mut dyn Client))
     }
 
     fn every(&self) -> impl Iterator<Item = &dyn Client> {
-        let Self { startup, running, chassis, cef, links, routing, issu, mode, stateless, others, .. } = self;
+        let Self { startup, running, chassis, cef, links, routing, issu, transitions, mode, stateless, others, .. } =
+            self;
         let own: [&dyn Client; 8] = [startup, running, chassis, cef, links, routing, issu, mode];
         let stateless = stateless.iter().map(|client| client as &dyn Client);
-        own.into_iter().chain(stateless).chain(others.iter().map(|client| client.as_ref() as &dyn Client))
+        let later = transitions.iter().map(|client| client as &dyn Client);
+        own.into_iter().chain(stateless).chain(later).chain(others.iter().map(|client| client.as_ref() as &dyn Client))
     }
 
     fn checkpointed(&mut self) -> impl Iterator<Item = &mut dyn Checkpointed> {

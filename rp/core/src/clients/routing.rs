@@ -1,8 +1,12 @@
 //! IP routing. Its table lives for one term: it is learned again, and the forwarding table keeps packets going meanwhile.
 
 use super::{links::Links, local};
-use crate::{config::Config, fib_feed::FibMaster, rib::Rib};
-use fabric_proto::{redundancy::Code, time::Instant};
+use crate::{
+    config::Config,
+    fib_feed::FibMaster,
+    rib::{Rib, Width},
+};
+use fabric_proto::{fib::PATHS_NARROW, redundancy::Code, time::Instant};
 use rp_contract::{Answer, Client, Effect, Progression};
 
 /// The client of IP routing.
@@ -17,8 +21,17 @@ impl Routing {
     /// A term begins to learn, from nothing.
     pub(crate) fn learn(&mut self, config: &Config, links: &Links, fib: &mut FibMaster) {
         self.rib = Rib::default();
+        // What an active held that is gone was held by every card: a takeover moves nothing.
+        if fib.table().all_paths().any(|(_, list)| list.paths().len() > PATHS_NARROW) {
+            self.rib.set_width(Width::Wide, fib);
+        }
         self.learns = true;
         self.configure(config, links, fib);
+    }
+
+    /// Whether this term has begun to learn.
+    pub(crate) fn learns(&self) -> bool {
+        self.learns
     }
 
     /// The configuration has changed, or carrier has. Only differences reach the forwarding table.

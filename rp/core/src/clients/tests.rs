@@ -1,5 +1,7 @@
 //! Every client, as the facilities see it: who is registered, and that what a standby was given behaves as what gave it.
 
+mod releases;
+
 use super::*;
 use crate::{
     fib_feed::{Level, tests::model},
@@ -11,28 +13,34 @@ use fabric_proto::{
     offer::{Agreed, Offer},
     platform::{PROFILES, Profile},
     redundancy::{Code, Mode, SwitchoverReason},
+    release::Release,
     time::Instant,
 };
 use proptest::prelude::*;
-use rp_contract::{Answer, Ask, Client, Effect, Member, Progression, TakeOver, Term};
+use rp_contract::{Answer, Ask, Client, Effect, Member, News, Progression, TakeOver, Term};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 const NOW: Instant = Instant(7_000_000_000);
 const WAY: [Code; 5] =
     [Code::ActiveFast, Code::ActiveDrain, Code::ActivePreconfig, Code::ActivePostconfig, Code::Active];
 
-fn unit(profile: &'static Profile) -> Unit {
+fn unit(profile: &'static Profile, built: Release) -> Unit {
     Unit {
         profile,
         startup: Some("hostname pe1\nend\n".to_owned()),
         line_cards: (1..=4).map(LcSlot).collect(),
         legacy: Default::default(),
         loads: Duration::ZERO,
+        built,
     }
 }
 
 fn clients(platform: &str) -> Registry {
-    Registry::new(unit(Profile::named(platform).unwrap()), others()).unwrap()
+    clients_of(platform, Release::V2_1)
+}
+
+fn clients_of(platform: &str, built: Release) -> Registry {
+    Registry::new(unit(Profile::named(platform).unwrap(), built), others()).unwrap()
 }
 
 /// A client of a name, and nothing else.
@@ -53,7 +61,8 @@ impl Client for Named {
 #[test]
 fn the_clients_of_this_release_are_those_that_every_platform_lists() {
     for profile in PROFILES {
-        let mut clients = Registry::new(unit(profile), others()).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let unit = unit(profile, Release::V2_1);
+        let mut clients = Registry::new(unit, others()).unwrap_or_else(|wrong| panic!("{wrong}"));
         for row in profile.clients.iter().filter(|row| !ClientId(row.id).is_internal()) {
             clients.progress(NOW, ClientId(row.id), Code::Initialization, &mut Vec::new()).unwrap();
             assert_eq!(clients.answer(), Some((ClientId(row.id), Code::Initialization)), "{}", row.name);
@@ -83,7 +92,7 @@ fn who_is_not_listed_answers_for_the_checkpointing_facility() {
     assert_eq!(asked, [Effect::ReadStartup]);
     let named = |names: &[&'static str]| {
         let others: Vec<Box<dyn Client>> = names.iter().map(|name| Box::new(Named(name)) as Box<dyn Client>).collect();
-        Registry::new(unit(Profile::named("c7500").unwrap()), others)
+        Registry::new(unit(Profile::named("c7500").unwrap(), Release::V2_1), others)
     };
     let mut clients = named(&["stranger"]).unwrap();
     let mut asked = Vec::new();
@@ -138,14 +147,30 @@ struct Pair {
     owner: model::Owner,
 }
 
-/// With a peer of the same release, or of the first one.
-fn spoken(clients: &Registry, alike: bool) -> Arc<Agreed> {
-    let own = clients.offer("2.0");
-    Arc::new(if alike { Agreed::alike(own) } else { Agreed::between(own, Offer::of_1_0()) })
+/// With a peer of the same release, of the one before it, or of the first one.
+fn spoken(clients: &Registry, peer: Peer) -> Arc<Agreed> {
+    let own = clients.offer("2.1");
+    Arc::new(match peer {
+        Peer::Alike => Agreed::alike(own),
+        Peer::Before => Agreed::between(own, clients_of("c12000", Release::V2_0).offer("2.0")),
+        Peer::First => Agreed::between(own, Offer::of_1_0()),
+    })
+}
+
+/// Who the other unit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    Alike,
+    Before,
+    First,
+}
+
+fn peer() -> impl Strategy<Value = Peer> {
+    prop_oneof![Just(Peer::Alike), Just(Peer::Before), Just(Peer::First)]
 }
 
 impl Pair {
-    fn new(mode: Mode, alike: bool) -> Self {
+    fn new(mode: Mode, peer: Peer) -> Self {
         let mut pair = Self {
             active: clients("c12000"),
             standby: clients("c12000"),
@@ -156,8 +181,8 @@ impl Pair {
         let term = Term { epoch: Epoch(4), reason: SwitchoverReason::None, how: TakeOver::Boot };
         pair.active.begin_term(term);
         pair.active.progress(NOW, ClientId::CEF, Code::ActiveFast, &mut Vec::new()).unwrap();
-        pair.active.agree(spoken(&pair.active, alike));
-        pair.standby.agree(spoken(&pair.standby, alike));
+        pair.active.agree(spoken(&pair.active, peer));
+        pair.standby.agree(spoken(&pair.standby, peer));
         pair.standby.begin(mode);
         pair
     }
@@ -198,7 +223,10 @@ impl Pair {
         let active = &mut self.active;
         match what {
             Happens::Port(slot, port, line) => {
-                active.links.report(NOW, PortId { slot: LcSlot(*slot), port: *port }, *line);
+                let (port, up) = (PortId { slot: LcSlot(*slot), port: *port }, *line != Line::Down);
+                if active.links.report(NOW, port, *line) {
+                    active.news(NOW, &News::Carrier { port, up }, &mut Vec::new());
+                }
             }
             Happens::CardGone(slot) => {
                 active.links.forget(LcSlot(*slot));
@@ -256,14 +284,19 @@ proptest! {
     #[test]
     fn what_a_standby_was_given_behaves_as_what_gave_it(
         story in proptest::collection::vec(happens(), 0..80),
-        alike in any::<bool>(),
+        peer in peer(),
         mode in prop_oneof![Just(Mode::RprPlus), Just(Mode::Sso)],
     ) {
-        let mut pair = Pair::new(mode, alike);
+        let mut pair = Pair::new(mode, peer);
         story.iter().for_each(|what| pair.happens(what));
         pair.finish();
-        // A unit of release 1.0 is given what it knows of these.
-        let whole = |member: &Member| alike || ![CfClientId::FIB, CfClientId::LINKS].contains(&member.number);
+        // A unit of release 1.0 is given what it knows of these, and one of 2.0 nothing of what is counted.
+        let not_all = |number: CfClientId| match peer {
+            Peer::Alike => false,
+            Peer::Before => number == CfClientId::PORT_COUNTS,
+            Peer::First => [CfClientId::FIB, CfClientId::LINKS, CfClientId::PORT_COUNTS].contains(&number),
+        };
+        let whole = |member: &Member| !not_all(member.number);
         let held = |clients: &mut Registry| -> BTreeMap<&str, u64> {
             let part = clients.digests().into_iter().filter(|(member, _)| member.from <= mode && whole(member));
             part.map(|(member, digest)| (member.title, digest)).collect()
@@ -276,11 +309,13 @@ proptest! {
         prop_assert_eq!(active.startup.text(), standby.startup.text());
         let ports = (1..5).flat_map(|slot| (1..5).map(move |port| PortId { slot: LcSlot(slot), port }));
         for port in ports {
-            let known = |clients: &Registry| clients.links.get(port).map(|(up, _)| up);
+            let known = |clients: &Registry| clients.links.get(port).map(|(up, since)| (up, since.filter(|_| peer == Peer::Alike)));
             prop_assert_eq!(known(&active), known(&standby));
+            let counted = |clients: &Registry| clients.transitions.as_ref().map(|counts| counts.of(port));
+            prop_assert!(peer != Peer::Alike || mode != Mode::Sso || counted(&active) == counted(&standby));
         }
         if mode == Mode::Sso {
-            let level = if alike { Level::Full } else { Level::Base };
+            let level = if peer == Peer::First { Level::Base } else { Level::Full };
             model::assert_equal(&model::given(active.cef.fib.table(), level), standby.cef.fib.table());
         }
     }
@@ -289,11 +324,11 @@ proptest! {
     #[test]
     fn a_damaged_record_is_an_error_and_never_a_panic(
         bytes in proptest::collection::vec(any::<u8>(), 0..40),
-        alike in any::<bool>(),
+        peer in peer(),
         more in any::<bool>(),
     ) {
         let mut clients = clients("native");
-        clients.agree(spoken(&clients, alike));
+        clients.agree(spoken(&clients, peer));
         for member in clients.members().to_vec() {
             let _ = clients.apply(member.number, bytes.clone().into(), more, &mut Vec::new());
         }
@@ -318,25 +353,7 @@ fn a_change_takes_its_own_bytes() {
         let change = |member| clients.change(&member).unwrap().map(|data| (member.number, data.to_vec()));
         members.into_iter().filter_map(change).collect()
     };
-    assert_eq!(changes(&mut clients), [(CfClientId::CHASSIS, vec![7, 0]), (CfClientId::LINKS, vec![1, 7, 0])]);
+    let links = [&[1, 7, 0][..], &NOW.0.to_be_bytes()].concat();
+    assert_eq!(changes(&mut clients), [(CfClientId::CHASSIS, vec![7, 0]), (CfClientId::LINKS, links)]);
     assert_eq!(changes(&mut clients), []);
-}
-
-/// The shapes of release 1.0: all of the state at each change.
-#[test]
-fn a_peer_of_the_first_release_is_given_what_it_reads() {
-    let mut clients = clients("native");
-    clients.agree(spoken(&clients, false));
-    clients.links.report(NOW, PortId { slot: LcSlot(2), port: 4 }, false);
-    for member in clients.given() {
-        clients.chunk(member.number, true, Mode::Sso).unwrap();
-    }
-    clients.links.report(NOW, PortId { slot: LcSlot(1), port: 1 }, true);
-    clients.chassis.card(LcSlot(1), true);
-    clients.chassis.card(LcSlot(3), true);
-    for (number, golden) in [(CfClientId::CHASSIS, vec![1, 3]), (CfClientId::LINKS, vec![1, 1, 1, 2, 4, 0])] {
-        let member = clients.members().iter().find(|member| member.number == number).copied().unwrap();
-        assert_eq!(clients.change(&member).unwrap().unwrap(), golden);
-        assert_eq!(clients.change(&member).unwrap(), None);
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::StaticTarget;
 use fabric_proto::{
-    fib::{PATHS_MAX, Path},
+    fib::{PATHS_MAX, PATHS_NARROW, Path},
     id::InterfaceId,
 };
 use std::net::IpAddr;
@@ -34,18 +34,39 @@ impl From<StaticTarget> for Hop {
     }
 }
 
-/// Of next hops with their paths: those that are used, and the paths. More than [`PATHS_MAX`] of either are not.
-pub(super) fn union(hops: impl IntoIterator<Item = (Hop, Vec<Path>)>) -> (Vec<Hop>, Vec<Path>) {
+/// Most equal-cost paths of a route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Width {
+    /// As many as every release has words for.
+    #[default]
+    Narrow,
+    /// As many as there are words for from release 2.1 on.
+    Wide,
+}
+
+impl Width {
+    /// How many that is.
+    pub fn paths(self) -> usize {
+        match self {
+            Self::Narrow => PATHS_NARROW,
+            Self::Wide => PATHS_MAX,
+        }
+    }
+}
+
+/// Of next hops with their paths: those that are used, and the paths. More of either than `width` are not.
+pub(super) fn union(hops: impl IntoIterator<Item = (Hop, Vec<Path>)>, width: Width) -> (Vec<Hop>, Vec<Path>) {
+    let most = width.paths();
     let (mut used, mut all) = (Vec::new(), Vec::new());
     for (hop, paths) in hops {
-        if used.len() == PATHS_MAX {
+        if used.len() == most {
             break;
         }
         let mut is_used = false;
         for path in paths {
             if all.contains(&path) {
                 is_used = true;
-            } else if all.len() < PATHS_MAX {
+            } else if all.len() < most {
                 is_used = true;
                 all.push(path);
             }

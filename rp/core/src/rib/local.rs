@@ -3,7 +3,7 @@
 use super::{
     Interface, Local, LocalChange, Protocol,
     feed::{Feed, Learned},
-    hops::{Hop, SetId},
+    hops::{Hop, SetId, Width},
     recursion::{LearnedRoute, Recursion},
     sets::{Resolver, Via},
     table::Table,
@@ -24,6 +24,14 @@ impl Table {
         }
         self.local = local;
         self.refresh(fib);
+    }
+
+    /// From here on a route has at most so many paths; only differences reach the FIB.
+    pub(super) fn set_width(&mut self, width: Width, fib: &mut FibMaster) {
+        if width != self.resolver.width {
+            self.resolver.width = width;
+            self.refresh(fib);
+        }
     }
 
     /// Takes over single changes of the configuration. The work grows with them and with the numbers of static routes and
@@ -113,12 +121,13 @@ impl Table {
 
     /// How next hops are resolved now.
     fn resolver(&self) -> Resolver {
-        self.with_learned(|learned| Resolver::new(&self.local, learned))
+        self.with_learned(|learned| Resolver::new(&self.local, learned, self.resolver.width))
     }
 
     /// How next hops of static routes are, with what is directly there as it is now.
     fn recursion(&self) -> Recursion {
-        self.with_learned(|learned| Recursion::new(&self.local.statics, &self.resolver.direct, learned))
+        let Resolver { direct, width, .. } = &self.resolver;
+        self.with_learned(|learned| Recursion::new(&self.local.statics, direct, learned, *width))
     }
 
     fn with_learned<T>(&self, f: impl FnOnce(&LearnedRoute<'_>) -> T) -> T {

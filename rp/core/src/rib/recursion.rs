@@ -10,7 +10,7 @@
 use super::{
     StaticRoute,
     direct::Direct,
-    hops::{Hop, SetId, union},
+    hops::{Hop, SetId, Width, union},
 };
 use fabric_proto::{
     fib::{Family, Path, Prefix, left_aligned},
@@ -76,7 +76,12 @@ impl Lengths {
 }
 
 impl Recursion {
-    pub(super) fn new(statics: &BTreeSet<StaticRoute>, direct: &Direct, learned: &LearnedRoute<'_>) -> Self {
+    pub(super) fn new(
+        statics: &BTreeSet<StaticRoute>,
+        direct: &Direct,
+        learned: &LearnedRoute<'_>,
+        width: Width,
+    ) -> Self {
         let mut left: BTreeMap<Prefix, BTreeMap<u8, BTreeSet<Hop>>> = BTreeMap::new();
         let (mut tracked, mut recursive) = (Vec::new(), BTreeSet::new());
         for StaticRoute { prefix, distance, target } in statics.iter().filter(|route| route.distance != UNBELIEVED) {
@@ -102,6 +107,7 @@ impl Recursion {
             users: BTreeMap::new(),
             open: Vec::new(),
             circled: BTreeSet::new(),
+            width,
         };
         let order = search.run();
         let circled = std::mem::take(&mut search.circled);
@@ -208,6 +214,7 @@ struct Search<'a, 'b> {
     open: Vec<Edge>,
     /// Next hops of learned routes that lead in a circle: no learned route uses them.
     circled: BTreeSet<IpAddr>,
+    width: Width,
 }
 
 impl Search<'_, '_> {
@@ -396,7 +403,7 @@ impl Search<'_, '_> {
                 }
                 (*hop, paths)
             });
-            let (used, paths) = union(candidates);
+            let (used, paths) = union(candidates, self.width);
             if let Node::Static(prefix) = node
                 && let Some((distance, _)) = self.left.get(prefix).and_then(BTreeMap::first_key_value)
             {

@@ -3,7 +3,7 @@
 use super::{
     Local,
     direct::Direct,
-    hops::{Hop, SetId, union},
+    hops::{Hop, SetId, Width, union},
     recursion::{LearnedRoute, Recursion},
 };
 use crate::fib_feed::FibMaster;
@@ -38,13 +38,14 @@ impl Via {
 pub(super) struct Resolver {
     pub(super) direct: Direct,
     pub(super) statics: Recursion,
+    pub(super) width: Width,
 }
 
 impl Resolver {
-    pub(super) fn new(local: &Local, learned: &LearnedRoute<'_>) -> Self {
+    pub(super) fn new(local: &Local, learned: &LearnedRoute<'_>, width: Width) -> Self {
         let direct = Direct::new(local);
-        let statics = Recursion::new(&local.statics, &direct, learned);
-        Self { direct, statics }
+        let statics = Recursion::new(&local.statics, &direct, learned, width);
+        Self { direct, statics, width }
     }
 
     /// The paths that a next hop comes to; none where nothing leads to it.
@@ -79,7 +80,7 @@ impl Resolver {
 
     /// Of these next hops, those that are used, and the paths that they come to.
     pub(super) fn resolve_hops(&self, hops: &[Hop]) -> (Vec<Hop>, Vec<Path>) {
-        union(hops.iter().map(|hop| (*hop, self.paths(*hop))))
+        union(hops.iter().map(|hop| (*hop, self.paths(*hop))), self.width)
     }
 
     /// `None` when routes with this set cannot be used.

@@ -21,6 +21,9 @@ impl Rp {
     pub(super) fn oir(&mut self, now: Instant, slot: Slot, inserted: bool, out: &mut Vec<Output>) {
         let (mnemonic, done) = if inserted { ("INSCARD", "inserted in") } else { ("REMCARD", "removed from") };
         out.push(Output::Event(EventKind::Log { line: format!("%OIR-6-{mnemonic}: Card {done} slot {slot}") }));
+        if !inserted {
+            self.spoken.removed(slot);
+        }
         match slot {
             Slot::Rp(rp) if Some(rp) == self.boot.slot.peer() && !inserted => {
                 self.step_rf(now, Some(rf::Input::Removed), out);

@@ -223,6 +223,7 @@ impl Tables for At<'_> {
             mac: id.port().map(port_mac),
             link: link.map(|(up, _)| up),
             since: link.and_then(|(_, since)| since).map(|since| self.now.since(since)),
+            transitions: id.as_port().zip(self.rp.clients.transitions.as_ref()).map(|(port, counts)| counts.of(port)),
         }
     }
 
@@ -230,6 +231,10 @@ impl Tables for At<'_> {
         for route in self.rp.clients.routing.rib.routes(table, family) {
             visit(route.prefix);
         }
+    }
+
+    fn width(&self) -> usize {
+        self.rp.clients.routing.rib.width().paths()
     }
 
     fn route(&self, table: TableId, prefix: Prefix) -> Option<RouteView> {

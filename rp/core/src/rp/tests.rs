@@ -567,7 +567,9 @@ fn large_startup() -> String {
 /// Longest checkpoint message among what a unit asks for.
 fn longest(out: &[Output]) -> usize {
     let length = |output: &Output| match output {
-        Output::Checkpoint(CfMessage::Record { data, .. } | CfMessage::Piece { data, .. }) => data.len(),
+        Output::Checkpoint(
+            CfMessage::Bulk { data, .. } | CfMessage::Change { data, .. } | CfMessage::Piece { data, .. },
+        ) => data.len(),
         _ => 0,
     };
     out.iter().map(length).max().unwrap_or(0)
@@ -610,7 +612,7 @@ fn refused_change(damage: impl Fn(&mut CfMessage)) -> Pair {
     assert!(!pair.rps[A].line(pair.now, 1, "hostname core", &mut out).failed);
     assert!(!pair.rps[A].config_confirmed());
     for output in &mut out {
-        if let Output::Checkpoint(message @ CfMessage::Record { .. }) = output {
+        if let Output::Checkpoint(message @ (CfMessage::Bulk { .. } | CfMessage::Change { .. })) = output {
             damage(message);
         }
     }
@@ -627,12 +629,12 @@ fn logged(pair: &Pair, at: usize, what: &str) -> bool {
 #[test]
 fn what_the_standby_cannot_apply_is_never_confirmed() {
     let unknown = |message: &mut CfMessage| {
-        let CfMessage::Record { client, .. } = message else { return };
+        let (CfMessage::Bulk { client, .. } | CfMessage::Change { client, .. }) = message else { return };
         client.0 = 9;
     };
     let with = |text: &'static str| {
         move |message: &mut CfMessage| {
-            let CfMessage::Record { data, .. } = message else { return };
+            let (CfMessage::Bulk { data, .. } | CfMessage::Change { data, .. }) = message else { return };
             *data = Bytes::from_static(text.as_bytes());
         }
     };

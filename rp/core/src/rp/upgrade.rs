@@ -5,7 +5,7 @@ use crate::{
     issu::{Busy, Command, Loadable, Order, Procedure, Unit, Units},
     redundancy as rf,
 };
-use fabric_proto::{deploy::Release, id::Slot, operator::EventKind, time::Instant};
+use fabric_proto::{deploy::KnownRelease, id::Slot, operator::EventKind, time::Instant};
 use std::time::Duration;
 
 impl Rp {
@@ -77,7 +77,7 @@ impl Rp {
     /// The releases that can be loaded, and what is lost on the way to each.
     fn images(&self) -> Vec<Loadable> {
         let own = &self.boot.release;
-        let image = |release: &Release| Loadable {
+        let image = |release: &KnownRelease| Loadable {
             release: release.version.clone(),
             negotiates: release.negotiates,
             loses: release.loses.get(own).cloned(),

@@ -1,6 +1,6 @@
 //! What this RP offers to speak, and what it speaks with its peer and its line cards ([`fabric_proto::offer`]).
 
-use super::{Output, Rp};
+use super::{Output, Rp, capability::Held};
 use crate::{
     cli::{GroupView, SpokenView},
     clients,
@@ -28,13 +28,15 @@ pub(super) struct Spoken(BTreeMap<Slot, With>);
 struct With {
     agreed: Arc<Agreed>,
     connected: bool,
+    /// The card was taken out of its slot since.
+    removed: bool,
 }
 
 impl Spoken {
     /// A connection is up. Says whether what was agreed on is news.
     pub(super) fn connected(&mut self, slot: Slot, agreed: Arc<Agreed>) -> bool {
         let news = self.0.get(&slot).is_none_or(|with| with.agreed != agreed);
-        self.0.insert(slot, With { agreed, connected: true });
+        self.0.insert(slot, With { agreed, connected: true, removed: false });
         news
     }
 
@@ -52,6 +54,32 @@ impl Spoken {
     pub(super) fn lost(&mut self, slot: Slot) {
         if let Some(with) = self.0.get_mut(&slot) {
             with.connected = false;
+        }
+    }
+
+    /// It was taken out of its slot: what it could does not matter any more.
+    pub(super) fn removed(&mut self, slot: Slot) {
+        if let Some(with) = self.0.get_mut(&slot) {
+            with.removed = true;
+        }
+    }
+
+    /// Whether these line cards, and the other route processor, can hold what came with a version of `classes`: of the
+    /// messages to line cards, and of those to the other route processor. Who has gone may come back as he was.
+    pub(super) fn held_by(&self, cards: &[LcSlot], classes: [Class; 2], version: u8) -> Held {
+        let [cards_by, peer_by] = classes;
+        let cannot = |(slot, with): (&Slot, &With)| {
+            let class = match slot {
+                Slot::Lc(_) => cards_by,
+                Slot::Rp(_) => peer_by,
+            };
+            let agreed = with.agreed.verdict(Group::Messages(class)).version();
+            (!with.removed && agreed.is_none_or(|agreed| agreed < version)).then_some(*slot)
+        };
+        match self.0.iter().find_map(cannot) {
+            Some(slot) => Held::NotBy(slot),
+            None if cards.iter().all(|card| self.0.contains_key(&Slot::Lc(*card))) => Held::ByAll,
+            None => Held::ByThoseMet,
         }
     }
 
@@ -166,7 +194,7 @@ impl Rp {
         self.spoken.0.iter().map(|(slot, with)| self.spoken_view(*slot, with)).collect()
     }
 
-    fn spoken_view(&self, slot: Slot, With { agreed, connected }: &With) -> SpokenView {
+    fn spoken_view(&self, slot: Slot, With { agreed, connected, removed: _ }: &With) -> SpokenView {
         let title =
             |client| self.clients.members().iter().find(|member| member.number == client).map(|found| found.title);
         let name = |group: Group| match group {

@@ -120,6 +120,9 @@ fn entry(row: &Row<'_>) -> String {
     if let Some(since) = row.is.since {
         text += &format!("  Last link change {}\n", age(since));
     }
+    if let Some(transitions) = row.is.transitions {
+        text += &format!("     {transitions} carrier transitions\n");
+    }
     text
 }
 
@@ -139,6 +142,7 @@ fn row_json(row: &Row<'_>) -> Value {
         "addresses": interface.addresses().map(|own| format!("{}/{}", own.address, own.len)).collect::<Vec<_>>(),
         "link_known": row.is.link.is_some(),
         "last_link_change_seconds": row.is.since.map(|since: Duration| since.as_secs()),
+        "carrier_transitions": row.is.transitions,
     })
 }
 

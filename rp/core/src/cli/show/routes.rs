@@ -16,7 +16,7 @@ use crate::{
     },
 };
 use fabric_proto::{
-    fib::{Family, PATHS_MAX, Prefix},
+    fib::{Family, Prefix},
     id::TableId,
 };
 use serde_json::{Value, json};
@@ -159,9 +159,10 @@ fn summary(view: &View<'_>, line: &Line) -> Result<Shown, String> {
         Family::V6 => "IPv6",
     };
     let mut text = format!(
-        "{ip} routing table name is {}\n{ip} routing table maximum-paths is {PATHS_MAX}\n\
+        "{ip} routing table name is {}\n{ip} routing table maximum-paths is {}\n\
          Route Source    Prefixes\n",
-        vrf.unwrap_or("default")
+        vrf.unwrap_or("default"),
+        view.tables.width()
     );
     for (source, count) in &counts {
         text += &format!("{:<15} {count}\n", name(*source));

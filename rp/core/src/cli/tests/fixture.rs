@@ -318,12 +318,17 @@ impl Tables for Small {
             mac: Some(port_mac(port)),
             link: (port.port != 3).then_some(port.port == 1),
             since: Some(Duration::from_secs(62)),
+            transitions: (port.port == 1).then_some(3),
         }
     }
 
     fn visit_routes(&self, _: TableId, family: Family, visit: &mut dyn FnMut(Prefix)) {
         // Backwards: show commands must sort.
         self.0.keys().rev().filter(|prefix| prefix.family() == family).for_each(|prefix| visit(*prefix));
+    }
+
+    fn width(&self) -> usize {
+        16
     }
 
     fn route(&self, _: TableId, prefix: Prefix) -> Option<RouteView> {

@@ -30,7 +30,7 @@ impl Tables for Large {
     }
 
     fn interface(&self, _: InterfaceId) -> InterfaceView {
-        InterfaceView { index: None, mac: None, link: None, since: None }
+        InterfaceView { index: None, mac: None, link: None, since: None, transitions: None }
     }
 
     fn visit_routes(&self, _: TableId, _: Family, visit: &mut dyn FnMut(Prefix)) {
@@ -40,6 +40,10 @@ impl Tables for Large {
             visit(Prefix::from_bits(Family::V4, u128::from(0x0a00_0000 + at as u32) << 96, 32));
             at = (at + 65_536) % u64::from(self.count);
         }
+    }
+
+    fn width(&self) -> usize {
+        16
     }
 
     fn route(&self, _: TableId, prefix: Prefix) -> Option<RouteView> {

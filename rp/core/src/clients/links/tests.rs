@@ -29,6 +29,11 @@ fn what_are_no_link_states_is_refused() {
         }
     }
     assert!(applied(&[1, 1, GONE], 2).is_ok() && applied(&[1, 1, PLAIN], 2).is_ok());
+    assert!(applied(&[1, 1, 1], 3).is_err(), "since when is missing");
+    assert!(
+        applied(&[1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 9], 2).is_err()
+            && applied(&[1, 1, 4, 0, 0, 0, 0, 0, 0, 0, 9], 3).is_err()
+    );
     assert!(applied(&[1, 1, 1, 1, 2, 0], 1).is_ok());
 }
 
@@ -62,4 +67,20 @@ fn a_card_of_release_1_0_carries_untagged_packets_of_the_default_table() {
         assert!(links.is_up(port("2/1")));
     }
     assert_eq!(&links.ports.chunk(&ask(1)).data[..], [1, 1, 1, 2, 1, 1, 2, 2, 0], "release 1.0 is told of carrier");
+}
+
+/// From release 2.1 on a new active knows since when a port is as it is; from a peer before it, it does not.
+#[test]
+fn since_when_outlives_a_switchover() {
+    let mut active = Links::default();
+    active.report(Instant(77), port("1/1"), true);
+    for (version, since) in [(2, None), (3, Some(Instant(77)))] {
+        let ask = Ask { first: true, mode: Mode::Sso, version, room: 100 };
+        let chunk = active.ports.chunk(&ask);
+        let mut standby = Links::default();
+        standby.ports.apply(&chunk.data, false, version, &mut Vec::new()).unwrap();
+        assert_eq!(standby.get(port("1/1")), Some((true, since)));
+        assert!(!standby.report(Instant(99), port("1/1"), true), "what is said again is no news");
+        assert_eq!(standby.get(port("1/1")), Some((true, since)));
+    }
 }

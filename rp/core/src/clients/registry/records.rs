@@ -36,7 +36,7 @@ impl Registry {
     /// What an RP of `release` with these clients offers to speak.
     pub(crate) fn offer(&self, release: &str) -> Offer {
         let with = |offer: Offer, member: &Member| offer.with(Group::Client(member.number), member.versions);
-        self.members.iter().fold(Offer::new(release), with)
+        self.members.iter().fold(Offer::new_in(release, self.built), with)
     }
 
     /// The peer was met: in these versions records are written and read.

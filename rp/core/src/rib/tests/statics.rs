@@ -1,7 +1,7 @@
 //! Static routes: the rules of docs/routing.md, a test a rule.
 
 use super::*;
-use fabric_proto::fib::PATHS_MAX;
+use fabric_proto::fib::{PATHS_MAX, PATHS_NARROW};
 use proptest::prelude::*;
 
 fn null(prefix: &str, distance: u8) -> StaticRoute {
@@ -156,13 +156,30 @@ fn sixteen_next_hops_are_used_and_shown() {
     let hops: Vec<String> = (0..20).map(|n| format!("10.0.1.{}", 100 + n)).collect();
     let routes: Vec<StaticRoute> = hops.iter().map(|hop| route("20.0.0.0/8", 1, hop)).collect();
     let mut router = Router::with(&routes);
-    let expected: Vec<Path> = hops[..PATHS_MAX].iter().map(|hop| unresolved(hop)).collect();
+    let expected: Vec<Path> = hops[..PATHS_NARROW].iter().map(|hop| unresolved(hop)).collect();
     assert_eq!(router.paths("20.0.0.0/8"), Some(expected));
-    let shown: Vec<Hop> = hops[..PATHS_MAX].iter().map(|hop| Hop::Learned(ip(hop))).collect();
+    let shown: Vec<Hop> = hops[..PATHS_NARROW].iter().map(|hop| Hop::Learned(ip(hop))).collect();
     assert_eq!(router.shown("20.0.0.0/8"), Some(shown));
     // One that goes makes room for the next.
     router.rib.remove_static(routes[3], &mut router.fib);
     assert_eq!(router.shown("20.0.0.0/8").unwrap().last(), Some(&Hop::Learned(ip("10.0.1.116"))));
+}
+
+/// What only some cards have words for is switched on and off for all tables at once, and for all routes.
+#[test]
+fn more_are_used_while_every_card_can_hold_them() {
+    let hops: Vec<String> = (0..40).map(|n| format!("10.0.1.{}", 100 + n)).collect();
+    let routes: Vec<StaticRoute> = hops.iter().map(|hop| route("20.0.0.0/8", 1, hop)).collect();
+    let mut router = Router::with(&routes);
+    let count = |router: &mut Router| router.paths("20.0.0.0/8").unwrap().len();
+    assert_eq!(count(&mut router), PATHS_NARROW);
+    router.rib.set_width(Width::Wide, &mut router.fib);
+    assert_eq!(count(&mut router), PATHS_MAX);
+    router.rib.remove_static(routes[3], &mut router.fib);
+    assert_eq!(count(&mut router), PATHS_MAX, "a change does not make it narrow again");
+    router.rib.set_width(Width::Narrow, &mut router.fib);
+    assert_eq!(count(&mut router), PATHS_NARROW);
+    assert!(router.fib.table().all_paths().all(|(_, list)| list.paths().len() <= PATHS_NARROW));
 }
 
 #[test]

@@ -1,3 +1,4 @@
+mod capability;
 mod kinds;
 mod older;
 
@@ -10,6 +11,7 @@ use fabric_proto::{
     deploy::RedundancyTimers,
     fib::Path,
     id::{Epoch, RpSlot, Slot},
+    issu::Image,
     linecard::{FromLc, ToLc},
     machine::Machine as _,
     offer::{Agreed, Offer},
@@ -50,11 +52,16 @@ impl Chassis {
     }
 
     fn booted(startup: &str) -> Self {
+        Self::of(startup, Default::default())
+    }
+
+    /// The same of an image.
+    fn of(startup: &str, issu: Image) -> Self {
         let boot = Boot {
             slot: RpSlot::A,
             boot: 1,
             release: "1.0".to_owned(),
-            issu: Default::default(),
+            issu,
             profile: &platform::NATIVE,
             modelled: false,
             legacy: Default::default(),
