@@ -7,4 +7,4 @@ mod start;
 pub mod telemetry;
 
 pub use events::Events;
-pub use start::{BadFile, End, FileKind, configuration, manifest, run};
+pub use start::{BadFile, End, FileKind, configuration, manifest, own_manifest, run};

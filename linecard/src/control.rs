@@ -16,7 +16,7 @@ use crate::{
 use fabric::{
     card::{
         Events,
-        process::{cpu_ns, refusals, resident_bytes},
+        process::{cpu_ns, outlive_starter, refusals, resident_bytes},
         telemetry::Telemetry,
     },
     control::{ControlEndpoint, Receiver, Sender},
@@ -154,6 +154,7 @@ impl Control {
         let (wakes, mut inbox) = mpsc::channel(WAKES);
         tokio::spawn(peers::accept(self.endpoint.clone(), self.config.id.clone(), wakes.clone(), self.events.clone()));
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        outlive_starter()?;
         let mut now = fabric::clock::now();
         self.events.push(now, self.first.clone());
         let up = self.machine.ports_up();

@@ -71,7 +71,7 @@ fn start(file: &Path, take_over: bool) -> anyhow::Result<card::End<Box<NextLife>
     let slot = config
         .lc()
         .ok_or_else(|| BadFile::new(FileKind::Configuration, file, format_args!("{} is not a line card", config.id)))?;
-    let release = card::manifest(&config.image)?.version;
+    let release = card::own_manifest(&config.image)?.version;
     let identity = Identity::load(&config.id, &config.tls)?.speaking(Offer::new(&release));
     let program = Program { config, slot, release, identity };
     let mut card = if take_over { program.inherit()? } else { program.begin()? };

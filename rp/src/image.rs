@@ -11,7 +11,7 @@ const PROGRAM: &str = "/proc/self/exe";
 /// Reads the manifest and the program that it names (this one), and says which release it is of.
 /// Reading all of the image is what makes a boot slower than a role change.
 pub(crate) fn load(file: &Path) -> Result<Manifest, BadFile> {
-    let manifest = card::manifest(file)?;
+    let manifest = card::own_manifest(file)?;
     let mut hasher = Sha256::new();
     File::open(PROGRAM)
         .and_then(|mut program| io::copy(&mut program, &mut hasher))

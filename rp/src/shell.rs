@@ -174,6 +174,7 @@ impl Shell {
         shell.events.push(fabric::clock::now(), EventKind::Booted { release: shell.release.clone() });
         shell.dial_peer();
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        fabric::card::process::outlive_starter()?;
         let mut quit = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::quit())?;
         let mut out = Vec::new();
         let mut now = fabric::clock::now();

@@ -6,6 +6,7 @@ use fabric_proto::deploy::{CardConfig, Manifest};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fmt::{self, Display},
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -63,9 +64,9 @@ impl BadFile {
 }
 
 /// Reads a card's configuration. Another release may have written it: keys that this one does not know are passed over, and
-/// the log names them.
+/// the log names them. A program that restarts is told what it was told before ([`process::restart`]).
 pub fn configuration(file: &Path) -> Result<CardConfig, BadFile> {
-    let (config, unknown) = read(FileKind::Configuration, file, parse)?;
+    let (config, unknown) = read(FileKind::Configuration, file, process::read_once(file), parse)?;
     if !unknown.is_empty() {
         tracing::warn!(file = %file.display(), keys = unknown.join(", "), "this release does not know these keys: passed over");
     }
@@ -81,18 +82,27 @@ fn parse(text: &str) -> Result<(CardConfig, Vec<String>), serde_json::Error> {
     Ok((config, unknown))
 }
 
-/// Reads the manifest of the release that a card runs.
+/// Reads the manifest of a release.
 pub fn manifest(file: &Path) -> Result<Manifest, BadFile> {
-    read(FileKind::Manifest, file, |text| serde_saphyr::from_str(text))
+    read_manifest(file, std::fs::read_to_string(file))
+}
+
+/// Reads the manifest of the release that this card runs. A program that restarts is still of the release that it was.
+pub fn own_manifest(file: &Path) -> Result<Manifest, BadFile> {
+    read_manifest(file, process::read_once(file))
+}
+
+fn read_manifest(file: &Path, text: io::Result<String>) -> Result<Manifest, BadFile> {
+    read(FileKind::Manifest, file, text, |text| serde_saphyr::from_str(text))
 }
 
 fn read<T: DeserializeOwned, E: Display>(
     kind: FileKind,
     file: &Path,
+    text: io::Result<String>,
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Result<T, BadFile> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| BadFile::new(kind, file, format_args!("cannot be read: {error}")))?;
+    let text = text.map_err(|error| BadFile::new(kind, file, format_args!("cannot be read: {error}")))?;
     parse(&text).map_err(|error| BadFile::new(kind, file, format_args!("not a {kind}: {error}")))
 }
 

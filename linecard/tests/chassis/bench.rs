@@ -165,6 +165,18 @@ impl Chassis {
         ((one, two), (ingress, egress))
     }
 
+    /// What a card is told at its next start is another release's, and of no use to this one.
+    pub(crate) fn change_image(&self, slot: u8) {
+        for file in [format!("card-{slot}.json"), "manifest.yml".to_owned()] {
+            std::fs::write(self.dir.path().join(file), "of another release").unwrap();
+        }
+    }
+
+    /// Sends a card what the kernel sends one that stands still when its starter ends.
+    pub(crate) fn hang_up(&self, slot: u8) {
+        kill(Pid::from_raw(self.cards[usize::from(slot) - 1].id() as i32), Signal::SIGHUP).unwrap();
+    }
+
     /// Stops a card's program, or lets it go on.
     pub(crate) fn pause(&self, slot: u8, pause: bool) {
         let card = &self.cards[usize::from(slot) - 1];

@@ -283,3 +283,30 @@ async fn without_a_program_there_is_nothing_to_take() {
     let words = last_words(chassis.heir(1)).await;
     assert!(words.contains("start the card in the ordinary way"), "{words}");
 }
+
+/// A reset of a card's program is no start of another release, whatever its files say by then: it is the program that it was.
+#[tokio::test]
+async fn a_reset_card_is_of_the_release_that_it_was_whatever_it_is_told_next() {
+    let chassis = Chassis::start(16);
+    let mut session = chassis.session(1).await;
+    session.adopt(EPOCH_A, Adoption::Flush).await;
+    let before = chassis.stats(1).await;
+    chassis.change_image(1);
+    session.say(&ToLc::Reset { reason: "hw-module slot 1 reload".into() }).await;
+    chassis.restarted(1, before.boot).await;
+    let after = chassis.stats(1).await;
+    assert_eq!((after.release, after.lc.unwrap().resets), (before.release, 1));
+}
+
+#[tokio::test]
+async fn a_card_outlives_the_terminal_of_who_has_started_it() {
+    let chassis = Chassis::start(17);
+    let boot = chassis.stats(1).await.boot;
+    chassis.hang_up(1);
+    assert_eq!(chassis.stats(1).await.boot, boot);
+    // The signal has come before whatever is asked after a stop.
+    chassis.pause(1, true);
+    chassis.hang_up(1);
+    chassis.pause(1, false);
+    assert_eq!(chassis.stats(1).await.boot, boot);
+}
