@@ -3,6 +3,7 @@
 //! A thread of its own: while this RP is active it holds a link to every line card, reads what they give it and
 //! passes each frame on to its egress card. It keeps no queue: a card that does not read makes those who send to it
 //! wait, so that nothing is lost here but with this program. That is the point: an RP that is gone forwards nothing.
+//! So does a card whose link has ended in good order, for a moment: another program may be taking its place.
 
 use fabric::{
     data::{CellReceiver, CellSender, DataEndpoint},
@@ -29,15 +30,17 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Mutex, oneshot, watch},
+    sync::{Mutex, Notify, oneshot, watch},
     task::LocalSet,
-    time::sleep,
+    time::{Instant, sleep, timeout_at},
 };
 
 /// Bytes read at once.
 const READ: usize = 256 << 10;
 /// Between attempts to reach a line card.
 const RETRY: Duration = Duration::from_millis(10);
+/// A card whose link has ended in good order may have its next one so much later, as among line cards.
+const HELD: Duration = Duration::from_millis(250);
 
 /// What the owner wants of the thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,9 +103,9 @@ impl Relay {
                 };
                 endpoint.expect(peers);
                 let _ = ready.send(Ok(()));
-                let outlets = Outlets::default();
+                let links = Rc::<Links>::default();
                 for (slot, id, address) in cards {
-                    let card = Card { slot, id, address, outlets: Rc::clone(&outlets), counters: Arc::clone(&shared) };
+                    let card = Card { slot, id, address, links: Rc::clone(&links), counters: Arc::clone(&shared) };
                     tokio::task::spawn_local(card.run(endpoint.clone(), wanted.clone()));
                 }
                 let mut wanted = wanted;
@@ -143,15 +146,59 @@ impl Relay {
     }
 }
 
-/// Links by slot. A link is written by one reader at a time, a whole batch of records at once.
-type Outlets = Rc<RefCell<BTreeMap<u8, Rc<Mutex<CellSender>>>>>;
+/// A link is written by one reader at a time, a whole batch of records at once.
+type Outlet = Rc<Mutex<CellSender>>;
+
+/// Links to line cards, by slot.
+#[derive(Default)]
+struct Links {
+    outlets: RefCell<BTreeMap<u8, Outlet>>,
+    /// Until when packets wait for the next link of a card whose last one has ended in good order.
+    held: RefCell<BTreeMap<u8, Instant>>,
+    /// A link came.
+    came: Notify,
+}
+
+impl Links {
+    fn open(&self, slot: u8, sender: CellSender) {
+        self.held.borrow_mut().remove(&slot);
+        self.outlets.borrow_mut().insert(slot, Rc::new(Mutex::new(sender)));
+        self.came.notify_waiters();
+    }
+
+    fn close(&self, slot: u8) -> Option<Outlet> {
+        self.outlets.borrow_mut().remove(&slot)
+    }
+
+    /// The same, and the card may be back soon.
+    fn hold(&self, slot: u8) -> Option<Outlet> {
+        self.held.borrow_mut().insert(slot, Instant::now() + HELD);
+        self.close(slot)
+    }
+
+    /// The link to a card; waits for one that is held.
+    async fn outlet(&self, slot: u8) -> Option<Outlet> {
+        loop {
+            // Before looking: nothing is missed in between.
+            let came = self.came.notified();
+            if let Some(outlet) = self.outlets.borrow().get(&slot) {
+                return Some(Rc::clone(outlet));
+            }
+            let until = self.held.borrow().get(&slot).copied()?;
+            if timeout_at(until, came).await.is_err() {
+                self.held.borrow_mut().remove(&slot);
+                return None;
+            }
+        }
+    }
+}
 
 /// One line card and the link to it.
 struct Card {
     slot: u8,
     id: CardId,
     address: SocketAddr,
-    outlets: Outlets,
+    links: Rc<Links>,
     counters: Arc<Counters>,
 }
 
@@ -164,7 +211,7 @@ impl Card {
             if let Err(error) = self.link(&endpoint).await {
                 tracing::debug!(card = %self.id, "relay link: {error}");
             }
-            self.outlets.borrow_mut().remove(&self.slot);
+            self.links.close(self.slot);
             sleep(RETRY).await;
         }
     }
@@ -174,23 +221,24 @@ impl Card {
         let connection = endpoint.connect(&self.id, self.address).await?;
         let sender = connection.open_cells().await?;
         let mut receiver = connection.accept_cells().await?;
-        self.outlets.borrow_mut().insert(self.slot, Rc::new(Mutex::new(sender)));
+        self.links.open(self.slot, sender);
         self.counters.links.fetch_add(1, Ordering::Relaxed);
         tracing::info!(card = %self.id, "relay link up");
         let ended = self.pass(&mut receiver).await;
         self.counters.links.fetch_sub(1, Ordering::Relaxed);
         // The card half-closed its stream: what was passed to it meanwhile is to arrive.
-        let outlet = self.outlets.borrow_mut().remove(&self.slot);
+        let finished = matches!(ended, Ok(true));
+        let outlet = if finished { self.links.hold(self.slot) } else { self.links.close(self.slot) };
         if let Some(outlet) = outlet {
             outlet.lock().await.finished().await;
         }
         connection.close("link ended");
         tracing::info!(card = %self.id, "relay link down");
-        ended
+        ended.map(drop)
     }
 
-    /// Passes on what the card sends, until it ends its stream.
-    async fn pass(&self, receiver: &mut CellReceiver) -> Result<(), fabric::FabricError> {
+    /// Passes on what the card sends, until it ends its stream: whether it did so in good order.
+    async fn pass(&self, receiver: &mut CellReceiver) -> Result<bool, fabric::FabricError> {
         let mut buffer = vec![0; READ];
         let mut filled = 0;
         // By egress slot: packets and their bytes.
@@ -210,7 +258,7 @@ impl Card {
                     Err(error) => {
                         tracing::warn!(card = %self.id, "the card does not keep to the framing: {error}");
                         receiver.stop();
-                        return Ok(());
+                        return Ok(false);
                     }
                 }
             }
@@ -222,7 +270,7 @@ impl Card {
                 bytes.clear();
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn hand_over(&self, slot: u8, packets: u64, bytes: &[u8]) {
@@ -230,8 +278,7 @@ impl Card {
             return;
         }
         self.counters.received.fetch_add(packets, Ordering::Relaxed);
-        let outlet = self.outlets.borrow().get(&slot).cloned();
-        let written = match outlet {
+        let written = match self.links.outlet(slot).await {
             Some(outlet) => outlet.lock().await.write_all(bytes).await.is_ok(),
             None => false,
         };
