@@ -22,7 +22,7 @@ pub use error::LabError;
 pub use event::LabEvent;
 pub use link::{Session, farewell};
 pub use shelf::shelf;
-pub use upgrade::hands_over;
+pub use upgrade::{Upgraded, hands_over};
 
 use crate::{
     pki,

@@ -14,7 +14,7 @@ pub mod runtime;
 pub mod topology;
 
 pub use self::lab::{
-    CardAction, Change, Claim, Lab, LabError, LabEvent, RuntimeKind, Session, Step, changes, collect_logs, destroy,
+    CardAction, Change, Claim, Lab, LabError, LabEvent, RuntimeKind, Session, Step, Upgraded, changes, collect_logs, destroy,
     farewell, find, hands_over, names, placement, shelf,
 };
 

@@ -6,6 +6,7 @@
 
 pub mod choose;
 pub mod docker;
+mod heir;
 pub mod process;
 
 use crate::{
@@ -17,6 +18,7 @@ use fabric_proto::{
     id::{CardId, Unit},
     time::Instant,
 };
+pub use heir::{Farewell, Heir};
 use std::{fmt, io, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 /// Where cards run.
@@ -83,6 +85,14 @@ pub enum RuntimeError {
     /// An image that the engine does not have, or that is not what it should be.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// A program that the system does not start.
+    #[error("program '{}' cannot be started: {source}: install the release again", program.display())]
+    Program {
+        /// Its file.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A name on the engine that somebody else's container has.
     #[error("{0}")]
     Taken(String),
@@ -108,7 +118,8 @@ impl RuntimeError {
     /// Whether the user's machine, files or arguments are to blame, and the text says what to do.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::NoProgram { .. } | Self::NoEngine(_) | Self::Image(_) | Self::Taken(_) => true,
+            Self::NoProgram { .. } | Self::Program { .. } | Self::NoEngine(_) => true,
+            Self::Image(_) | Self::Taken(_) => true,
             Self::NotRunning(_) | Self::Running(_) | Self::Engine { .. } | Self::System { .. } => false,
         }
     }
@@ -157,11 +168,8 @@ pub trait Runtime: Send + Sync + fmt::Debug {
     fn swap_image<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<(), RuntimeError>>;
 
     /// Starts the program of `card.release` beside the one that runs, to take its card. Answers when it has begun; whether it
-    /// has the card, the card itself says. The receiver hears the program's last words when it ends.
-    fn take_over<'a>(
-        &'a self,
-        card: &'a CardPlan,
-    ) -> Task<'a, Result<tokio::sync::oneshot::Receiver<String>, RuntimeError>>;
+    /// has the card, the card itself says. What the card is told at its next start does not change with it.
+    fn take_over<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<Heir, RuntimeError>>;
 
     /// The last lines that the card's program logged.
     fn logs<'a>(&'a self, card: &'a CardPlan, lines: usize) -> Task<'a, String>;

@@ -85,12 +85,47 @@ pub enum LabError {
         log: String,
     },
     /// A line card that runs on as it is.
-    #[error("{card} keeps its program: {why}; 'swact fault swap-image' and 'restart' change its release with a reset")]
+    #[error("{card} keeps its program: {why}; --or-reset changes its release with a reset")]
     Kept {
         /// Which.
         card: CardId,
         /// Why.
         why: String,
+    },
+    /// A line card that runs on as it is, because the program that was to take it does not run as it should.
+    #[error("{card} keeps its program: the new one is of no use: {why}")]
+    Unfit {
+        /// Which.
+        card: CardId,
+        /// Why.
+        why: String,
+    },
+    /// A card that is what it is to become.
+    #[error("{card} runs release {release} already")]
+    Runs {
+        /// Which.
+        card: CardId,
+        /// The release.
+        release: String,
+    },
+    /// Only line cards are handed over.
+    #[error("{0} is no line card: 'swact fault swap-image' and 'restart' change its release")]
+    NoLineCard(CardId),
+    /// A card that has ended while it was handed over.
+    #[error("{card} has ended while it was handed over, with what it held: {why}; 'swact fault insert' starts it again")]
+    Died {
+        /// Which.
+        card: CardId,
+        /// What is known.
+        why: String,
+    },
+    /// A card that has its new release, and has not forwarded all the time.
+    #[error("{card} runs release {release}, and was reset meanwhile: what it held is lost")]
+    Renewed {
+        /// Which.
+        card: CardId,
+        /// The release.
+        release: String,
     },
     /// A card that does not answer.
     #[error("{0} does not answer")]
@@ -125,8 +160,10 @@ impl LabError {
         match self {
             Self::Exists { .. } | Self::NoLab(_) | Self::Foreign(_) | Self::NotRunning(_) | Self::Going(_) => true,
             Self::NoCard(_) | Self::Empty(_) | Self::Name(_) | Self::Busy { .. } | Self::Elsewhere { .. } => true,
-            Self::Untrusted { .. } | Self::Unreadable { .. } | Self::Kept { .. } => true,
+            Self::Untrusted { .. } | Self::Unreadable { .. } | Self::Kept { .. } | Self::Unfit { .. } => true,
+            Self::Runs { .. } | Self::NoLineCard(_) => true,
             Self::Runtime(error) => error.is_usage(),
+            Self::Died { .. } | Self::Renewed { .. } => false,
             Self::Start { .. } | Self::Silent(_) | Self::Answer { .. } | Self::File { .. } | Self::Fabric(_) => false,
         }
     }

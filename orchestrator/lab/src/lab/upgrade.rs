@@ -1,18 +1,33 @@
 //! A line card's release is changed while it forwards: the new program takes the card of the one that runs.
 
-use super::{Lab, LabError, layout, slot};
-use crate::plan::CardPlan;
+use super::{CardAction, LOG_LINES, Lab, LabError, READY, layout, slot};
+use crate::{
+    plan::CardPlan,
+    runtime::{Farewell, Heir},
+};
 use fabric_proto::{
-    deploy::{CONFIG_FILE, Manifest},
+    deploy::Manifest,
     id::{CardId, Slot, Unit},
+    operator::CardStats,
 };
 use std::{path::Path, time::Duration};
-use tokio::sync::oneshot::Receiver;
 
 /// A program that has not taken its card after this long does not take it: it gives up by itself before.
 const TAKEN: Duration = Duration::from_secs(150);
 /// Between questions to the card which release it runs.
 const ASK: Duration = Duration::from_millis(20);
+
+/// How a card has come to another release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Upgraded {
+    /// It was handed over: it has forwarded all the time.
+    HandedOver,
+    /// It was reset, and began with nothing.
+    Reset {
+        /// Why it was not handed over.
+        why: String,
+    },
+}
 
 /// Whether a line card of one release can be given to a program of another while it forwards; why not. Said before anything
 /// starts: such a card is reset.
@@ -25,55 +40,112 @@ pub fn hands_over(from: &Manifest, to: &Manifest) -> Result<(), String> {
 
 impl Lab {
     /// Gives a line card that forwards to a program of another release, which is named by `release` and `manifest`. A card that
-    /// cannot be given keeps its program and its image, and goes on ([`LabError::Kept`]).
+    /// cannot be given keeps its program and its image, and goes on ([`LabError::Kept`], [`LabError::Unfit`]).
     pub async fn upgrade_card(&self, card: &CardId, release: &str, manifest: &Path) -> Result<(), LabError> {
         let mut plan = self.plan.card(card).ok_or_else(|| LabError::NoCard(card.clone()))?.clone();
-        let kept = |why: String| LabError::Kept { card: card.clone(), why };
         if !matches!(card.unit, Unit::Card(Slot::Lc(_))) {
-            return Err(kept("it is no line card".to_owned()));
+            return Err(LabError::NoLineCard(card.clone()));
         }
         let _lock = slot::lock(&plan).await?;
-        if slot::is_empty(&plan) {
-            return Err(LabError::Empty(card.clone()));
-        }
-        let running = self.stats(card).await.ok_or_else(|| LabError::Silent(card.clone()))?.release;
-        if running == release {
-            return Err(kept(format!("it runs release {release} already")));
-        }
-        let read = |path: &Path| fabric::card::manifest(path).map_err(|error| kept(error.to_string()));
-        let folder = manifest.parent().and_then(Path::parent).unwrap_or(Path::new("."));
-        hands_over(&read(&folder.join(&running).join("manifest.yml"))?, &read(manifest)?).map_err(kept)?;
-
+        let running = self.upgradable(&plan, release, manifest).await?;
         release.clone_into(&mut plan.release);
         plan.config.image = manifest.to_owned();
         self.runtime.swap_image(&plan).await?;
-        let path = plan.folder.join(CONFIG_FILE);
-        let before = std::fs::read(&path).map_err(layout::wrong(&path))?;
+        let heir = self.runtime.take_over(&plan).await.map_err(|error| match error.is_usage() {
+            true => LabError::Unfit { card: card.clone(), why: error.to_string() },
+            false => error.into(),
+        })?;
+        let boot = self.taken(&plan, heir).await?;
+        // Only now: what the old program is told, should it restart or be started again, is the old program's.
         layout::write_config(&plan, &*self.runtime)?;
-        let taken = match self.runtime.take_over(&plan).await {
-            Ok(words) => self.taken(&plan, words).await,
-            Err(error) => Err(error.into()),
-        };
-        if taken.is_err() {
-            // The card is the old program's, which is to be what starts next, too.
-            super::files::write(&path, &before)?;
+        match boot == running.boot {
+            true => Ok(()),
+            false => Err(LabError::Renewed { card: card.clone(), release: release.to_owned() }),
         }
-        taken
     }
 
-    /// Waits until the card says that it runs its new release, or the new program has ended without.
-    async fn taken(&self, plan: &CardPlan, words: Receiver<String>) -> Result<(), LabError> {
+    /// The same, or, where the card cannot be handed over, a reset with the new image; `say` hears why, before it happens.
+    pub async fn upgrade_or_reset(
+        &self,
+        card: &CardId,
+        release: &str,
+        manifest: &Path,
+        say: impl FnOnce(&str),
+    ) -> Result<Upgraded, LabError> {
+        let why = match self.upgrade_card(card, release, manifest).await {
+            Ok(()) => return Ok(Upgraded::HandedOver),
+            Err(LabError::Kept { why, .. }) => why,
+            Err(error) => return Err(error),
+        };
+        say(&why);
+        self.swap_image(card, release, manifest).await?;
+        self.act(card, CardAction::Restart).await?;
+        let mut plan = self.plan.card(card).ok_or_else(|| LabError::NoCard(card.clone()))?.clone();
+        release.clone_into(&mut plan.release);
+        self.renewed(&plan).await?;
+        Ok(Upgraded::Reset { why })
+    }
+
+    /// Waits until a card that was reset says that it runs its new release.
+    async fn renewed(&self, plan: &CardPlan) -> Result<(), LabError> {
         let card = &plan.config.id;
-        let asked = async {
-            while self.stats(card).await.is_none_or(|stats| stats.release != plan.release) {
-                tokio::time::sleep(ASK).await;
+        let why = tokio::select! {
+            _ = self.runs(plan) => return Ok(()),
+            () = self.runtime.ended(card) => "its program has ended".to_owned(),
+            () = tokio::time::sleep(READY) => format!("it does not run its release after {} s", READY.as_secs()),
+        };
+        let log = self.runtime.logs(plan, LOG_LINES).await;
+        Err(LabError::Start { card: card.clone(), why, log })
+    }
+
+    /// Waits until the card says that it runs its release; of which run it is then.
+    async fn runs(&self, plan: &CardPlan) -> u64 {
+        loop {
+            match self.stats(&plan.config.id).await {
+                Some(stats) if stats.release == plan.release => return stats.boot,
+                Some(_) | None => tokio::time::sleep(ASK).await,
+            }
+        }
+    }
+
+    /// How the card runs, where its program can be asked to hand over to one of `release`.
+    async fn upgradable(&self, plan: &CardPlan, release: &str, manifest: &Path) -> Result<CardStats, LabError> {
+        let card = &plan.config.id;
+        let kept = |why: String| LabError::Kept { card: card.clone(), why };
+        if slot::is_empty(plan) {
+            return Err(LabError::Empty(card.clone()));
+        }
+        let running = self.stats(card).await.ok_or_else(|| LabError::Silent(card.clone()))?;
+        if running.release == release {
+            return Err(LabError::Runs { card: card.clone(), release: release.to_owned() });
+        }
+        let read = |path: &Path| fabric::card::manifest(path).map_err(|error| kept(error.to_string()));
+        let folder = manifest.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+        let own = folder.join(&running.release).join("manifest.yml");
+        hands_over(&read(&own)?, &read(manifest)?).map_err(kept)?;
+        Ok(running)
+    }
+
+    /// Waits until the card says that it runs its new release, and of which run it is; or the new program has ended without.
+    async fn taken(&self, plan: &CardPlan, heir: Heir) -> Result<u64, LabError> {
+        let card = plan.config.id.clone();
+        let Heir { mut ended, end } = heir;
+        let Farewell { why, refused } = tokio::select! {
+            boot = self.runs(plan) => return Ok(boot),
+            farewell = &mut ended => {
+                farewell.unwrap_or_else(|_| Farewell { why: "the new program has ended".to_owned(), refused: false })
+            }
+            () = tokio::time::sleep(TAKEN) => {
+                // It is not to take it later, or to be taken for the card's program.
+                if end.send(()).is_ok() {
+                    let _ = ended.await;
+                }
+                Farewell { why: format!("the new program has not taken it after {} s", TAKEN.as_secs()), refused: false }
             }
         };
-        let why = tokio::select! {
-            () = asked => return Ok(()),
-            words = words => words.unwrap_or_else(|_| "the new program has ended".to_owned()),
-            () = tokio::time::sleep(TAKEN) => format!("the new program has not taken it after {} s", TAKEN.as_secs()),
-        };
-        Err(LabError::Kept { card: card.clone(), why })
+        if !self.runtime.running().await.contains(&card) {
+            return Err(LabError::Died { card, why });
+        }
+        Err(if refused { LabError::Kept { card, why } } else { LabError::Unfit { card, why } })
     }
 }

@@ -19,7 +19,7 @@ mod upgrade;
 pub use engine::Engine;
 use engine::{reason, refused, status};
 
-use super::{Runtime, RuntimeError, Signal, Task, slot_label};
+use super::{Heir, Runtime, RuntimeError, Signal, Task, slot_label};
 use crate::{
     images,
     plan::{CardPlan, LabPlan, Placement},
@@ -49,7 +49,6 @@ use std::{
     pin::pin,
     time::Duration,
 };
-use tokio::sync::oneshot;
 
 /// Labels of containers and networks.
 pub mod label {
@@ -374,7 +373,7 @@ impl Runtime for DockerRuntime {
         })
     }
 
-    fn take_over<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<oneshot::Receiver<String>, RuntimeError>> {
+    fn take_over<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<Heir, RuntimeError>> {
         Box::pin(upgrade::take_over(self, card))
     }
 

@@ -5,10 +5,11 @@
 //! labels in their environment, and held by pidfd, so that a number that the kernel gave away again is never hit.
 
 pub mod find;
+mod heir;
 mod session;
 mod wait;
 
-use super::{Runtime, RuntimeError, Signal, Task, label, slot_label};
+use super::{Heir, Runtime, RuntimeError, Signal, Task, label, slot_label};
 use crate::{
     images,
     plan::{CardPlan, LabPlan, Program},
@@ -22,13 +23,14 @@ use find::Found;
 use rustix::process::{Signal as Number, pidfd_send_signal};
 use session::begin_session;
 use std::{
+    collections::BTreeSet,
     fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::Stdio,
 };
-use tokio::{process::Command, sync::oneshot};
+use tokio::process::{Child, Command};
 use wait::gone;
 
 /// Of a log's end, at most this much is looked at.
@@ -58,7 +60,7 @@ impl ProcessRuntime {
         let mut command = self.command(self.program("swact")?, "-", label::SHELF, log)?;
         // Its log says which resets it obeyed, and whose it refused.
         command.arg("shelf").arg(&self.dir).env("SWACT_LOG", "info");
-        self.spawn(command, "swact")
+        self.spawn(command)
     }
 
     /// Ends the process that stands for the backplane, if it runs.
@@ -76,7 +78,12 @@ impl ProcessRuntime {
 
     /// The program that a card runs next: its release's own, if it has one.
     fn program_of(&self, card: &CardPlan) -> Result<PathBuf, RuntimeError> {
-        let own = images::fit_program(&next_image(card), card.program)?;
+        self.program_in(&next_image(card), card)
+    }
+
+    /// A card's program of the release whose manifest is `image`.
+    fn program_in(&self, image: &Path, card: &CardPlan) -> Result<PathBuf, RuntimeError> {
+        let own = images::fit_program(image, card.program)?;
         own.map_or_else(|| self.program(card.program.name()), Ok)
     }
 
@@ -103,16 +110,19 @@ impl ProcessRuntime {
         Ok(command)
     }
 
-    fn spawn(&self, mut command: Command, program: &str) -> Result<(), RuntimeError> {
-        let mut child = command.spawn().map_err(|source| system(format!("cannot start {program}"), source))?;
+    fn spawn(&self, mut command: Command) -> Result<(), RuntimeError> {
+        let mut child = spawned(&mut command)?;
         // Only so that no zombie is left while this process lives; who waits for a card's end holds a pidfd.
         tokio::spawn(async move { child.wait().await });
         Ok(())
     }
 
-    fn find(&self, card: &CardId) -> Option<Found> {
+    /// The programs of a card: two, while one takes the place of the other.
+    fn find(&self, card: &CardId) -> Vec<Found> {
         let slot = slot_label(card);
-        find::in_dir(&self.dir).find(|found| found.leader && found.node == card.node && found.slot == slot)
+        find::in_dir(&self.dir)
+            .filter(|found| found.leader && found.node == card.node && found.slot == slot)
+            .collect()
     }
 
     /// Kills all that match until none is found: a process may have been between fork and exec.
@@ -148,20 +158,23 @@ impl Runtime for ProcessRuntime {
     fn start<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<(), RuntimeError>> {
         Box::pin(async move {
             let id = &card.config.id;
-            if self.find(id).is_some() {
+            if !self.find(id).is_empty() {
                 return Err(RuntimeError::Running(id.clone()));
             }
             let mut command = self.command(self.program_of(card)?, &id.node, &slot_label(id), &card.log)?;
             command.arg("--config").arg(card.folder.join(CONFIG_FILE));
-            self.spawn(command, card.program.name())
+            self.spawn(command)
         })
     }
 
     fn signal<'a>(&'a self, card: &'a CardId, signal: Signal) -> Task<'a, Result<Instant, RuntimeError>> {
         Box::pin(async move {
-            let found = self.find(card).ok_or_else(|| RuntimeError::NotRunning(card.clone()))?;
+            let found = self.find(card);
+            if found.is_empty() {
+                return Err(RuntimeError::NotRunning(card.clone()));
+            }
             let at = fabric::clock::now();
-            send(&found.pidfd, signal)?;
+            found.iter().try_for_each(|found| send(&found.pidfd, signal))?;
             Ok(at)
         })
     }
@@ -170,7 +183,7 @@ impl Runtime for ProcessRuntime {
         // Found now, not when first polled: the caller may kill in between.
         let found = self.find(card);
         Box::pin(async move {
-            if let Some(found) = found {
+            for found in found {
                 gone(found.pidfd).await;
             }
         })
@@ -178,7 +191,8 @@ impl Runtime for ProcessRuntime {
 
     fn running(&self) -> Task<'_, Vec<CardId>> {
         Box::pin(async move {
-            find::in_dir(&self.dir).filter(|found| found.leader).filter_map(|found| found.card()).collect()
+            let found = find::in_dir(&self.dir).filter(|found| found.leader).filter_map(|found| found.card());
+            found.collect::<BTreeSet<_>>().into_iter().collect()
         })
     }
 
@@ -187,25 +201,8 @@ impl Runtime for ProcessRuntime {
         Box::pin(async { Ok(()) })
     }
 
-    fn take_over<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<oneshot::Receiver<String>, RuntimeError>> {
-        Box::pin(async move {
-            let id = &card.config.id;
-            if self.find(id).is_none() {
-                return Err(RuntimeError::NotRunning(id.clone()));
-            }
-            let mut command = self.command(self.program_of(card)?, &id.node, &slot_label(id), &card.log)?;
-            command.arg("--config").arg(card.folder.join(CONFIG_FILE)).arg("--take-over");
-            let name = card.program.name();
-            let mut child = command.spawn().map_err(|source| system(format!("cannot start {name}"), source))?;
-            let (ended, words) = oneshot::channel();
-            let log = card.log.clone();
-            tokio::spawn(async move {
-                let _ = child.wait().await;
-                // Nobody listens any more once the program has its card.
-                let _ = ended.send(tail(&log, 1).unwrap_or_default());
-            });
-            Ok(words)
-        })
+    fn take_over<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<Heir, RuntimeError>> {
+        Box::pin(async { heir::take_over(self, card) })
     }
 
     fn forget<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<(), RuntimeError>> {
@@ -265,6 +262,11 @@ fn programs_dir() -> PathBuf {
     let own = std::env::current_exe().unwrap_or_default();
     let dir = own.parent().unwrap_or(Path::new("."));
     if dir.ends_with("deps") { dir.parent().unwrap_or(dir).to_owned() } else { dir.to_owned() }
+}
+
+fn spawned(command: &mut Command) -> Result<Child, RuntimeError> {
+    let child = command.spawn();
+    child.map_err(|source| RuntimeError::Program { program: command.as_std().get_program().into(), source })
 }
 
 fn system(what: String, source: io::Error) -> RuntimeError {

@@ -76,12 +76,9 @@ impl Runtime for Notes {
         Box::pin(async { Ok(()) })
     }
 
-    fn take_over<'a>(
-        &'a self,
-        card: &'a CardPlan,
-    ) -> Task<'a, Result<tokio::sync::oneshot::Receiver<String>, RuntimeError>> {
+    fn take_over<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<runtime::Heir, RuntimeError>> {
         self.say(format!("take over {}", card.config.id));
-        Box::pin(async { Ok(tokio::sync::oneshot::channel().1) })
+        Box::pin(async { Err(RuntimeError::NotRunning(card.config.id.clone())) })
     }
 
     fn logs<'a>(&'a self, _card: &'a CardPlan, _lines: usize) -> Task<'a, String> {

@@ -5,38 +5,40 @@
 //! one that has it. The next start makes a container of the new image.
 
 use super::{
+    super::heir::{self, Farewell, Heir, Watched, folder},
     DockerRuntime, RuntimeError,
     container::{CARD, ENVIRONMENT, owner, told},
-    image::Needed,
+    image::{self, Needed},
     is_up, label, reason, refused,
 };
-use crate::plan::CardPlan;
+use crate::{
+    images::{ImageError, program::sha256},
+    plan::CardPlan,
+};
 use bollard::{
+    Docker,
     exec::{CreateExecOptions, StartExecResults},
     models::ContainerCreateBody,
     query_parameters::{CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder},
 };
 use fabric_proto::deploy::CONFIG_FILE;
 use futures_util::StreamExt;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::{
     collections::HashMap,
     fs, io,
     io::Read as _,
     os::unix::fs::{PermissionsExt as _, chown},
-    path::{Path, PathBuf},
+    path::Path,
     pin::pin,
     time::Duration,
 };
-use tokio::sync::oneshot;
 
 /// Between questions to the engine whether the program still runs.
 const ASK: Duration = Duration::from_millis(200);
 
 /// Puts the program of the card's release where its container sees it, and starts it there.
-pub(super) async fn take_over(
-    docker: &DockerRuntime,
-    card: &CardPlan,
-) -> Result<oneshot::Receiver<String>, RuntimeError> {
+pub(super) async fn take_over(docker: &DockerRuntime, card: &CardPlan) -> Result<Heir, RuntimeError> {
     let id = &card.config.id;
     let name = docker.name(id);
     if !docker.find(id).await?.as_ref().is_some_and(is_up) {
@@ -63,34 +65,64 @@ pub(super) async fn take_over(
     let api = docker.engine.api.clone();
     let exec = api.create_exec(&name, options).await.map_err(refused(what()))?.id;
     let started = api.start_exec(&exec, None).await.map_err(refused(what()))?;
-    let (ended, words) = oneshot::channel();
-    tokio::spawn(async move {
-        let mut said = String::new();
+    let (heir, watched) = Heir::new();
+    tokio::spawn(watch(api, exec, started, watched));
+    Ok(heir)
+}
+
+async fn watch(api: Docker, exec: String, started: StartExecResults, watched: Watched) {
+    let Watched { mut ended, end } = watched;
+    let mut line = String::new();
+    let over = async {
         if let StartExecResults::Attached { mut output, .. } = started {
             // The program writes elsewhere once it has the card: to where the one before it wrote.
-            while let Some(Ok(line)) = output.next().await {
-                said = String::from_utf8_lossy(&line.into_bytes()).trim_end().to_owned();
-            }
-        }
-        while !ended.is_closed() {
-            match api.inspect_exec(&exec).await {
-                Ok(found) if found.running == Some(true) => tokio::time::sleep(ASK).await,
-                Ok(_) => break,
-                Err(error) => {
-                    said = reason(&error);
-                    break;
+            while let Some(Ok(words)) = output.next().await {
+                if let Some(last) = String::from_utf8_lossy(&words.into_bytes()).trim_end().lines().last() {
+                    last.clone_into(&mut line);
                 }
             }
         }
-        // Nobody listens any more once the program has its card.
-        let _ = ended.send(said);
-    });
-    Ok(words)
+        loop {
+            match api.inspect_exec(&exec).await {
+                Ok(found) if found.running == Some(true) => tokio::time::sleep(ASK).await,
+                Ok(found) => return Ok(found.exit_code),
+                Err(error) => return Err(reason(&error)),
+            }
+        }
+    };
+    let code = tokio::select! {
+        code = over => code,
+        Ok(()) = end => {
+            kill(&api, &exec).await;
+            return;
+        }
+        // Nobody listens any more once it has its card.
+        () = ended.closed() => return,
+    };
+    let farewell = match code {
+        Ok(code) => {
+            let code = code.and_then(|code| i32::try_from(code).ok());
+            Farewell::new(&line, code, &code.map_or_else(String::new, |code| format!("exit status: {code}")))
+        }
+        Err(why) => Farewell { why, refused: false },
+    };
+    let _ = ended.send(farewell);
+}
+
+/// An engine has no word for it: it is a process of this machine, of this user's container.
+async fn kill(api: &Docker, exec: &str) {
+    let process = api.inspect_exec(exec).await.ok().filter(|found| found.running == Some(true));
+    let process = process.and_then(|found| Pid::from_raw(i32::try_from(found.pid?).ok()?));
+    let killed = process.map(|process| pidfd_open(process, PidfdFlags::empty()).and_then(|pidfd| pidfd_send_signal(pidfd, Signal::KILL)));
+    if let Some(Err(error)) = killed {
+        tracing::warn!("a program that was to take a card goes on: {error}");
+    }
 }
 
 /// The program of the card's release, read out of a container of its image, which never runs.
 async fn program(docker: &DockerRuntime, card: &CardPlan, name: &str) -> Result<Vec<u8>, RuntimeError> {
-    let image = Needed::of(card).reference;
+    let needed = Needed::of(card);
+    let image = needed.reference.clone();
     let sample = format!("{name}-sample");
     docker.remove(&sample).await?;
     // It goes with the lab, if this program is killed here; it is no card of it.
@@ -114,7 +146,15 @@ async fn program(docker: &DockerRuntime, card: &CardPlan, name: &str) -> Result<
     };
     let program = read.await;
     docker.remove(&sample).await?;
-    program
+    let program = program?;
+    // An image of somebody's own Dockerfile need not say it.
+    match image::digest(&docker.engine, &needed).await? {
+        Some(wanted) if wanted != sha256(&program) => {
+            let why = format!("its program's SHA-256 is {}, and its label says {wanted}", sha256(&program));
+            Err(ImageError::Corrupt { image, why }.into())
+        }
+        Some(_) | None => Ok(program),
+    }
 }
 
 fn first_file(archive: &[u8]) -> io::Result<Vec<u8>> {
@@ -127,17 +167,14 @@ fn first_file(archive: &[u8]) -> io::Result<Vec<u8>> {
 
 /// Writes program, manifest and configuration beside the card's own, where the card can read and not write.
 fn furnish(card: &CardPlan, program: &[u8], inside: &Path) -> io::Result<()> {
-    let folder: PathBuf = card.folder.join("upgrade").join(&card.release);
+    let folder = folder(card);
     fs::create_dir_all(&folder)?;
     let mut config = told(card);
     config.image = inside.join("manifest.yml");
-    let manifest = fabric::card::manifest(&card.config.image).map_err(io::Error::other)?;
-    let version = manifest.configuration().ok_or_else(|| io::Error::other("it reads no configuration of ours"))?;
-    let config = config.told(version).map_err(io::Error::other)?;
     let files = [
         (card.program.name(), program.to_vec(), 0o700),
         ("manifest.yml", fs::read(&card.config.image)?, 0o600),
-        (CONFIG_FILE, serde_json::to_vec_pretty(&config)?, 0o600),
+        (CONFIG_FILE, heir::told(&config, &card.config.image)?, 0o600),
     ];
     let (user, group) = owner();
     let give = |path: &Path, mode| {

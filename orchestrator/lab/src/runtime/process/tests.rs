@@ -175,3 +175,63 @@ async fn a_missing_program_says_where_it_was_looked_for() {
     let error = runtime.start_shelf(&dir.path().join("log")).unwrap_err();
     assert!(matches!(&error, RuntimeError::NoProgram { program, .. } if program == "swact"), "{error}");
 }
+
+/// A card whose program is taken the place of by one that does what `script` does.
+async fn with_heir(script: &str) -> (Stub, CardPlan, Heir) {
+    let stub = Stub::new("exec sleep 1000");
+    let mut card = stub.card("edge/pe1/A");
+    stub.runtime.start(&card).await.unwrap();
+    let release = stub.dir.path().join("2.0");
+    let program = release.join("programs/rp");
+    fs::create_dir_all(program.parent().unwrap()).unwrap();
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    card.release = "2.0".to_owned();
+    card.config.image = release.join("manifest.yml");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../images/2.0/manifest.yml");
+    fs::copy(manifest, &card.config.image).unwrap();
+    let heir = stub.runtime.take_over(&card).await.unwrap();
+    (stub, card, heir)
+}
+
+#[tokio::test]
+async fn what_has_become_of_an_heir_it_says_itself() {
+    let (stub, card, heir) = with_heir("echo of the holder; echo mine >&2; exit 2").await;
+    let farewell = soon(heir.ended).await.unwrap();
+    assert_eq!((farewell.why.as_str(), farewell.refused), ("mine", true));
+    // Its words are in the card's log, and the card is told what it was told.
+    stub.said(&card, "mine").await;
+    assert!(!stub.dir.path().join(CONFIG_FILE).exists());
+    let (_stub, _card, heir) = with_heir("kill -SEGV $$").await;
+    let farewell = soon(heir.ended).await.unwrap();
+    assert!(farewell.why.contains("signal: 11") && !farewell.refused, "{farewell:?}");
+}
+
+#[tokio::test]
+async fn a_slot_is_cleared_of_an_heir_too() {
+    let (stub, card, heir) = with_heir("exec sleep 1000").await;
+    let id = &card.config.id;
+    assert_eq!(stub.runtime.find(id).len(), 2);
+    assert_eq!(stub.runtime.running().await, std::slice::from_ref(id), "one card");
+    soon(clear(&stub.runtime, id)).await.unwrap();
+    assert_eq!(stub.runtime.find(id).len(), 0);
+    stub.runtime.start(&card).await.unwrap();
+    assert!(!soon(heir.ended).await.unwrap().refused);
+}
+
+#[tokio::test]
+async fn an_heir_that_is_not_wanted_any_more_ends_and_the_card_runs_on() {
+    let (stub, card, heir) = with_heir("exec sleep 1000").await;
+    heir.end.send(()).unwrap();
+    assert!(soon(heir.ended).await.unwrap().why.contains("signal: 9"));
+    assert_eq!(stub.runtime.find(&card.config.id).len(), 1);
+}
+
+#[tokio::test]
+async fn a_program_that_the_system_does_not_start_is_named() {
+    let stub = Stub::new("");
+    let card = stub.card("edge/pe1/A");
+    fs::set_permissions(stub.dir.path().join("rp"), fs::Permissions::from_mode(0o644)).unwrap();
+    let error = stub.runtime.start(&card).await.unwrap_err();
+    assert!(error.is_usage() && error.to_string().contains("/rp' cannot be started"), "{error}");
+}
