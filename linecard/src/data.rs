@@ -66,6 +66,7 @@ pub enum Command {
 }
 
 /// How the data plane stands.
+#[derive(Default)]
 pub struct DataReport {
     /// Counters.
     pub counters: Counters,

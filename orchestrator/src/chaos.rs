@@ -80,9 +80,12 @@ pub fn rollbacks(experiment: &Experiment) -> Vec<Value> {
         let verbs: &[FaultName] = if undo == FaultName::Disarm { &[FaultName::Insert, undo] } else { &[undo] };
         for verb in verbs {
             let mut arguments = vec!["fault".to_owned(), verb.to_string(), lab.clone(), target.to_string()];
-            if *verb == FaultName::SwapImage {
+            if matches!(verb, FaultName::SwapImage | FaultName::UpgradeCard) {
                 let image = experiment.topology.chassis.first().map(|chassis| chassis.image.clone());
                 arguments.extend(["--image".to_owned(), image.unwrap_or_default()]);
+            }
+            if *verb == FaultName::UpgradeCard {
+                arguments.push("--or-reset".to_owned());
             }
             if *verb == FaultName::Unhang {
                 arguments.extend(["--client".to_owned(), step.fault.client.clone().unwrap_or_default()]);
@@ -160,6 +163,9 @@ fn arguments(lab: &str, step: &Step) -> Vec<String> {
     }
     if let Some(time) = step.time {
         option("for", time.to_string());
+    }
+    if fault.or_reset {
+        arguments.push("--or-reset".to_owned());
     }
     arguments
 }

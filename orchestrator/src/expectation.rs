@@ -164,6 +164,12 @@ pub const RULES: &[Rule] = &[
     ),
     rule(F::SwapImage, On::Active, [Never, Never, Never], "from the next start on"),
     rule(F::SwapImage, On::Standby, [Never, Never, Never], "from the next start on"),
+    rule(
+        F::UpgradeCard,
+        On::LineCard,
+        [Never, Never, Never],
+        "packets wait while its program hands over to the next one; one that is reset in place of that is as `restart`",
+    ),
     rule(F::Corrupt, On::Active, [Never, Never, Never], "noticed by checksum at the next boot"),
     rule(F::Corrupt, On::Standby, [Never, Never, Never], "synchronised again with the next save"),
     rule(F::Fill, On::Active, [Never, Never, Never], "saving is refused and says why; what was saved stays"),

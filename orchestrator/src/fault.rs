@@ -60,6 +60,8 @@ pub enum FaultName {
     Drop,
     /// Another release, from the next start.
     SwapImage,
+    /// Another release, at once: the card is handed over to its program while it forwards.
+    UpgradeCard,
     /// The stored startup configuration is damaged.
     Corrupt,
     /// The storage of the startup configuration is full.
@@ -97,6 +99,7 @@ impl FaultName {
             Self::Pause => Some(Self::Resume),
             Self::Partition | Self::Impair | Self::Drop => Some(Self::Heal),
             Self::SwapImage => Some(Self::SwapImage),
+            Self::UpgradeCard => Some(Self::UpgradeCard),
             Self::Corrupt | Self::Fill => Some(Self::Repair),
             Self::Crash => Some(Self::Disarm),
             Self::Hang => Some(Self::Unhang),
@@ -141,8 +144,10 @@ impl FaultName {
 pub struct Fault {
     /// Which one.
     pub name: FaultName,
-    /// `swap-image`: the release.
+    /// `swap-image`, `upgrade-card`: the release.
     pub image: Option<String>,
+    /// `upgrade-card`: whether a card that cannot be handed over is reset.
+    pub or_reset: bool,
     /// `impair`: what the fabric does from now on.
     pub impairment: Impairment,
     /// `impair`, `partition`, `heal`: on which planes.
@@ -187,6 +192,7 @@ impl Fault {
         Self {
             name,
             image: None,
+            or_reset: false,
             impairment: Impairment::default(),
             plane: PlaneSet::Both,
             drop: DropOrder::default(),
@@ -204,7 +210,7 @@ impl fmt::Display for Fault {
         match (self.name, &self.point, &self.image) {
             (FaultName::Crash, Some(point), _) => write!(f, " at {point}"),
             (FaultName::Hang | FaultName::Unhang, ..) => write!(f, " {}", self.client.as_deref().unwrap_or_default()),
-            (FaultName::SwapImage, _, Some(image)) => write!(f, " {image}"),
+            (FaultName::SwapImage | FaultName::UpgradeCard, _, Some(image)) => write!(f, " {image}"),
             (FaultName::Exec, ..) => write!(f, " '{}'", self.lines.join("; ")),
             (FaultName::Storm, ..) => {
                 let Storm { faults, over, seed } = self.storm;

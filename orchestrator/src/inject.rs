@@ -13,7 +13,7 @@ use fabric_proto::{
     time::Instant,
 };
 use futures_util::future::join_all;
-use lab::{CardAction, Lab, LabError, images::Images, plan::ChassisPlan};
+use lab::{CardAction, Lab, LabError, Upgraded, images::Images, plan::ChassisPlan};
 use notation::document::BadInput;
 use std::{path::PathBuf, time::Duration};
 
@@ -89,6 +89,8 @@ pub struct Injected {
     pub peers: Vec<CardId>,
     /// Whether it ends by itself, on the card's own clock.
     pub timed: bool,
+    /// Whether its cards were reset where they should have been handed over.
+    pub reset: bool,
     /// What takes it back.
     undo: Vec<Undo>,
 }
@@ -99,6 +101,8 @@ enum Undo {
     Ask(CardId, Request),
     /// The release that it had, and its manifest.
     Image(CardId, String, PathBuf),
+    /// The release that it ran, and its manifest.
+    HandBack(CardId, String, PathBuf),
 }
 
 impl Injected {
@@ -117,7 +121,8 @@ pub async fn inject(lab: &Lab, images: &Images, fault: &Fault, target: &Target) 
         Some(peer) => resolve(lab, chassis, target, peer).await?,
         None => Vec::new(),
     };
-    let mut injected = Injected { at: fabric::clock::now(), cards, peers, timed: false, undo: Vec::new() };
+    let mut injected =
+        Injected { at: fabric::clock::now(), cards, peers, timed: false, reset: false, undo: Vec::new() };
     match strike(lab, images, fault, target, chassis, &mut injected).await {
         Ok(()) => Ok(injected),
         Err(error) => {
@@ -186,6 +191,7 @@ async fn strike(
                 injected.undo.extend(before.map(|(release, manifest)| Undo::Image(card.clone(), release, manifest)));
             }
         }
+        FaultName::UpgradeCard => upgrade(lab, images, fault, injected).await?,
         FaultName::Corrupt | FaultName::Fill => {
             let how = if fault.name == FaultName::Corrupt { StorageFault::Corrupt } else { StorageFault::Fill };
             ask(lab, fault, Request::Storage(how), Some(Request::Storage(StorageFault::Repair)), injected).await?;
@@ -293,7 +299,48 @@ async fn undo_one(lab: &Lab, undo: &Undo) -> Result<(), LabError> {
                 _ => Ok(()),
             }
         }
+        Undo::HandBack(card, release, manifest) => match lab.upgrade_card(card, release, manifest).await {
+            Ok(()) | Err(LabError::Runs { .. }) => Ok(()),
+            Err(error) => Err(error),
+        },
     }
+}
+
+/// Hands cards over, one after the other: both ends of a link at once would wait for each other.
+async fn upgrade(lab: &Lab, images: &Images, fault: &Fault, injected: &mut Injected) -> Result<(), InjectError> {
+    let release = fault.image.as_deref().unwrap_or_default();
+    let manifest = images.manifest_path(release)?;
+    injected.at = fabric::clock::now();
+    for card in &injected.cards {
+        let running = lab.stats(card).await.ok_or_else(|| LabError::Silent(card.clone()))?.release;
+        let back = Undo::HandBack(card.clone(), running.clone(), images.manifest_path(&running)?);
+        if fault.or_reset {
+            let say = |why: &str| tracing::warn!(%card, "it is reset with release {release}: {why}");
+            let upgraded = lab.upgrade_or_reset(card, release, &manifest, say).await?;
+            injected.reset |= matches!(upgraded, Upgraded::Reset { .. });
+        } else {
+            lab.upgrade_card(card, release, &manifest).await?;
+        }
+        injected.undo.push(back);
+    }
+    Ok(())
+}
+
+/// Puts back, with a reset, the line cards that could not be handed back: to be done when nothing is measured any more. One
+/// that is down, or stands still, has its release from its next start on.
+pub async fn put_back(lab: &Lab, injected: &Injected) -> Result<(), LabError> {
+    for undo in &injected.undo {
+        let Undo::HandBack(card, release, manifest) = undo else { continue };
+        let say = |why: &str| tracing::info!(%card, "it is reset with release {release}: {why}");
+        match lab.upgrade_or_reset(card, release, manifest, say).await {
+            Ok(_) | Err(LabError::Runs { .. }) => {}
+            Err(error) => {
+                tracing::info!(%card, %error, "handing it back");
+                lab.swap_image(card, release, manifest).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn no_active(target: &Target) -> InjectError {

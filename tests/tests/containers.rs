@@ -15,3 +15,5 @@ mod killed;
 mod lab;
 #[path = "containers/secrets.rs"]
 mod secrets;
+#[path = "containers/upgrade.rs"]
+mod upgrade;

@@ -71,8 +71,8 @@ pub struct KnownRelease {
     /// Whether it negotiates, and so can be upgraded to, and back from, step by step.
     #[serde(default)]
     pub negotiates: bool,
-    /// What state is lost on the way between it and other releases, as manifests store it ([`Row::loses`]); those beside which
-    /// none is lost, and those of which only two route processors find it out, are not here.
+    /// Beside which releases there is no stateful switchover, and of whom that is the fault, as manifests store it
+    /// ([`Row::loses`]).
     #[serde(default)]
     pub loses: std::collections::BTreeMap<String, String>,
 }

@@ -231,7 +231,8 @@ impl Images {
         let versions = || self.manifests.iter().map(|manifest| manifest.version.as_str());
         let release = |version: &str| {
             let lost = versions().filter(|other| *other != version).map(|other| {
-                let loses = self.compatibility(version, other)?.loses();
+                let row = self.compatibility(version, other)?;
+                let loses = row.loses().filter(|_| row.verdict == Compatibility::Incompatible);
                 Ok(loses.map(|loses| (other.to_owned(), loses)))
             });
             let loses = lost.filter_map(Result::transpose).collect::<Result<_, BadInput>>()?;

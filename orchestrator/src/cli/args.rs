@@ -383,6 +383,9 @@ pub(super) struct UpgradeCardArgs {
     /// The release.
     #[arg(long, env = "SWACT_TO", value_name = "RELEASE")]
     pub(super) to: String,
+    /// Where the card cannot be handed over, reset it with the new release: what it holds is lost.
+    #[arg(long, env = "SWACT_OR_RESET")]
+    pub(super) or_reset: bool,
     #[command(flatten)]
     pub(super) images: ImagesDir,
 }
@@ -404,9 +407,12 @@ pub(super) struct FaultArgs {
     pub(super) lab: String,
     /// [NODE/]active-rp, standby-rp, rp:A, lc:1, all-rp, all-lc, a pair (rp:A<->rp:B, lc:1->lc:2), or a chassis.
     pub(super) target: Target,
-    /// swap-image: the release.
+    /// swap-image, upgrade-card: the release.
     #[arg(long, env = "SWACT_IMAGE")]
     pub(super) image: Option<String>,
+    /// upgrade-card: reset a card that cannot be handed over.
+    #[arg(long, env = "SWACT_OR_RESET")]
+    pub(super) or_reset: bool,
     /// impair, partition, heal: which plane of the fabric.
     #[arg(long, env = "SWACT_PLANE", value_enum, default_value_t = PlaneArg::Both)]
     pub(super) plane: PlaneArg,

@@ -74,7 +74,10 @@ pub(super) async fn fault(args: FaultArgs, written: &[String], format: Format) -
             () = tokio::time::sleep(time.0) => {}
             () = crate::run::interrupted() => {}
         }
-        inject::undo(&lab, &mut injected).await?;
+        if inject::undo(&lab, &mut injected).await.is_err() {
+            inject::put_back(&lab, &injected).await?;
+            inject::undo(&lab, &mut injected).await?;
+        }
     }
     Ok(Exit::Pass)
 }
@@ -82,6 +85,7 @@ pub(super) async fn fault(args: FaultArgs, written: &[String], format: Format) -
 fn options_of(args: FaultArgs) -> Options {
     Options {
         image: args.image,
+        or_reset: Some(args.or_reset),
         plane: Some(args.plane.into()),
         loss: Some(args.loss),
         delay: Some(args.delay),

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     experiment::{Experiment, Overrides},
+    fault::FaultName,
     run::traffic,
 };
 use lab::{
@@ -20,7 +21,10 @@ use notation::{
     units::{PacketRate, Rate},
 };
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// The releases: of the folder that was named, else the nearest.
 pub(super) fn images(dir: &ImagesDir, near: &Path) -> Result<Images, BadInput> {
@@ -130,6 +134,7 @@ pub(super) fn check_images(experiment: &Experiment, images: &Images) -> Result<(
     for release in experiment.method.iter().filter_map(|step| step.fault.image.as_deref()) {
         images.get(release)?;
     }
+    check_upgrades(experiment, images)?;
     if experiment.modes.iter().any(|mode| mode.is_upgrade()) {
         for chassis in &experiment.topology.chassis {
             let pair = [images.get(&chassis.image)?, images.neighbour_of(&chassis.image)?];
@@ -146,6 +151,26 @@ pub(super) fn check_images(experiment: &Experiment, images: &Images) -> Result<(
                 ));
             }
         }
+    }
+    Ok(())
+}
+
+/// Line cards can be handed over to the releases that the method upgrades them to, each from the one before it. One that is
+/// to be reset where it cannot is said to be.
+fn check_upgrades(experiment: &Experiment, images: &Images) -> Result<(), BadInput> {
+    let topology = &experiment.topology;
+    let mut running = BTreeMap::new();
+    for step in experiment.method.iter().filter(|step| step.fault.name == FaultName::UpgradeCard) {
+        let chassis = step.target.node.as_deref().map_or(topology.chassis.first(), |node| topology.chassis(node));
+        let (Some(chassis), Some(to)) = (chassis, &step.fault.image) else { continue };
+        let from = running.insert(step.target.to_string(), to.clone()).unwrap_or_else(|| chassis.image.clone());
+        let Err(why) = lab::hands_over(images.get(&from)?, images.get(to)?) else { continue };
+        if !step.fault.or_reset {
+            let message = format!("{} {}: {why}", step.fault, step.target);
+            let remedy = "give other releases, or 'or-reset: true'";
+            return Err(BadInput::new(experiment.document.path().display(), message, remedy));
+        }
+        output::say(format_args!("{} {} will be a reset: {why}", step.fault, step.target));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::standing;
 use fabric_proto::{id::CardId, operator::CommandOutput};
-use lab::{Lab, card_name, plan::startup_config, topology::Topology};
+use lab::{Lab, Upgraded, card_name, plan::startup_config, topology::Topology};
 use notation::document::BadInput;
 use serde::Serialize;
 
@@ -38,8 +38,17 @@ pub(super) async fn upgrade_card(args: UpgradeCardArgs) -> Result<Exit, CliError
     let card = card_named(&lab, &args.card).await?;
     let images = files::images(&args.images, &lab.plan().topology)?;
     let manifest = images.manifest_path(&args.to)?;
-    lab.upgrade_card(&card, &args.to, &manifest).await?;
-    output::say(format_args!("{} runs release {}", card_name(&card), args.to));
+    let (name, to) = (card_name(&card), &args.to);
+    if !args.or_reset {
+        lab.upgrade_card(&card, to, &manifest).await?;
+        output::say(format_args!("{name} runs release {to}"));
+        return Ok(Exit::Pass);
+    }
+    let say = |why: &str| output::say(format_args!("{name} is reset with release {to}: {why}"));
+    match lab.upgrade_or_reset(&card, to, &manifest, say).await? {
+        Upgraded::HandedOver => output::say(format_args!("{name} runs release {to}")),
+        Upgraded::Reset { .. } => output::say(format_args!("{name} runs release {to}, after a reset")),
+    }
     Ok(Exit::Pass)
 }
 

@@ -193,7 +193,7 @@ fn check_method(
             let message = format!("'every: {}' drops nothing: fewer packets come in {}", every.value, time.value);
             return Err(document.wrong(every.referenced, message, "give less, or a longer time"));
         }
-        let swapped = |entry: &StepEntry| entry.fault.value == FaultName::SwapImage;
+        let swapped = |entry: &StepEntry| matches!(entry.fault.value, FaultName::SwapImage | FaultName::UpgradeCard);
         let first = !entries[..at].iter().any(swapped);
         let chassis =
             entry.target.value.node.as_deref().map_or(topology.chassis.first(), |node| topology.chassis(node));

@@ -65,6 +65,7 @@ pub(super) struct StepEntry {
     pub(super) target: Spanned<Target>,
     pub(super) r#for: Option<Spanned<Span>>,
     pub(super) image: Option<Spanned<String>>,
+    pub(super) or_reset: Option<Spanned<bool>>,
     pub(super) plane: Option<Spanned<PlaneSet>>,
     pub(super) loss: Option<Spanned<f64>>,
     pub(super) delay: Option<Spanned<Span>>,
@@ -88,6 +89,7 @@ impl StepEntry {
         }
         Options {
             image: value(self.image.as_ref()),
+            or_reset: value(self.or_reset.as_ref()),
             plane: value(self.plane.as_ref()),
             loss: value(self.loss.as_ref()),
             delay: value(self.delay.as_ref()),
@@ -113,6 +115,7 @@ impl StepEntry {
         }
         let place = match option.unwrap_or_default() {
             "image" => at(self.image.as_ref()),
+            "or-reset" => at(self.or_reset.as_ref()),
             "plane" => at(self.plane.as_ref()),
             "loss" => at(self.loss.as_ref()),
             "delay" => at(self.delay.as_ref()),

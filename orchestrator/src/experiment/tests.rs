@@ -108,8 +108,8 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
         "fault: kill",
         "fault: explode",
         "x.experiment.yml:9:21: unknown fault 'explode': the faults are kill, stop, pause, resume, restart, \
-             force-switchover, remove, insert, reload, partition, heal, impair, drop, swap-image, corrupt, \
-             fill, repair, crash, disarm, hang, unhang, exec, storm",
+             force-switchover, remove, insert, reload, partition, heal, impair, drop, swap-image, \
+             upgrade-card, corrupt, fill, repair, crash, disarm, hang, unhang, exec, storm",
     ),
     (
         "target: pe1/active-rp",
@@ -167,6 +167,26 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
         "fault: kill, target: pe1/active-rp",
         "fault: swap-image, target: pe1/active-rp",
         "x.experiment.yml:9:21: swap-image needs a release\n  add 'image: \"2.0\"' (--image 2.0)",
+    ),
+    (
+        "fault: kill, target: pe1/active-rp",
+        "fault: upgrade-card, target: pe1/lc:1, or-reset: true",
+        "x.experiment.yml:9:21: upgrade-card needs a release\n  add 'image: \"2.0\"' (--image 2.0)",
+    ),
+    (
+        "fault: kill, target: pe1/active-rp",
+        "fault: upgrade-card, target: pe1/active-rp, image: \"2.0\"",
+        "x.experiment.yml:9:43: fault 'upgrade-card' cannot be done to 'pe1/active-rp'\n  correct the fault or its target",
+    ),
+    (
+        "fault: kill, target: pe1/active-rp",
+        "fault: upgrade-card, target: pe1/lc:1, image: \"1.0\"",
+        "x.experiment.yml:9:60: pe1 runs release 1.0 already\n  give another release",
+    ),
+    (
+        "fault: kill, target: pe1/active-rp",
+        "fault: swap-image, target: pe1/active-rp, image: \"2.0\", or-reset: true",
+        "x.experiment.yml:9:80: fault 'swap-image' has no option 'or-reset'\n  remove the option",
     ),
     ("to: t1:p2", "to: t1:p9", "x.experiment.yml:6:34: tester t1 has no port p9\n  its ports are p1 to p3"),
     ("to: t1:p2", "to: t1:p3", "x.experiment.yml:6:34: nothing is linked to t1:p3\n  add a link to the topology"),

@@ -7,7 +7,9 @@ use fabric_proto::operator::{Impairment, PlaneSet};
 pub(crate) fn check_fault(fault: &Fault) -> Result<(), (String, String)> {
     let needs = |what: &str, remedy: &str| Err((format!("{} needs {what}", fault.name), remedy.to_owned()));
     match fault.name {
-        FaultName::SwapImage if fault.image.is_none() => needs("a release", "add 'image: \"2.0\"' (--image 2.0)"),
+        FaultName::SwapImage | FaultName::UpgradeCard if fault.image.is_none() => {
+            needs("a release", "add 'image: \"2.0\"' (--image 2.0)")
+        }
         FaultName::Hang | FaultName::Unhang if fault.client.is_none() => {
             needs("a client", "add 'client: CEF' (--client CEF); 'show redundancy clients' lists them")
         }
@@ -50,7 +52,9 @@ pub(crate) fn check_pairing(name: FaultName, target: &Target) -> Result<(), Stri
         FaultName::Partition | FaultName::Heal | FaultName::Impair => !whole,
         FaultName::Reload | FaultName::Storm => whole && !pair,
         FaultName::ForceSwitchover => (whole || target.unit == TargetUnit::ActiveRp) && !pair,
-        FaultName::Drop => matches!(target.unit, TargetUnit::Lc(_) | TargetUnit::AllLc) && !pair,
+        FaultName::Drop | FaultName::UpgradeCard => {
+            matches!(target.unit, TargetUnit::Lc(_) | TargetUnit::AllLc) && !pair
+        }
         FaultName::Corrupt
         | FaultName::Fill
         | FaultName::Repair

@@ -11,8 +11,10 @@ pub const EVERY_MAX: u32 = 1_000_000;
 /// Options as they were given; `None`: left out.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// `swap-image`: the release.
+    /// `swap-image`, `upgrade-card`: the release.
     pub image: Option<String>,
+    /// `upgrade-card`: reset a card that cannot be handed over.
+    pub or_reset: Option<bool>,
     /// `impair`, `partition`, `heal`: on which planes.
     pub plane: Option<PlaneSet>,
     /// `impair`: probability of loss.
@@ -69,7 +71,8 @@ impl Options {
         let between = impair || matches!(name, FaultName::Partition | FaultName::Heal);
         let storm = name == FaultName::Storm;
         let options = [
-            ("image", self.image.is_some(), name == FaultName::SwapImage),
+            ("image", self.image.is_some(), matches!(name, FaultName::SwapImage | FaultName::UpgradeCard)),
+            ("or-reset", self.or_reset.is_some(), name == FaultName::UpgradeCard),
             ("plane", self.plane.is_some(), between),
             ("loss", self.loss.is_some(), impair),
             ("delay", self.delay.is_some(), impair),
@@ -99,6 +102,7 @@ impl Options {
         let fault = Fault {
             name,
             image: self.image.clone(),
+            or_reset: self.or_reset.unwrap_or_default(),
             impairment: Impairment {
                 partition: name == FaultName::Partition,
                 loss: self.loss.unwrap_or(0.0),

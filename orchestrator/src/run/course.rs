@@ -39,6 +39,8 @@ pub(super) struct Course {
     pub(super) hit: Vec<CardId>,
     /// Faults to take back: those with a time then, the others in the end.
     pub(super) injected: Vec<(Option<Instant>, Injected)>,
+    /// Faults that could not be taken back.
+    pub(super) left: Vec<Injected>,
     /// What must come of the method.
     pub(super) expected: Option<Expected>,
     /// Crash points that were armed.

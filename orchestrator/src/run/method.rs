@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     expectation::{self, Expected, On},
-    fault::{FaultName, Step, Storm, Target},
+    fault::{Fault, FaultName, Step, Storm, Target},
     inject::{self, Injected},
     standing, storm,
 };
@@ -66,7 +66,7 @@ pub(super) async fn method(
             course.fault_at.get_or_insert(injected.at);
         }
         // Only a card whose program ends takes packets with it that it has not counted.
-        if step.fault.name.ends_programs() {
+        if step.fault.name.ends_programs() || injected.reset {
             course.hit.extend(injected.cards.iter().cloned());
         }
         if let Some(active) = &active {
@@ -142,7 +142,9 @@ fn expected(
     }
     let on = On::of(&injected.cards, &injected.peers, active)?;
     let chassis = bench.experiment.topology.chassis(&active.node)?;
-    let rule = expectation::of(&step.fault, on)?;
+    // A card that was reset in place of a hand-over loses what such a card loses.
+    let restart = Fault::plain(FaultName::Restart);
+    let rule = expectation::of(if injected.reset { &restart } else { &step.fault }, on)?;
     Some(rule.expected(mode, step.time.map(|time| time.0), chassis))
 }
 
@@ -173,6 +175,7 @@ pub(super) async fn roll_back(bench: &Bench<'_>, course: &mut Course) {
     for (_, mut injected) in course.injected.drain(..) {
         if let Err(error) = inject::undo(&bench.lab, &mut injected).await {
             tracing::info!(%error, "rolling back a fault");
+            course.left.push(injected);
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     tester::{evidence, request, started},
     timeline,
 };
-use crate::expectation::Must;
+use crate::{expectation::Must, inject};
 use fabric_proto::{
     id::{CardId, Slot, Unit},
     linecard::Adoption,
@@ -81,6 +81,11 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
     request(&bench.lab, &tester, Request::Stop).await?;
     let account = drain(bench, &tester, &before).await?;
     let evidence = evidence(request(&bench.lab, &tester, Request::Evidence).await?)?;
+    for left in &course.left {
+        if let Err(error) = inject::put_back(&bench.lab, left).await {
+            tracing::info!(%error, "rolling back a fault");
+        }
+    }
     let mut record = record(bench, index, due, &course, evidence);
     record.started_unix_ms = started_unix_ms;
     record.duration_ms = ended.since(begun).as_secs_f64() * 1e3;

@@ -103,11 +103,6 @@ impl Bench {
         }
     }
 
-    fn images(&self) -> PathBuf {
-        let own = self.path("images");
-        if own.is_dir() { own } else { shipped_images() }
-    }
-
     /// The lab's folder.
     pub(crate) fn lab(&self) -> PathBuf {
         self.path("labs").join(LAB)
@@ -116,6 +111,7 @@ impl Bench {
     /// A `swact` command that knows nothing but this bench.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(programs().join("swact"));
+        let own_images = Some(self.path("images")).filter(|folder| folder.exists());
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SWACT_")) {
             command.env_remove(name);
         }
@@ -124,7 +120,7 @@ impl Bench {
             .current_dir(self.path(""))
             .env("SWACT_DIR", self.path("labs"))
             .env("SWACT_STORE", self.path("store"))
-            .env("SWACT_IMAGES", self.images())
+            .env("SWACT_IMAGES", own_images.unwrap_or_else(shipped_images))
             .env("SWACT_RUNTIME", "process")
             .stdin(Stdio::null());
         command

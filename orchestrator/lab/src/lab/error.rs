@@ -112,7 +112,9 @@ pub enum LabError {
     #[error("{0} is no line card: 'swact fault swap-image' and 'restart' change its release")]
     NoLineCard(CardId),
     /// A card that has ended while it was handed over.
-    #[error("{card} has ended while it was handed over, with what it held: {why}; 'swact fault insert' starts it again")]
+    #[error(
+        "{card} has ended while it was handed over, with what it held: {why}; 'swact fault insert' starts it again"
+    )]
     Died {
         /// Which.
         card: CardId,

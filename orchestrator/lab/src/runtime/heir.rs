@@ -3,7 +3,7 @@
 use crate::plan::CardPlan;
 use fabric_proto::deploy::CardConfig;
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
     process::ExitStatus,
 };
@@ -72,6 +72,15 @@ pub(super) fn folder(card: &CardPlan) -> PathBuf {
     card.folder.join("upgrade").join(&card.release)
 }
 
+/// Puts a file in its place, whole or not at all: a program that runs cannot be written over, but may be replaced. `give` makes
+/// it whose it is to be.
+pub(super) fn put(path: &Path, content: &[u8], give: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let new = path.with_added_extension("new");
+    let done = fs::write(&new, content).and_then(|()| give(&new)).and_then(|()| fs::rename(&new, path));
+    // Where there is no room, none is to be taken by what is of no use.
+    done.inspect_err(|_| drop(fs::remove_file(&new)))
+}
+
 /// A configuration in the words of the release that is to read it.
 pub(super) fn told(config: &CardConfig, manifest: &Path) -> io::Result<Vec<u8>> {
     let manifest = fabric::card::manifest(manifest).map_err(io::Error::other)?;
@@ -82,6 +91,15 @@ pub(super) fn told(config: &CardConfig, manifest: &Path) -> io::Result<Vec<u8>> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_there_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        put(&path, b"one", |_| Ok(())).unwrap();
+        put(&path, b"two", |_| Err(io::ErrorKind::StorageFull.into())).unwrap_err();
+        assert_eq!((fs::read(&path).unwrap(), fs::read_dir(folder.path()).unwrap().count()), (b"one".to_vec(), 1));
+    }
 
     #[test]
     fn a_program_that_fell_over_is_not_one_that_was_refused() {

@@ -120,9 +120,7 @@ impl ProcessRuntime {
     /// The programs of a card: two, while one takes the place of the other.
     fn find(&self, card: &CardId) -> Vec<Found> {
         let slot = slot_label(card);
-        find::in_dir(&self.dir)
-            .filter(|found| found.leader && found.node == card.node && found.slot == slot)
-            .collect()
+        find::in_dir(&self.dir).filter(|found| found.leader && found.node == card.node && found.slot == slot).collect()
     }
 
     /// Kills all that match until none is found: a process may have been between fork and exec.

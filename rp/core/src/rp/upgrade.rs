@@ -5,7 +5,7 @@ use crate::{
     issu::{Busy, Command, Loadable, Order, Procedure, Unit, Units},
     redundancy as rf,
 };
-use fabric_proto::{deploy::KnownRelease, id::Slot, operator::EventKind, time::Instant};
+use fabric_proto::{deploy::KnownRelease, id::Slot, issu::Compatibility, operator::EventKind, time::Instant};
 use std::time::Duration;
 
 impl Rp {
@@ -13,7 +13,10 @@ impl Rp {
     pub(super) fn upgrade(&mut self, now: Instant, command: Command, out: &mut Vec<Output>) -> Result<(), String> {
         self.only_active()?;
         let images = self.images();
-        let loses = self.peer_verdict().and_then(|verdict| verdict.row().loses());
+        // A client at base level loses its state, which is logged when the two meet; the rest is SSO all the same.
+        let row = self.peer_verdict().map(|verdict| verdict.row());
+        let row = row.filter(|row| row.verdict == Compatibility::Incompatible);
+        let loses = row.and_then(|row| row.loses());
         let orders =
             self.with_units(loses.as_deref(), |procedure, units| procedure.command(now, command, units, &images));
         self.order(orders.map_err(|refused| refused.to_string())?, out);

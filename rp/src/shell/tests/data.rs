@@ -1,7 +1,7 @@
 //! What a line card's control side sees of a data thread: ports that come up, counters that stand still.
 
 use fabric::impair::ImpairTable;
-use linecard::data::{Command, DataEvent, DataHandle};
+use linecard::data::{Command, DataEvent, DataHandle, DataReport};
 use linecard_core::counters::Counters;
 use tokio::sync::mpsc;
 
@@ -18,7 +18,7 @@ pub(super) fn side() -> DataHandle {
                         let _ = outbox.send(DataEvent::Port { port, up: true }).await;
                     }
                 }
-                Command::Counters(reply) => drop(reply.send((Counters::default(), 0))),
+                Command::Report(reply) => drop(reply.send(DataReport::default())),
                 Command::Drop(_, reply) => drop(reply.send(fabric::clock::now())),
                 Command::Yield(reply) => drop(reply.send(Err("it carries nothing".to_owned()))),
                 Command::Drain(reply) => {

@@ -113,7 +113,9 @@ async fn watch(api: Docker, exec: String, started: StartExecResults, watched: Wa
 async fn kill(api: &Docker, exec: &str) {
     let process = api.inspect_exec(exec).await.ok().filter(|found| found.running == Some(true));
     let process = process.and_then(|found| Pid::from_raw(i32::try_from(found.pid?).ok()?));
-    let killed = process.map(|process| pidfd_open(process, PidfdFlags::empty()).and_then(|pidfd| pidfd_send_signal(pidfd, Signal::KILL)));
+    let killed = process.map(|process| {
+        pidfd_open(process, PidfdFlags::empty()).and_then(|pidfd| pidfd_send_signal(pidfd, Signal::KILL))
+    });
     if let Some(Err(error)) = killed {
         tracing::warn!("a program that was to take a card goes on: {error}");
     }
@@ -185,12 +187,7 @@ fn furnish(card: &CardPlan, program: &[u8], inside: &Path) -> io::Result<()> {
         }
     };
     for (name, content, mode) in files {
-        let path = folder.join(name);
-        // A program that runs cannot be written over, but may be replaced.
-        let new = path.with_added_extension("new");
-        fs::write(&new, content)?;
-        give(&new, mode)?;
-        fs::rename(&new, &path)?;
+        heir::put(&folder.join(name), &content, |path| give(path, mode))?;
     }
     give(&folder, 0o700)?;
     give(&card.folder.join("upgrade"), 0o700)

@@ -1,7 +1,7 @@
 //! A process of another release that takes the card of one that runs.
 
 use super::{
-    super::heir::{Farewell, Heir, Watched, folder, told},
+    super::heir::{Farewell, Heir, Watched, folder, put, told},
     ProcessRuntime, RuntimeError, slot_label, spawned, system,
 };
 use crate::plan::CardPlan;
@@ -46,9 +46,7 @@ fn furnish(card: &CardPlan) -> io::Result<PathBuf> {
     let folder = folder(card);
     fs::create_dir_all(&folder)?;
     let path = folder.join(CONFIG_FILE);
-    let new = path.with_added_extension("new");
-    fs::write(&new, told(&card.config, &card.config.image)?)?;
-    fs::rename(&new, &path)?;
+    put(&path, &told(&card.config, &card.config.image)?, |_| Ok(()))?;
     Ok(path)
 }
 
