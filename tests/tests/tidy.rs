@@ -135,6 +135,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         "orchestrator/src/",
         &[
             "output",
+            "standing",
+            "issu",
             "fault",
             "expectation",
             "storm",

@@ -464,9 +464,13 @@ impl World {
             Some(held)
         });
         let held: Vec<_> = held.collect();
-        if let [ours, theirs] = &held[..]
-            && let Some(((title, _), _)) = ours.iter().zip(theirs).find(|(ours, theirs)| ours != theirs)
-        {
+        let Some([ours, theirs]) = held.first_chunk::<2>() else { return Ok(()) };
+        let titles = |held: &[(&'static str, u64)]| held.iter().map(|(title, _)| *title).collect::<Vec<_>>();
+        if titles(ours) != titles(theirs) {
+            let what = format!("the standby holds {:?}, the active gives {:?}", titles(theirs), titles(ours));
+            return Err(Violation(what));
+        }
+        if let Some(((title, _), _)) = ours.iter().zip(theirs).find(|(ours, theirs)| ours != theirs) {
             return Err(Violation(format!("the standby's {title} are not the active's")));
         }
         Ok(())

@@ -164,9 +164,9 @@ impl Registry {
 
     /// What each holds, as a digest in the version that both units speak; two in sync have the same.
     pub(crate) fn digests(&mut self) -> Vec<(Member, u64)> {
-        let versions: Vec<u8> = self.members.iter().map(|member| self.digested(member)).collect();
-        let of_each = self.checkpointed().zip(versions);
-        of_each.map(|(client, version)| (client.member(), client.digest(version))).collect()
+        let members: Vec<_> = self.members.iter().map(|member| (*member, self.digested(member))).collect();
+        let of_each = self.checkpointed().zip(members);
+        of_each.map(|(client, (member, version))| (member, client.digest(version))).collect()
     }
 
     fn digested(&self, member: &Member) -> u8 {
