@@ -257,10 +257,7 @@ impl<'a> Walk<'a> {
     /// Types one line. A card that goes down before it has answered has not refused.
     async fn type_in(&self, card: &CardId, line: &str) -> Result<(), IssuError> {
         let mut session = self.lab.session(card).await?;
-        let output = match tokio::time::timeout(self.at_most, session.exec(line)).await {
-            Ok(Ok(output)) => output,
-            Ok(Err(_)) | Err(_) => return Ok(()),
-        };
+        let Ok(Ok(output)) = tokio::time::timeout(self.at_most, session.exec(line)).await else { return Ok(()) };
         if output.failed {
             let why = output.text.trim().trim_start_matches("% ").to_owned();
             return Err(IssuError::Refused { card: card.clone(), line: line.to_owned(), why });

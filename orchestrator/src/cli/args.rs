@@ -369,7 +369,7 @@ pub(super) struct IssuArgs {
 
 fn stage(text: &str) -> Result<Stage, String> {
     text.parse().map_err(|_| {
-        let all: Vec<_> = Stage::ALL.iter().map(|stage| <&str>::from(stage)).collect();
+        let all: Vec<_> = Stage::ALL.iter().map(<&str>::from).collect();
         format!("the steps are {}", all.join(", "))
     })
 }

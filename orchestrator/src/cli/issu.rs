@@ -43,7 +43,7 @@ pub(super) async fn issu(args: IssuArgs, format: Format) -> Result<Exit, CliErro
     let images = files::images(&args.images, &lab.plan().topology)?;
     let plan = Plan::make(&lab, &images, &node, args.to.as_deref()).await?;
     if !args.abort {
-        plan.sentences().iter().for_each(|line| output::say(line));
+        plan.sentences().iter().for_each(output::say);
     }
     let walk = Walk::new(&lab, &images, plan.clone(), args.forced, args.at_most.0);
     let mut steps = Vec::new();

@@ -20,8 +20,7 @@ pub(super) struct Standing {
     pub(super) under_way: Option<[String; 2]>,
     /// What active and standby run.
     pub(super) releases: [Option<String>; 2],
-    /// Whether the standby itself is in the state that the active knows it in: what the active says is said of the run
-    /// that is there.
+    /// Whether the standby itself says that it is ready in the active's mode: what the active says may be of its last life.
     pub(super) agree: bool,
 }
 
@@ -38,8 +37,8 @@ impl Standing {
             Some(_) | None => None,
         };
         let running = lab.stats(&active).await;
-        let state = standby.as_ref().and_then(|stats| Some(stats.rp.as_ref()?.state));
-        let agree = state == Some(rp.peer_state);
+        let own = standby.as_ref().and_then(|stats| stats.rp.as_ref());
+        let agree = own.is_some_and(|own| own.state == own.operating.promised_state() && own.operating == rp.operating);
         Ok(Self {
             rp,
             state: shown["issu_state"].as_str().unwrap_or_default().to_owned(),

@@ -14,11 +14,11 @@ use crate::{
 use fabric_proto::{
     id::{CardId, Slot, Unit},
     issu::Compatibility,
-    operator::{EventKind, RpStats},
+    operator::RpStats,
     platform::NATIVE,
     time::Instant as Clock,
 };
-use lab::{CardAction, LabEvent};
+use lab::CardAction;
 use measure::trial::Fsu;
 use notation::mode::Mode;
 use std::{path::Path, time::Duration};
@@ -43,7 +43,7 @@ pub(super) async fn upgrade(bench: &mut Bench<'_>, mode: Mode, course: &mut Cour
         Compatibility::Incompatible => Some(mode.min(platform.mixed_images.into())),
         Compatibility::Dynamic => None,
     };
-    fsu.stateful = staged(bench, (&chassis.node, &standby), &target, mixed, (begin, at_most)).await? == Mode::Sso;
+    fsu.stateful = staged(bench, (&chassis.node, &standby), &target, mixed, at_most).await? == Mode::Sso;
     fsu.t1_ms = Some(ms_since(begin));
     course.fsu = Some(fsu);
 
@@ -63,19 +63,17 @@ pub(super) async fn upgrade(bench: &mut Bench<'_>, mode: Mode, course: &mut Cour
     renew(bench, &active, &target, &manifest).await?;
     let wanted = format!("redundant in {mode} on release {target}");
     loop {
-        bench
-            .until(&chassis.node, &wanted, at_most, |rp| {
-                rp.redundant && rp.converged && Mode::from(rp.operating) == mode
-            })
-            .await?;
-        // Redundancy in the configured mode needs one release on both; ask the card itself as well.
-        if release(bench, &active).await.as_deref() == Some(&target) {
+        let reached = ready(bench, &active, &target).await;
+        let as_wanted = |rp: &RpStats| rp.redundant && rp.converged && Mode::from(rp.operating) == mode;
+        bench.until(&chassis.node, &wanted, at_most, as_wanted).await?;
+        if reached.map(Mode::from) == Some(mode) {
             break;
         }
         if fabric::clock::now().since(rest) > at_most {
-            return Err(not_ready(&chassis.node, &wanted, at_most, "the old active still runs the old release"));
+            let found = "the old active still runs the old release, or is not ready";
+            return Err(not_ready(&chassis.node, &wanted, at_most, found));
         }
-        bench.timeline.pass(Instant::now() + Duration::from_millis(50)).await;
+        bench.timeline.pass(Instant::now() + Duration::from_millis(20)).await;
     }
     fsu.t3_ms = Some(ms_since(rest));
     course.fsu = Some(fsu);
@@ -116,10 +114,6 @@ async fn renew(bench: &Bench<'_>, card: &CardId, release: &str, manifest: &Path)
     Ok(())
 }
 
-async fn release(bench: &Bench<'_>, card: &CardId) -> Option<String> {
-    Some(bench.lab.stats(card).await?.release)
-}
-
 /// Waits until the standby is ready on the new release, in the mode that is left while the images differ, where it is known
 /// before. Says in which.
 async fn staged(
@@ -127,28 +121,33 @@ async fn staged(
     (node, standby): (&str, &CardId),
     target: &str,
     mixed: Option<Mode>,
-    (since, at_most): (Clock, Duration),
+    at_most: Duration,
 ) -> Result<Mode, RunError> {
     let deadline = Instant::now() + at_most;
     let mode = mixed.map_or_else(|| "some mode".to_owned(), |mode| mode.to_string());
     let wanted = format!("{} ready in {mode} on release {target}", lab::card_name(standby));
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
+        // What the active says may be of the standby's last life: between compatible images nothing of the mode changes. So
+        // the standby is asked first, which is nowhere in a new life before this active has led it there.
+        let reached = ready(bench, standby, target).await;
         let as_wanted = |rp: &RpStats| rp.redundant && mixed.is_none_or(|mixed| Mode::from(rp.operating) == mixed);
         let (_, rp) = bench.until(node, &wanted, left, as_wanted).await?;
-        // That it is ready may still be said of the run before.
-        let ready = |event: &LabEvent| {
-            event.card != *standby && event.event.at > since && matches!(event.event.kind, EventKind::Redundant { .. })
-        };
-        let again = bench.timeline.events().iter().any(ready);
-        if again && release(bench, standby).await.as_deref() == Some(target) {
+        if reached == Some(rp.operating) {
             return Ok(rp.operating.into());
         }
         if Instant::now() >= deadline {
-            return Err(not_ready(node, &wanted, at_most, "the standby still runs the old release"));
+            return Err(not_ready(node, &wanted, at_most, "the standby still runs the old release, or is not ready"));
         }
         bench.timeline.pass(Instant::now() + Duration::from_millis(20)).await;
     }
+}
+
+/// The mode for which a standby is ready on a release, as it says itself.
+async fn ready(bench: &Bench<'_>, standby: &CardId, target: &str) -> Option<fabric_proto::redundancy::Mode> {
+    let stats = bench.lab.stats(standby).await.filter(|stats| stats.release == target)?;
+    let rp = stats.rp?;
+    (rp.state == rp.operating.promised_state()).then_some(rp.operating)
 }
 
 /// Waits until the standby of before owns the chassis and has converged.

@@ -37,7 +37,7 @@ impl Issu {
     }
 
     /// What NVRAM is to have, if that is news.
-    pub(crate) fn to_save(&mut self) -> Option<Bytes> {
+    pub(crate) fn take_unsaved(&mut self) -> Option<Bytes> {
         let known = self.known();
         (known != self.saved).then(|| {
             let kept = known.encode();

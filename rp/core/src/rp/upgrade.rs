@@ -90,7 +90,7 @@ impl Rp {
 
     /// Before what it orders is done, and before the peer is told: both may be reset the next moment.
     pub(super) fn save_upgrade(&mut self, out: &mut Vec<Output>) {
-        out.extend(self.clients.issu.to_save().map(Output::SaveUpgrade));
+        out.extend(self.clients.issu.take_unsaved().map(Output::SaveUpgrade));
     }
 
     fn order(&mut self, orders: Vec<Order>, out: &mut Vec<Output>) {
