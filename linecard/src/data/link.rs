@@ -55,8 +55,11 @@ pub(crate) enum Mode {
 /// another one has taken the place of.
 const HELD: Duration = Duration::from_millis(250);
 
-/// A card at the other end of a link that has ended answers at once, unless it stands still: then nothing is handed over.
-pub(crate) const YIELD_MAX: Duration = Duration::from_millis(250);
+/// A card at the other end of a link that has ended answers at once, unless it stands still: then nothing is handed over. The
+/// others have their links again well before they give up what they hold ([`HELD`]): who calls meanwhile is not heard, and
+/// calls again after 31, 93 and 217 ms.
+pub(crate) const YIELD_MAX: Duration = Duration::from_millis(75);
+const _: () = assert!(2 * YIELD_MAX.as_millis() < HELD.as_millis());
 
 /// One link's life: until [`Mode::End`]. `yielded` hears, in [`Mode::Yield`], of each link that has ended.
 pub(crate) async fn run(

@@ -275,6 +275,24 @@ async fn while_another_card_stands_still_nothing_is_handed_over() {
     accounted(&before, &chassis.settled(1).await);
 }
 
+/// What the others hold meanwhile is not given up before the card that keeps its program has its links again.
+#[tokio::test]
+async fn a_hand_over_that_a_third_card_prevents_loses_nothing() {
+    let chassis = Chassis::with_cards(18, 3);
+    let ((_one, _two), (mut ingress, mut egress)) = chassis.wired(EPOCH_A).await;
+    chassis.warm_up(&mut ingress, &mut egress).await;
+    chassis.pause(3, true);
+    for slot in [2, 1] {
+        let before = chassis.settled(slot).await;
+        let (load, words) = load(&mut ingress, &mut egress, last_words(chassis.heir(slot))).await;
+        assert!(words.contains("did not answer"), "{words}");
+        println!("card {slot}: {} offered, {} lost, longest gap {:?}", load.offered, load.lost(), load.gap);
+        load.whole();
+        accounted(&before, &chassis.settled(slot).await);
+    }
+    chassis.pause(3, false);
+}
+
 #[tokio::test]
 async fn without_a_program_there_is_nothing_to_take() {
     let mut chassis = Chassis::start(14);

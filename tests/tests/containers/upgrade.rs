@@ -75,7 +75,8 @@ fn topology(name: &str, image: &str) -> String {
 fn experiment(new: &str) -> String {
     let load = |name: &str, from: u8, to: u8, rate: u64| {
         format!(
-            "  - {{name: {name}, from: t1:p{from}, to: t1:p{to}, flows: 50, rate: {}kpps, frame-size: 128}}\n",
+            "  - {{name: {name}, from: t1:p{from}, to: t1:p{to}, flows: {}, rate: {}kpps, frame-size: 128}}\n",
+            rate / 200,
             rate / 1000
         )
     };
@@ -83,7 +84,7 @@ fn experiment(new: &str) -> String {
         "title: Upgrade\ntopology: lab.chassis.yml\nmodes: [sso]\ntrials: 1\nbaseline: 0\nseed: 1\ntraffic:\n{}{}{}{}\
          steady-state: {{for: 500ms, lost: 0}}\nmethod:\n\
          \x20 - {{at: 0s, fault: upgrade-card, target: pe1/lc:1, image: \"{new}\", for: 1s}}\n\
-         \x20 - {{at: 1500ms, fault: kill, target: pe1/lc:4, for: 500ms}}\n\
+         \x20 - {{at: 3s, fault: kill, target: pe1/lc:4, for: 500ms}}\n\
          observe: {{until: redundant, at-most: 60s}}\nthresholds: {{sso: {{duplicated: 0, unaccounted: 0}}}}\n",
         load("there", 1, 2, RATE),
         load("back", 2, 1, RATE),
@@ -126,8 +127,10 @@ fn a_line_card_in_a_container_is_upgraded_under_load() {
     }
     ended.with(0);
     let events = fs::read_to_string(lab.path("store/latest/events.ndjson")).unwrap();
-    assert_eq!(events.matches("HANDOVER-6-TAKEN").count(), 2, "there and back");
     let cell = report()["cells"][0].clone();
+    // One that only a busy machine has spoilt is held again.
+    let trials = cell["trials"].as_u64().unwrap();
+    assert_eq!(events.matches("HANDOVER-6-TAKEN").count() as u64, 2 * trials, "there and back");
     assert_eq!(cell["packets"]["unaccounted"], 0, "{}", cell["packets"]);
     let lost = lost(&fs::read_to_string(lab.path("store/latest/flows.csv")).unwrap());
     println!("{} packets; lost: {lost:?}; delay: {}", cell["packets"]["offered"], cell["delay"]);
