@@ -77,7 +77,7 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
     ("modes: [rpr, sso]", "modes: [rpr, sso, rpr]", "x.experiment.yml:3:19: mode rpr is there twice\n  remove one"),
     (
         "modes: [rpr, sso]",
-        "modes: [rpr, issu]",
+        "modes: [rpr, nsr]",
         "x.experiment.yml:3:14: unknown mode 'nsr': the modes are hsa, rpr, rpr-plus, sso and, in experiments, fsu and issu",
     ),
     (

@@ -178,12 +178,15 @@ async fn a_missing_program_says_where_it_was_looked_for() {
 
 /// A card whose program is taken the place of by one that does what `script` does.
 async fn with_heir(script: &str) -> (Stub, CardPlan, Heir) {
-    let stub = Stub::new("exec sleep 1000");
+    let stub = Stub::new("echo up; exec sleep 1000");
     let mut card = stub.card("edge/pe1/A");
     stub.runtime.start(&card).await.unwrap();
+    stub.said(&card, "up").await;
     let release = stub.dir.path().join("2.0");
-    let program = release.join("programs/rp");
-    fs::create_dir_all(program.parent().unwrap()).unwrap();
+    fs::create_dir_all(&release).unwrap();
+    // The release has no program of its own: it shares this one. The card goes on with the file that it has open.
+    let program = stub.dir.path().join("rp");
+    fs::remove_file(&program).unwrap();
     fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     card.release = "2.0".to_owned();
