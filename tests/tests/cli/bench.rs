@@ -86,20 +86,27 @@ impl Bench {
         self.write(&name, &text.replacen(from, to, 1));
     }
 
-    /// From here on there are releases 2.0 and 2.1 only, two names of the same programs that are compatible, and the topology
-    /// has the first.
-    pub(crate) fn two_releases(&self) {
+    /// From here on there are these releases only, and the topology has 2.0: all of them names of 2.0's own programs, which are
+    /// compatible, but for 1.0, which is as it was shipped.
+    pub(crate) fn releases(&self, names: &[&str]) {
         self.change("image: \"1.0\"", "image: \"2.0\"");
-        let shipped = fs::read_to_string(shipped_images().join("2.0/manifest.yml")).unwrap();
-        let (head, matrix) = shipped.split_once("matrix:\n").unwrap();
-        let own = matrix.split("- release: ").find(|row| row.starts_with("\"2.0\"")).unwrap();
-        for release in ["2.0", "2.1"] {
+        let shipped = |release: &str| fs::read_to_string(shipped_images().join(release).join("manifest.yml")).unwrap();
+        let two = shipped("2.0");
+        let (head, matrix) = two.split_once("matrix:\n").unwrap();
+        let row = |beside: &str| {
+            let like = format!("\"{}\"", if beside == "1.0" { "1.0" } else { "2.0" });
+            let row = matrix.split("- release: ").find(|row| row.starts_with(&like)).unwrap();
+            format!("- release: {}\n", row.trim_end().replace(&like, &format!("\"{beside}\"")))
+        };
+        let rows: String = names.iter().map(|beside| row(beside)).collect();
+        for release in names {
+            let manifest = match *release {
+                "1.0" => shipped("1.0"),
+                _ => format!("{}matrix:\n{rows}", head.replace("version: \"2.0\"", &format!("version: \"{release}\""))),
+            };
             let folder = self.path("images").join(release);
             fs::create_dir_all(&folder).unwrap();
-            let rows =
-                ["2.0", "2.1"].map(|beside| format!("- release: {}", own.replace("\"2.0\"", &format!("\"{beside}\""))));
-            let head = head.replace("version: \"2.0\"", &format!("version: \"{release}\""));
-            fs::write(folder.join("manifest.yml"), format!("{head}matrix:\n{}", rows.concat())).unwrap();
+            fs::write(folder.join("manifest.yml"), manifest).unwrap();
         }
     }
 

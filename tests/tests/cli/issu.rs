@@ -24,7 +24,7 @@ fn all_run(bench: &Bench, release: &str) {
 #[test]
 fn a_chassis_is_upgraded_step_by_step_and_taken_back() {
     let bench = Bench::new(2_000);
-    bench.two_releases();
+    bench.releases(&["2.0", "2.1"]);
     bench.deploy();
     let issu = |arguments: &[&str]| bench.swact(&[&["issu", LAB], arguments].concat());
     issu(&["--dry-run", "--to", "2.1"]).with(0).says("release 2.0 to 2.1: compatible: all state is kept (SSO)");
@@ -62,7 +62,7 @@ fn a_chassis_is_upgraded_step_by_step_and_taken_back() {
 #[test]
 fn an_upgrade_in_service_loses_nothing() {
     let bench = Bench::new(2_000);
-    bench.two_releases();
+    bench.releases(&["2.0", "2.1"]);
     let thresholds = "{sso: {lost: 0, unaccounted: 0}, fsu: {lost: 0, unaccounted: 0}, issu: {lost: 0, duplicated: 0, unaccounted: 0}}";
     bench.run(&Experiment { modes: "fsu, issu, sso", thresholds, ..Experiment::default() }).with(0).says("line-cards");
     let fsu = &bench.cell("issu")["fsu"];
@@ -85,7 +85,7 @@ fn with(method: &str) -> Experiment<'_> {
 #[test]
 fn an_active_that_dies_during_an_upgrade_costs_nothing() {
     let bench = Bench::new(2_000);
-    bench.two_releases();
+    bench.releases(&["2.0", "2.1"]);
     for (during, then) in [
         ("load", "state Run Version, active 2.1, standby 2.0"),
         ("run", "state Init, active 2.0, standby 2.0"),
@@ -113,6 +113,6 @@ fn an_upgrade_that_cannot_be_is_refused_before_anything_runs() {
     let experiment = Experiment { modes: "issu", thresholds: "{issu: {lost: 0}}", ..Experiment::default() };
     validate(&experiment).with(2).says("release 1.0 does not negotiate");
     let during = Experiment { method: "{during: load, fault: kill, target: pe1/active-rp}", ..Experiment::default() };
-    validate(&during).with(2).says("test.experiment.yml:10:14").says("add 'issu' to the modes");
+    validate(&during).with(2).says("test.experiment.yml:11:14").says("add 'issu' to the modes");
     assert!(fs::read_dir(bench.path("labs")).is_err(), "nothing was deployed");
 }

@@ -1,21 +1,13 @@
 //! Line cards that change their release while they forward.
 
-use crate::bench::{Bench, Experiment, LAB, programs, shipped_images};
+use crate::bench::{Bench, Experiment, LAB, programs};
 use chassis_tests::ended::Ended;
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 /// A bench whose cards run release 2.0 of `releases`, all of them the same programs.
 fn bench_of(releases: &[&str]) -> Bench {
     let bench = Bench::new(2_000);
-    bench.change("image: \"1.0\"", "image: \"2.0\"");
-    for release in releases {
-        let shipped = if *release == "1.0" { "1.0" } else { "2.0" };
-        let manifest = fs::read_to_string(shipped_images().join(shipped).join("manifest.yml")).unwrap();
-        let folder = bench.path("images").join(release);
-        fs::create_dir_all(&folder).unwrap();
-        let manifest = manifest.replace(&format!("version: \"{shipped}\""), &format!("version: \"{release}\""));
-        fs::write(folder.join("manifest.yml"), manifest).unwrap();
-    }
+    bench.releases(releases);
     bench
 }
 
@@ -48,14 +40,14 @@ fn a_program_of_no_use_leaves_the_card_as_it_is() {
     foreign[18] ^= 0xff;
     own_program(&bench, "3.1", &foreign, 0o755);
     own_program(&bench, "3.2", &program, 0o644);
-    own_program(&bench, "3.3", b"#!/bin/sh\nexit 1\n", 0o755);
+    own_program(&bench, "3.3", &fs::read("/bin/false").unwrap(), 0o755);
     bench.deploy();
     bench.settled();
     let before = run_of(&bench);
     let config = || fs::read_to_string(bench.lab().join("pe1/1/config.json")).unwrap();
     let told = config();
     for (release, why) in
-        [("3.0", "of no use"), ("3.1", "cannot be started"), ("3.2", "Permission denied"), ("3.3", "exit status: 1")]
+        [("3.0", "of no use"), ("3.1", "for a processor"), ("3.2", "Permission denied"), ("3.3", "exit status: 1")]
     {
         for more in [&[][..], &["--or-reset"]] {
             upgrade(&bench, release, more).with(2).says("keeps its program").says(why);
