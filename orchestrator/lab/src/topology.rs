@@ -6,6 +6,7 @@
 mod check;
 mod file;
 mod platform;
+mod routes;
 
 use fabric_proto::{
     id::{InterfaceId, LcSlot, PortId, RpSlot, Slot},
