@@ -208,6 +208,7 @@ fn conditions(a: &Report, b: &Report) -> Vec<String> {
             ("image", topology.image.clone()),
             ("line cards", topology.line_cards.to_string()),
             ("routes", format!("{} IPv4, {} IPv6", topology.routes_ipv4, topology.routes_ipv6)),
+            ("churn", topology.churn().to_owned()),
             ("timers", format!("{} ms, {} ms", topology.heartbeat_ms, topology.switchover_timer_ms)),
             ("runtime", report.runtime.clone()),
             ("processors", host.cpus.to_string()),

@@ -176,6 +176,9 @@ pub struct TopologySummary {
     pub routes_ipv6: u64,
     /// Where the table came from.
     pub table: String,
+    /// What of whose table is withdrawn and announced again meanwhile (RFC 7654 §5.5); empty: nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub churn: String,
     /// Destinations are IPv4, IPv6 or both.
     pub protocol: String,
     /// What wires are made of.
@@ -189,6 +192,13 @@ pub struct TopologySummary {
     /// What is built how. Runs of earlier releases have none.
     #[serde(default)]
     pub chassis: Vec<ChassisSummary>,
+}
+
+impl TopologySummary {
+    /// [`Self::churn`] in a table's cell.
+    pub(crate) fn churn(&self) -> &str {
+        if self.churn.is_empty() { "none" } else { &self.churn }
+    }
 }
 
 /// A chassis with its cards and what is linked to it.

@@ -332,7 +332,7 @@ fn upgrade_conditions(run: &RunRecord, report: &Report, cells: &[&Cell]) -> Tabl
             format!("emulated Ethernet ({}), not limited, Ethernet II", known(&topology.media)),
         ),
         ("Number of prefixes", format!("{} IPv4, {} IPv6", count(topology.routes_ipv4), count(topology.routes_ipv6))),
-        ("Prefixes flapped (optional, §5.5)", "none".to_owned()),
+        ("Prefixes flapped (optional, §5.5)", topology.churn().to_owned()),
         ("Became active", heirs.into_iter().collect::<Vec<_>>().join(", ")),
         ("Anomalies during and after", anomalies),
         ("Source of the figures (§7.1)", "the tester for loss; the cards' own events only for T1 to T3".to_owned()),

@@ -330,6 +330,8 @@ pub(super) fn environment(report: &Report) -> TableData {
         ),
     ];
     table.rows.extend(facts.map(|(name, value)| vec![name.to_owned(), value]));
+    let churn = (!topology.churn.is_empty()).then(|| vec!["churn".to_owned(), known(&topology.churn)]);
+    table.rows.extend(churn);
     table.rows.extend(topology.facts.iter().map(|(name, value)| vec![name.clone(), value.clone()]));
     table
 }

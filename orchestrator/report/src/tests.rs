@@ -127,6 +127,7 @@ fn run() -> RunRecord {
             routes_ipv4: 1_000_000,
             routes_ipv6: 200_000,
             table: "internet, seed 1".to_owned(),
+            churn: String::new(),
             protocol: "IPv4, IPv6".to_owned(),
             media: "Ethernet over local streams".to_owned(),
             heartbeat_ms: 50,

@@ -180,6 +180,28 @@ fn the_standards_have_their_pages() {
 }
 
 #[test]
+fn a_table_that_churned_is_said_to_have_and_no_other() {
+    let still = run();
+    let mut moved = run();
+    moved.topology.churn = "1% of the table of pe1 a minute".to_owned();
+    let pages = |run: &RunRecord| {
+        let report = Report::of(run);
+        (markdown::standards(run, &report), tables::environment(&report).rows, compare(&still, run, 5.0).conditions)
+    };
+    let (standards, environment, conditions) = pages(&still);
+    assert!(standards.contains("| Prefixes flapped (optional, §5.5) | none |"), "{standards}");
+    assert!(!environment.iter().any(|row| row[0] == "churn"), "{environment:?}");
+    assert_eq!(conditions, Vec::<String>::new());
+    let (standards, environment, conditions) = pages(&moved);
+    assert!(
+        standards.contains("| Prefixes flapped (optional, §5.5) | 1% of the table of pe1 a minute |"),
+        "{standards}"
+    );
+    assert!(environment.contains(&vec!["churn".to_owned(), moved.topology.churn.clone()]), "{environment:?}");
+    assert_eq!(conditions, ["churn: none → 1% of the table of pe1 a minute"]);
+}
+
+#[test]
 fn cards_and_tester_are_reconciled_to_the_packet() {
     let run = run();
     let report = Report::of(&run);
