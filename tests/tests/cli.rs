@@ -9,6 +9,8 @@
 mod bench;
 #[path = "cli/chassis.rs"]
 mod chassis;
+#[path = "cli/churn.rs"]
+mod churn;
 #[path = "cli/experiments.rs"]
 mod experiments;
 #[path = "cli/flood.rs"]

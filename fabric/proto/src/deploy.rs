@@ -12,7 +12,7 @@ use crate::{
     version::Versions,
 };
 use serde::{Deserialize, Serialize};
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 /// File in a card's folder with its [`CardConfig`].
 pub const CONFIG_FILE: &str = "config.json";
@@ -156,6 +156,17 @@ pub struct TableSpec {
     pub next_hops_v6: Vec<std::net::Ipv6Addr>,
     /// Routes a second; 0: as fast as the session takes them.
     pub rate: u64,
+    /// Millionths of the table that are withdrawn and announced again a minute, once a session has all of it (RFC 7654
+    /// §5.5); `None`: the table stands still. Testers read it, and they are of the orchestrator's own release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub churn_ppm: Option<NonZeroU32>,
+}
+
+impl TableSpec {
+    /// [`Self::churn_ppm`] as a number: 0 where the table stands still.
+    pub fn churn(&self) -> u32 {
+        self.churn_ppm.map_or(0, NonZeroU32::get)
+    }
 }
 
 impl CardConfig {

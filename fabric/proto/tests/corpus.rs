@@ -260,6 +260,18 @@ fn a_card_of_release_1_0_reads_what_it_is_told() {
     assert_eq!(serde_json::from_str::<CardConfig>(&more).unwrap(), config);
 }
 
+/// A table that stands still is told as ever; of churn an older card would say nothing, and send nothing of it either.
+#[test]
+fn churn_is_told_only_where_there_is_some() {
+    let text = fs::read_to_string(folder("configuration").join("card.json")).unwrap();
+    let mut config: CardConfig = serde_json::from_str(&text).unwrap();
+    let latest = |config: &CardConfig| serde_json::to_string_pretty(&config.told(2).unwrap()).unwrap();
+    assert_eq!(latest(&config), text);
+    config.table.as_mut().unwrap().churn_ppm = std::num::NonZeroU32::new(10_000);
+    assert!(config.told(1).unwrap_err().to_string().ends_with("no words for routes that churn"));
+    assert_eq!(serde_json::from_str::<CardConfig>(&latest(&config)).unwrap(), config);
+}
+
 /// What manifests say of a release is what its programs do.
 #[test]
 fn manifests_name_the_versions_that_are_offered() {

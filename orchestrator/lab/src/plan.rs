@@ -381,6 +381,7 @@ pub fn table_spec(topology: &Topology, chassis: &str, routes: &Routes) -> TableS
         next_hops_v4: hops.iter().map(|hop| hop.neighbour.ipv4).collect(),
         next_hops_v6: hops.iter().map(|hop| hop.neighbour.ipv6).collect(),
         rate: routes.rate,
+        churn_ppm: routes.churn_ppm,
     }
 }
 

@@ -145,6 +145,8 @@ pub struct Routes {
     pub seed: u64,
     /// Routes a second; 0: as fast as the session takes them.
     pub rate: u64,
+    /// Millionths of the table that are withdrawn and announced again a minute (RFC 7654 §5.5); `None`: it stands still.
+    pub churn_ppm: Option<NonZeroU32>,
 }
 
 /// Where routes come from.

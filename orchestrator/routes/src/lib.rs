@@ -2,6 +2,7 @@
 //!
 //! * [`load`] makes a [`Table`] out of a [`TableSpec`]
 //! * [`Table::lookup`] is the oracle that says which route a packet must have taken
+//! * [`churned`] says which routes a feed withdraws and announces again
 //! * [`Table::destinations`] draws addresses for flows out of the table
 //!
 //! What a source may look like, and what becomes of it:
@@ -18,6 +19,7 @@
 //! Files may be compressed with gzip, bzip2 or xz. Formats are known by their content, never by the name.
 //! A file is read whole or refused: a cut or damaged one is an error that says how far it could be read.
 
+mod churn;
 mod content;
 mod error;
 pub mod generate;
@@ -27,6 +29,7 @@ mod random;
 mod source;
 mod table;
 
+pub use churn::{MILLION, churned};
 pub use error::TableError;
 pub use table::{Destination, Origin, SourceFormat, Table, is_labs_own};
 

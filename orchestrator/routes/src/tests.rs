@@ -34,7 +34,7 @@ fn table(prefixes: &[&str]) -> Table {
     Table::new((0..).zip(prefixes).map(|(n, text)| (prefix(text), n)).collect(), Origin::default())
 }
 
-fn spec(source: &str) -> TableSpec {
+pub(crate) fn spec(source: &str) -> TableSpec {
     TableSpec {
         source: source.to_owned(),
         seed: 1,
@@ -43,6 +43,7 @@ fn spec(source: &str) -> TableSpec {
         next_hops_v4: vec![[10, 0, 0, 1].into(), [10, 0, 0, 2].into()],
         next_hops_v6: vec!["fd00::1".parse().unwrap()],
         rate: 0,
+        churn_ppm: None,
     }
 }
 

@@ -28,6 +28,7 @@ fn content_streams_through() {
         next_hops_v4: vec![[10, 0, 0, 1].into()],
         next_hops_v6: vec!["fd00::1".parse().unwrap()],
         rate: 0,
+        churn_ppm: None,
     };
     let before = peak_kib();
     let error = route_table::load(&spec).unwrap_err().to_string();

@@ -12,11 +12,12 @@ use measure::{
     trial::Invalid,
     verdict::{Verdict, judge},
 };
-use notation::mode::Mode;
+use notation::{mode::Mode, units::Share};
 use report::{
     ChassisSummary, Host, LineCardSummary, Report, RunRecord, Status, StoreError, TopologySummary, Wanted, utc,
     write_atomically,
 };
+use route_table::MILLION;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -287,6 +288,7 @@ fn summary(experiment: &Experiment) -> TopologySummary {
         line_cards: first.line_cards.len() as u32,
         ports: ends.filter(|end| end.node == first.name).count() as u32,
         table: table.unwrap_or_default(),
+        churn: topology.chassis.iter().filter_map(churn).collect::<Vec<_>>().join(", "),
         media: "Unix stream sockets".to_owned(),
         heartbeat_ms: first.redundancy.heartbeat.0.as_millis() as u64,
         switchover_timer_ms: first.redundancy.switchover_timer.0.as_millis() as u64,
@@ -294,6 +296,12 @@ fn summary(experiment: &Experiment) -> TopologySummary {
         chassis: topology.chassis.iter().map(|chassis| build(topology, chassis)).collect(),
         ..TopologySummary::default()
     }
+}
+
+/// What of a chassis' table comes and goes.
+fn churn(chassis: &Chassis) -> Option<String> {
+    let share = Share(f64::from(chassis.routes.as_ref()?.churn_ppm?.get()) / MILLION as f64);
+    Some(format!("{share} of the table of {} a minute", chassis.name))
 }
 
 /// How a chassis is built, and what is linked to it.

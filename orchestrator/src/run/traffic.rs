@@ -97,14 +97,15 @@ fn entry_flows<'a>(
     };
     let families = Family::ALL.map(fits);
     let seed = experiment.seed.wrapping_add(number as u64);
-    let destinations = table.destinations(*flows as usize, seed, |prefix, exits| {
+    let churning = network.churning()?;
+    let destinations = table.destinations(*flows as usize, seed, &churning, |prefix, exits| {
         let all = !exits.is_empty() && exits.iter().all(|exit| exit.interface == egress);
         all && families[prefix.family() as usize]
     });
     if destinations.len() < *flows as usize {
         let found = destinations.len();
         let message = format!("only {found} of {flows} flows find a destination behind {tester}:{to}");
-        return Err(wrong(message, "choose another 'to', or a table with more routes"));
+        return Err(wrong(message, short_of(!churning.is_empty())));
     }
     let mut drawn = Vec::with_capacity(destinations.len());
     for (destination, prefix, _) in destinations {
@@ -138,6 +139,15 @@ fn entry_flows<'a>(
         ));
     }
     Ok(drawn)
+}
+
+/// What to do where a table has too few routes to send to.
+fn short_of(churns: bool) -> &'static str {
+    if churns {
+        "routes that churn are not sent to: lower 'churn', choose another 'to', or a table with more routes"
+    } else {
+        "choose another 'to', or a table with more routes"
+    }
 }
 
 fn is_at(exit: &fabric_proto::operator::Exit, port: u8, vlan: Option<u16>) -> bool {

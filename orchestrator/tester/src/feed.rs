@@ -1,9 +1,12 @@
 //! The route feed: plays a peer that sends its whole table to every session that is opened, then says that it is complete.
 //!
 //! Messages are packed once and kept as finished frames: sending the table again, to a new active or to several
-//! sessions at once, costs a reference to each frame.
+//! sessions at once, costs a reference to each frame. Where the table churns, that begins with the session's last end marker.
+
+mod churn;
 
 use bytes::Bytes;
+use churn::{Churn, Plan};
 use fabric::{
     FabricError,
     control::{Receiver, Sender},
@@ -12,7 +15,7 @@ use fabric_proto::{
     codec::{self, CodecError},
     deploy::TableSpec,
     feed::{FromFeed, ToFeed},
-    fib::{BatchBuilder, Family},
+    fib::{BatchBuilder, Family, Prefix},
 };
 use route_table::Table;
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -32,6 +35,8 @@ pub struct Frames {
     messages: Vec<(Bytes, u32)>,
     /// Routes a second; 0: no limit.
     rate: u64,
+    /// What comes and goes once they have been sent.
+    churn: Plan,
 }
 
 impl Frames {
@@ -61,13 +66,24 @@ impl Frames {
             }
             messages.push((codec::encode(&FromFeed::EndOfRib(family))?, 0));
         }
-        Ok(Self { messages, rate })
+        let churn = spec.map_or_else(Plan::default, |spec| plan(table, spec, first_v6));
+        Ok(Self { messages, rate, churn })
     }
 
     /// How many messages the table takes.
     pub fn messages(&self) -> usize {
         self.messages.len()
     }
+}
+
+/// What of the table churns; sets of IPv6 next hops are numbered from `first_v6` on.
+fn plan(table: &Table, spec: &TableSpec, first_v6: u32) -> Plan {
+    let set = |(prefix, hop): (Prefix, u32)| match prefix.family() {
+        Family::V4 => (prefix, hop),
+        Family::V6 => (prefix, first_v6 + hop),
+    };
+    let pace = table.routes().len() as u64 * u64::from(spec.churn());
+    Plan { routes: route_table::churned(table, spec).into_iter().map(set).collect(), pace }
 }
 
 /// One session: sends the table each time that the RP opens it, from the beginning. Ends with the stream.
@@ -83,7 +99,7 @@ pub async fn session(
     while let Some(ToFeed::Open { forwarding_kept }) = opened.take() {
         tracing::info!(forwarding_kept, messages = frames.messages(), "route session opened");
         opened = match send_table(&frames, &mut sender, &mut receiver).await? {
-            Sent::All => receiver.recv().await?,
+            Sent::All => churn(&frames.churn, &mut sender, &mut receiver).await?,
             Sent::Interrupted(message) => message,
         };
     }
@@ -113,6 +129,20 @@ async fn send_table(frames: &Frames, sender: &mut Sender, receiver: &mut Receive
         }
     }
     Ok(Sent::All)
+}
+
+/// Lets routes come and go until the RP says something; what it says, or that the stream ended.
+async fn churn(plan: &Plan, sender: &mut Sender, receiver: &mut Receiver) -> Result<Option<ToFeed>, FabricError> {
+    let complete = time::Instant::now();
+    let Some(mut churn) = Churn::begin(plan) else { return receiver.recv().await };
+    loop {
+        tokio::select! {
+            biased;
+            message = receiver.recv() => return message,
+            () = time::sleep_until(complete + churn.deadline()) => {}
+        }
+        sender.send(&churn.step(complete.elapsed())).await?;
+    }
 }
 
 #[cfg(test)]

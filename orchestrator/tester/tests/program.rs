@@ -9,7 +9,7 @@ use fabric_proto::{
     codec::Class,
     deploy::{CardConfig, RedundancyTimers, TableSpec, TlsFiles, WireEnd},
     feed::{FromFeed, ToFeed},
-    fib::Family,
+    fib::{Batch, Family},
     id::{CardId, LcSlot, RpSlot, Slot},
     operator::{EventKind, Exit, FlowSpec, Reply, Request, TrafficSpec},
 };
@@ -20,6 +20,7 @@ use nix::{
 };
 use std::{
     net::{SocketAddr, UdpSocket},
+    num::NonZeroU32,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
@@ -120,6 +121,7 @@ fn table(ipv4: usize, ipv6: usize) -> TableSpec {
         next_hops_v4: vec![[10, 0, 0, 1].into()],
         next_hops_v6: vec!["fd00::1".parse().unwrap()],
         rate: 0,
+        churn_ppm: None,
     }
 }
 
@@ -199,6 +201,35 @@ async fn every_route_session_gets_the_whole_table_each_time_it_is_opened() {
     let _stream = stranger.open(Class::Feed).await.unwrap();
     let reason = tokio::time::timeout(Duration::from_secs(20), stranger.closed()).await.expect("it is refused");
     assert!(reason.contains("route processors"), "{reason}");
+    assert_eq!(lab.terminate().code(), Some(0));
+}
+
+/// Routes that go, and come, in what a churning feed says next.
+async fn churned(stream: &mut (Sender, Receiver)) -> (usize, usize) {
+    let message = stream.1.recv::<FromFeed>().await.unwrap().expect("churn goes on");
+    let FromFeed::Routes { count, packed } = message else { panic!("{message:?}") };
+    let batch = Batch { packed, count, ..Batch::default() };
+    let (gone, back): (Vec<_>, Vec<_>) = batch.routes().map(|op| op.unwrap().1).partition(Option::is_none);
+    (gone.len(), back.len())
+}
+
+#[tokio::test]
+async fn a_session_that_is_opened_anew_gets_the_whole_table_before_it_churns_again() {
+    let lab = Lab::start(Some(TableSpec { churn_ppm: NonZeroU32::new(1_000_000), ..table(4_000, 2_000) }));
+    let (_a, active) = lab.connect(&CardId::card(LAB, "pe1", Slot::Rp(RpSlot::A))).await;
+    let mut one = active.open(Class::Feed).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(routes(&mut one).await, (2, 6_000));
+        let (mut gone, mut back) = churned(&mut one).await;
+        assert!(gone > 0 && back == 0, "what goes first has not been away");
+        while back == 0 {
+            let more = churned(&mut one).await;
+            (gone, back) = (gone + more.0, back + more.1);
+        }
+        assert!(gone >= 100, "{gone}: 100 go a second, and the first one is back after a second");
+        // What was on its way when the session was opened anew belongs to the old one.
+        one = active.open(Class::Feed).await.unwrap();
+    }
     assert_eq!(lab.terminate().code(), Some(0));
 }
 

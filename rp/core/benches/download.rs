@@ -68,6 +68,7 @@ fn table() -> route_table::Table {
         next_hops_v4: (0..NEXT_HOPS).map(v4).collect(),
         next_hops_v6: (0..NEXT_HOPS).map(v6).collect(),
         rate: 0,
+        churn_ppm: None,
     };
     route_table::load(&spec).unwrap_or_else(|error| panic!("{error}"))
 }

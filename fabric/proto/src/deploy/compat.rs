@@ -57,9 +57,14 @@ impl TryFrom<&CardConfig> for v1::CardConfig {
         });
         let wires = wires.into_iter().map(|super::WireEnd { port, path, listen }| v1::WireEnd { port, path, listen });
         let feeds = feeds.into_iter().map(|super::FeedAddress { id, control }| v1::FeedAddress { id, control });
-        let table = table.map(|super::TableSpec { source, seed, ipv4, ipv6, next_hops_v4, next_hops_v6, rate }| {
-            v1::TableSpec { source, seed, ipv4, ipv6, next_hops_v4, next_hops_v6, rate }
-        });
+        if table.as_ref().is_some_and(|table| table.churn_ppm.is_some()) {
+            return Err(Inexpressible { version: 1, what: "routes that churn" });
+        }
+        let table = table.map(
+            |super::TableSpec { source, seed, ipv4, ipv6, next_hops_v4, next_hops_v6, rate, churn_ppm: _ }| {
+                v1::TableSpec { source, seed, ipv4, ipv6, next_hops_v4, next_hops_v6, rate }
+            },
+        );
         let super::RedundancyTimers { heartbeat_ms, switchover_ms } = redundancy;
         Ok(Self {
             id,

@@ -38,6 +38,7 @@ fn routes() -> Vec<(Prefix, Option<u32>)> {
         next_hops_v4: (0..PATH_LISTS).map(|n| n.to_be_bytes().into()).collect(),
         next_hops_v6: (0..PATH_LISTS).map(|n| u128::from(n).to_be_bytes().into()).collect(),
         rate: 0,
+        churn_ppm: None,
     };
     let table = route_table::load(&spec).unwrap_or_else(|error| panic!("{error}"));
     table.routes().iter().map(|(prefix, next_hop)| (*prefix, Some(*next_hop))).collect()

@@ -3,7 +3,7 @@
 use fabric_proto::id::Slot;
 use notation::{
     mode::Mode,
-    units::{Bytes, Span},
+    units::{Bytes, Share, Span},
 };
 use serde::Deserialize;
 use serde_saphyr::Spanned;
@@ -77,6 +77,7 @@ pub(super) struct RoutesEntry {
     pub(super) seed: Option<u64>,
     #[serde(default)]
     pub(super) rate: u64,
+    pub(super) churn: Option<Spanned<Share>>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

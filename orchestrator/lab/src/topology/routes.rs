@@ -5,15 +5,22 @@ use super::{
     file::{Node, RoutesEntry, Size},
     tester_ports,
 };
-use notation::document::{BadInput, Document};
-use route_table::ROUTES_MAX;
+use notation::{
+    document::{BadInput, Document},
+    units::Share,
+};
+use route_table::{MILLION, ROUTES_MAX};
 use serde_saphyr::Spanned;
+use std::num::NonZeroU32;
 
 /// Neighbours behind one link: their last address byte runs from 10.
 const NEIGHBOURS_MAX: usize = 240;
 
+/// The least churn, in millionths of a table a minute: shares are told to a thousandth of a percent.
+const LEAST: f64 = 10.0;
+
 pub(super) fn check(document: &Document, entry: &RoutesEntry) -> Result<Routes, BadInput> {
-    let RoutesEntry { table, size, next_hops, seed, rate } = entry;
+    let RoutesEntry { table, size, next_hops, seed, rate, churn } = entry;
     if next_hops.value == 0 {
         return Err(document.wrong(next_hops.referenced, "routes need a next hop", "give 'next-hops: 1' or more"));
     }
@@ -48,7 +55,18 @@ pub(super) fn check(document: &Document, entry: &RoutesEntry) -> Result<Routes, 
             (0, 0)
         }
     };
-    Ok(Routes { source, ipv4, ipv6, next_hops: next_hops.value, seed: seed.unwrap_or(1), rate: *rate })
+    let churn_ppm = churn.as_ref().map(|churn| check_churn(document, churn)).transpose()?;
+    Ok(Routes { source, ipv4, ipv6, next_hops: next_hops.value, seed: seed.unwrap_or(1), rate: *rate, churn_ppm })
+}
+
+/// The share of a table that churns a minute, in millionths. All of it at most: a route has one turn a minute.
+fn check_churn(document: &Document, churn: &Spanned<Share>) -> Result<NonZeroU32, BadInput> {
+    let millionths = (churn.value.0 * MILLION as f64).round();
+    let refuse = || {
+        let message = format!("{} of a table cannot churn in a minute", churn.value);
+        document.wrong(churn.referenced, message, "give 0.001% to 100%, as in 'churn: 1%'")
+    };
+    NonZeroU32::new(millionths as u32).filter(|_| (LEAST..=MILLION as f64).contains(&millionths)).ok_or_else(refuse)
 }
 
 /// Next hops sit behind links to testers: there must be one, with room for its share.

@@ -150,6 +150,28 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
     ),
     (
         "next-hops: 16",
+        "next-hops: 16, churn: 101%",
+        "lab.chassis.yml:15:86: 101% of a table cannot churn in a minute\n  \
+             give 0.001% to 100%, as in 'churn: 1%'",
+    ),
+    (
+        "next-hops: 16",
+        "next-hops: 16, churn: 0.00001%",
+        "lab.chassis.yml:15:86: 0% of a table cannot churn in a minute\n  \
+             give 0.001% to 100%, as in 'churn: 1%'",
+    ),
+    (
+        "next-hops: 16",
+        "next-hops: 16, churn: -1%",
+        "lab.chassis.yml:15:86: '-1%' is not a share (a number and its sign: 80%)",
+    ),
+    (
+        "next-hops: 16",
+        "next-hops: 16, churn: 20",
+        "lab.chassis.yml:15:86: '20' is not a share (a number and its sign: 80%)",
+    ),
+    (
+        "next-hops: 16",
         "next-hops: 500",
         "lab.chassis.yml:15:75: 500 next hops over 2 links are 250 behind one link\n  \
              a link has room for 240: lower 'next-hops' or add links",

@@ -39,6 +39,8 @@ pub(super) struct Forwarding {
     exits: Vec<Vec<Exit>>,
     /// The routes from this number on are of the configuration.
     own: usize,
+    /// Announced prefixes that are withdrawn now and then.
+    churned: BTreeSet<Prefix>,
 }
 
 /// Where packets arrive in the end.
@@ -67,6 +69,7 @@ impl<'a> Network<'a> {
             return Ok(Rc::clone(known));
         }
         let announced = chassis.routes.as_ref().filter(|_| vrf.is_none());
+        let mut churned = BTreeSet::new();
         let (mut announced, hops) = match announced.map(|routes| table_spec(self.topology, &chassis.name, routes)) {
             None => (Vec::new(), Vec::new()),
             Some(spec) => {
@@ -76,6 +79,7 @@ impl<'a> Network<'a> {
                 Family::ALL.iter().zip(&mut self.announced).for_each(|(family, sum)| *sum += table.count(*family));
                 let hops = spec.next_hops_v4.iter().map(|hop| IpAddr::V4(*hop));
                 let hops: Vec<IpAddr> = hops.chain(spec.next_hops_v6.iter().map(|hop| IpAddr::V6(*hop))).collect();
+                churned.extend(route_table::churned(&table, &spec).into_iter().map(|(prefix, _)| prefix));
                 (table.routes().to_vec(), hops)
             }
         };
@@ -95,9 +99,15 @@ impl<'a> Network<'a> {
         routes.append(&mut announced);
         routes.extend(configured_routes);
         exits.extend(configured.into_iter().map(|route| route.exits));
-        let table = Rc::new(Forwarding { table: Table::new(routes, Origin::default()), exits, own });
+        let table = Rc::new(Forwarding { table: Table::new(routes, Origin::default()), exits, own, churned });
         self.tables.insert(key, Rc::clone(&table));
         Ok(table)
+    }
+
+    /// The tables with routes that churn: what goes by one of these may be dropped, or go another way, at any time.
+    pub(super) fn churning(&mut self) -> Result<Vec<Rc<Forwarding>>, BadInput> {
+        let churn = |chassis: &&Chassis| chassis.routes.as_ref().is_some_and(|routes| routes.churn_ppm.is_some());
+        self.topology.chassis.iter().filter(churn).map(|chassis| self.table(chassis, None)).collect()
     }
 
     /// Where packets to a destination arrive that come in on an interface; the inner error says why nowhere.
@@ -179,15 +189,28 @@ impl Forwarding {
         self.exits.get(number as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// Destinations of which the longest prefix, and the exits that it leads to, are wanted. What is announced leads to
-    /// the Internet, and not into the lab.
+    /// Whether packets to a destination go by an announced route that is withdrawn now and then.
+    pub(super) fn churns(&self, destination: IpAddr) -> bool {
+        self.table.lookup(destination).is_some_and(|(prefix, number)| self.is_churned(prefix, number))
+    }
+
+    /// A configured route stands, whatever is announced for its prefix.
+    fn is_churned(&self, prefix: Prefix, number: u32) -> bool {
+        (number as usize) < self.own && self.churned.contains(&prefix)
+    }
+
+    /// Destinations of which the longest prefix, and the exits that it leads to, are wanted, and that go by no route of
+    /// `churning` that comes and goes (RFC 7654 §5.5). What is announced leads to the Internet, and not into the lab.
     pub(super) fn destinations(
         &self,
         count: usize,
         seed: u64,
+        churning: &[Rc<Self>],
         wanted: impl Fn(Prefix, &[Exit]) -> bool,
     ) -> Vec<Destination> {
-        let usable = |address, number: u32| number as usize >= self.own || !is_labs_own(address);
-        self.table.destinations_among(count, seed, |prefix, number| wanted(prefix, self.led(number)), usable)
+        let stands = |address| !churning.iter().any(|table| table.churns(address));
+        let usable = |address, number: u32| (number as usize >= self.own || !is_labs_own(address)) && stands(address);
+        let wanted = |prefix, number| !self.is_churned(prefix, number) && wanted(prefix, self.led(number));
+        self.table.destinations_among(count, seed, wanted, usable)
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use fabric_proto::operator::Exit;
-use std::{collections::BTreeMap, net::IpAddr, path::Path};
+use lab::{plan::table_spec, topology::TableSource};
+use std::{collections::BTreeMap, net::IpAddr, num::NonZeroU32, path::Path};
 
 fn shipped(file: &str) -> Experiment {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../topologies");
@@ -173,6 +174,83 @@ fn a_way_that_does_not_lead_there_is_refused_with_its_place() {
         "ip route vrf red 172.16.0.0 255.255.0.0 10.0.0.10\narp vrf red 10.0.0.10 0200.0000.0009 arpa\narp vrf red";
     let text = load(&[("pe1.cfg", "arp vrf red", back)], "t1:p1.100").map(|_| ()).unwrap_err();
     assert!(text.contains("they leave elsewhere"), "{text}");
+}
+
+/// A shipped experiment, every table of which churns, and the destinations whose longest match somewhere comes and goes.
+fn churning(file: &str, ppm: u32, seed: u64) -> (Result<Load, BadInput>, Vec<FlowSpec>) {
+    let mut experiment = shipped(file);
+    experiment.seed = seed;
+    let routes = experiment.topology.chassis.iter_mut().filter_map(|chassis| chassis.routes.as_mut());
+    routes.for_each(|routes| routes.churn_ppm = NonZeroU32::new(ppm));
+    let load = draw(&experiment);
+    let mut struck = load.as_ref().map_or(Vec::new(), |load| load.spec.flows.clone());
+    let topology = &experiment.topology;
+    let announced = topology.chassis.iter().filter_map(|chassis| Some((chassis, chassis.routes.as_ref()?)));
+    let tables: Vec<_> = announced
+        .map(|(chassis, routes)| table_spec(topology, &chassis.name, routes))
+        .map(|spec| (route_table::load(&spec).unwrap(), spec))
+        .map(|(table, spec)| (route_table::churned(&table, &spec), table))
+        .collect();
+    struck.retain(|flow| {
+        let longest = tables.iter().map(|(churned, table)| (churned, table.lookup(flow.destination)));
+        longest.into_iter().any(|(churned, found)| found.is_some_and(|found| churned.contains(&found)))
+    });
+    (load, struck)
+}
+
+#[test]
+fn nothing_is_sent_by_a_route_that_comes_and_goes() {
+    for (file, flows) in [("edge/smoke.experiment.yml", 100), ("core/transit.experiment.yml", 100)] {
+        let (load, struck) = churning(file, 0, 1);
+        assert_eq!((load.unwrap().spec.flows.len(), struck.len()), (flows, 0), "{file}");
+        for seed in 1..6 {
+            let (load, struck) = churning(file, 990_000, seed);
+            assert_eq!(load.unwrap().spec.flows.len(), flows, "{file}");
+            assert_eq!(struck, [], "{file}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_table_that_churns_whole_leaves_the_neighbours_that_are_configured() {
+    let (load, struck) = churning("edge/smoke.experiment.yml", 1_000_000, 1);
+    assert_eq!(struck, []);
+    let prefixes: std::collections::BTreeSet<_> = load.unwrap().paths.into_iter().map(|path| path.prefix).collect();
+    assert_eq!(prefixes.len(), 16, "eight behind the port, of each family: {prefixes:?}");
+}
+
+/// The way through two routers, the first of which is announced some routes back to the tester; its configured ones lead on.
+fn announced_on_the_way(prefixes: &str, churn_ppm: u32) -> Result<Load, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("list");
+    std::fs::write(&list, prefixes).unwrap();
+    let mut experiment = shipped("core/transit.experiment.yml");
+    let [pe1, pe2] = experiment.topology.chassis.as_mut_slice() else { panic!("two routers") };
+    pe1.routes.clone_from(&pe2.routes);
+    let routes = pe1.routes.as_mut().unwrap();
+    (routes.source, routes.churn_ppm) = (TableSource::File(list), NonZeroU32::new(churn_ppm));
+    draw(&experiment).map_err(|error| error.plain())
+}
+
+#[test]
+fn a_route_that_comes_and_goes_on_the_way_is_avoided_too() {
+    let half = "128.0.0.0/1\n";
+    let text = announced_on_the_way(half, 0).map(|_| ()).unwrap_err();
+    assert!(text.contains("do not get to t1:p2"), "one that stays is followed: {text}");
+    let load = announced_on_the_way(half, 1_000_000).unwrap();
+    let upper = |flow: &FlowSpec| matches!(flow.destination, IpAddr::V4(address) if address.octets()[0] > 127);
+    assert!(!load.spec.flows.iter().any(upper));
+}
+
+#[test]
+fn where_all_ways_come_and_go_nothing_is_left_to_send_to() {
+    let text = announced_on_the_way("0.0.0.0/1\n128.0.0.0/1\n::/1\n8000::/1\n", 1_000_000).map(|_| ()).unwrap_err();
+    for part in [
+        "transit.experiment.yml:10:9: traffic 'through-both': only 0 of 100 flows find a destination behind t1:p2",
+        "routes that churn are not sent to: lower 'churn'",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use super::*;
 use fabric_proto::fib::{Batch, Prefix};
 use route_table::Origin;
+use std::{collections::BTreeSet, num::NonZeroU32};
 
 fn spec(rate: u64) -> TableSpec {
     TableSpec {
@@ -11,6 +12,7 @@ fn spec(rate: u64) -> TableSpec {
         next_hops_v4: (1..=3).map(|n| [10, 0, 0, n].into()).collect(),
         next_hops_v6: vec!["fd00::1".parse().unwrap(), "fd00::2".parse().unwrap()],
         rate,
+        churn_ppm: None,
     }
 }
 
@@ -68,6 +70,20 @@ fn a_feed_with_a_rate_sends_small_messages() {
     let frames = Frames::pack(&route_table::load(&spec).unwrap(), Some(&spec)).unwrap();
     assert!(frames.messages.iter().all(|(_, count)| *count <= 500));
     assert_eq!(learn(&frames).1.len(), 14_000);
+}
+
+#[test]
+fn what_churns_comes_back_with_the_next_hops_that_it_had() {
+    let spec = TableSpec { churn_ppm: NonZeroU32::new(250_000), ..spec(0) };
+    let table = route_table::load(&spec).unwrap();
+    let frames = Frames::pack(&table, Some(&spec)).unwrap();
+    let still = Frames::pack(&table, Some(&TableSpec { churn_ppm: None, ..spec })).unwrap();
+    assert_eq!(frames.messages, still.messages, "the table itself is sent as ever");
+    assert!(still.churn.routes.is_empty());
+    let announced: BTreeSet<_> = learn(&frames).1.into_iter().collect();
+    assert_eq!((frames.churn.routes.len(), frames.churn.pace), (3500, 14_000 * 250_000));
+    assert!(frames.churn.routes.iter().all(|route| announced.contains(route)), "of both families");
+    assert!(frames.churn.routes.iter().any(|(prefix, _)| prefix.family() == Family::V6));
 }
 
 #[test]
