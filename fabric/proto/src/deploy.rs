@@ -59,7 +59,7 @@ pub struct CardConfig {
     #[serde(default)]
     pub modelled: bool,
     /// RP: the releases that the chassis' cards can be given, as on a unit's flash.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<KnownRelease>,
 }
 
