@@ -60,7 +60,8 @@ fn start(file: &Path) -> anyhow::Result<End> {
     coredump::install_hook();
 
     // The boot loader: nothing runs before its image is known to be whole.
-    let release = image::load(&config.image)?;
+    let image = image::load(&config.image)?;
+    let release = image.version.clone();
     let nvram = nvram::Nvram::open(&config.nvram).context("NVRAM")?;
     let boot = fabric::clock::now().0;
     let rp = Rp::new(
@@ -69,6 +70,7 @@ fn start(file: &Path) -> anyhow::Result<End> {
             slot,
             boot,
             release: release.clone(),
+            issu: image.issu(),
             profile,
             modelled: config.modelled,
             legacy: line_cards(&config).filter(|card| card.legacy).filter_map(slot_of).collect(),

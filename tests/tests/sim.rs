@@ -1,13 +1,14 @@
 //! What must hold in a whole chassis, whatever the fabric does.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
-use chassis_tests::sim::{Random, Weather, World};
+use chassis_tests::sim::{Chassis, Fault, Life, Random, Record, Step, Wait, Weather, Who, World};
 use etherparse::PacketBuilder;
 use fabric_proto::{
     fib::{Family, Path, Prefix, port_mac},
     id::{LcSlot, PortId, RpSlot, Slot},
     linecard::Adoption,
     operator::EventKind,
+    redundancy::Mode,
 };
 use std::{fmt::Write as _, net::IpAddr, time::Duration};
 
@@ -88,6 +89,42 @@ fn the_standby_takes_over_from_a_killed_active_in_every_mode() {
         assert_eq!(kept > 0, mode == "sso", "{mode}: only SSO keeps the line cards' tables");
         assert!(empties > 0 || mode != "sso", "{mode}: SSO adopts tables without sending a route");
     }
+}
+
+/// A chassis in SSO whose route processors go to another release, one after the other, each fault on a chassis at rest.
+fn upgraded(to: &'static str) -> (World, u64) {
+    // Line cards are looked at until the fault after the switchover.
+    let faults =
+        [Fault::Image(Who::Standby, to), Fault::ReloadPeer, Fault::Image(Who::Active, to), Fault::Force, Fault::Save];
+    let steps = faults.map(|fault| Step { wait: Wait::Rest, fault }).into();
+    let chassis = Chassis::new(3, config("sso"), routes(200));
+    let life = Life { seed: 6, mode: Mode::Sso, chassis, weather: Weather::default(), steps };
+    let outcome = life.run(Record::Story);
+    assert_eq!(outcome.violation, None, "to {to}\n{}", story(&outcome.world));
+    for slot in [RpSlot::A, RpSlot::B] {
+        assert_eq!(outcome.world.rp(slot).unwrap().operating, Mode::Sso, "both run {to}");
+    }
+    assert_eq!(outcome.world.active(), Some(RpSlot::B), "to {to}");
+    (outcome.world, outcome.tally.probes)
+}
+
+/// Images that differ and are compatible operate in SSO: line cards are probed all the way, and no packet is lost.
+#[test]
+fn an_upgrade_between_compatible_releases_loses_no_packet() {
+    let operated = |world: &World, mode: Mode| {
+        happened(world, |_, event| matches!(event, EventKind::OperatingMode { mode: to, .. } if *to == mode))
+    };
+    let (world, probes) = upgraded("2.1");
+    assert_eq!((operated(&world, Mode::Rpr), operated(&world, Mode::Sso)), (0, 0), "the mode never changes");
+    let booted =
+        |release: &str| happened(&world, |_, event| *event == EventKind::Booted { release: release.to_owned() });
+    assert_eq!((booted("2.0"), booted("2.1")), (2, 2));
+    assert!(probes > 0, "nobody looked");
+    assert_eq!(world.switchovers(), 1, "{}", story(&world));
+    // Release 1.0 does not negotiate: the chassis is in RPR in between, and a switchover resets the line cards.
+    let (world, _) = upgraded("1.0");
+    assert!(operated(&world, Mode::Rpr) > 0 && operated(&world, Mode::Sso) > 0, "{}", story(&world));
+    assert!(happened(&world, |_, event| matches!(event, EventKind::LcReset { .. })) > 0);
 }
 
 #[test]

@@ -30,7 +30,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // The grammar of configurations is the card's own: what a card would refuse is refused before anything is deployed.
     ("lab", &["fabric", "fabric-proto", "notation", "route-table", "rp-core", "user-files"]),
     ("orchestrator", &["fabric", "fabric-proto", "lab", "measure", "notation", "report", "route-table", "user-files"]),
-    ("chassis-tests", &["fabric", "fabric-proto", "lab", "linecard-core", "measure", "route-table", "rp-core"]),
+    (
+        "chassis-tests",
+        &["fabric", "fabric-proto", "lab", "linecard-core", "measure", "route-table", "rp-contract", "rp-core"],
+    ),
 ];
 
 /// Crates that would let a core do I/O, read a clock, or roll dice.

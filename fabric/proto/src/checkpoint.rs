@@ -21,6 +21,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A client's number in messages, the same in every release. Another release may have clients that this one does not.
+///
+/// Those that came after the first five have the number by which the field knows them as clients of ISSU
+/// ([`crate::platform::IssuClient`]), so that no two releases give one number to two of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CfClientId(pub u16);
 

@@ -7,6 +7,7 @@ pub use compat::{CONFIG_VERSIONS, Told};
 use crate::{
     compat::v1_0::deploy as v1,
     id::{CardId, LcSlot, RpSlot, Slot, Unit},
+    issu::{Image, Row},
     version::Versions,
 };
 use serde::{Deserialize, Serialize};
@@ -178,11 +179,15 @@ pub struct Manifest {
     /// One sentence for people.
     pub description: String,
     /// Versions that it speaks: of message classes (`redundancy`, `checkpoint`, `line-card`, `feed`, `operator`), of the
-    /// card's configuration (`configuration`; a release that does not say it reads version 1), and of a hand-over between
-    /// line cards' programs (`hand-over`; a release that does not say it has none).
+    /// card's configuration (`configuration`; a release that does not say it reads version 1), of a hand-over between line
+    /// cards' programs (`hand-over`; a release that does not say it has none), and of the negotiation of unlike images (`issu`;
+    /// a release that does not say it does not negotiate).
     pub messages: std::collections::BTreeMap<String, Vec<u8>>,
     /// Features that it has; releases differ in these.
     pub features: Vec<String>,
+    /// What it comes to beside other releases on two route processors, as far as it was known when it was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub matrix: Vec<Row>,
     /// Executable of each kind of card.
     pub programs: Programs,
 }
@@ -192,6 +197,12 @@ impl Manifest {
     pub fn versions(&self, of: &str) -> Option<Versions> {
         let listed = self.messages.get(of)?.iter().copied();
         Versions::checked(listed.clone().min()?, listed.max()?)
+    }
+
+    /// What a route processor is told of in-service software upgrade.
+    pub fn issu(&self) -> Image {
+        let negotiates = self.versions("issu").is_some();
+        Image { name: self.name.clone(), negotiates, matrix: self.matrix.clone() }
     }
 
     /// The version in which its cards are told their configuration.

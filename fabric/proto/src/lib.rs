@@ -3,7 +3,7 @@
 //! * [`id`]: slots, ports, cards, epochs
 //! * [`time`] and [`machine`]: the clock as an input, and the contract of every protocol machine
 //! * [`codec`]: frames with a class, a version and a size cap; [`version`] and [`offer`]: which versions two cards speak;
-//!   [`compat`]: the shapes of releases that were shipped
+//!   [`compat`]: the shapes of releases that were shipped; [`issu`]: what two releases come to on two route processors
 //! * one module a message class: [`redundancy`], [`checkpoint`], [`linecard`], [`feed`], [`operator`]
 //! * [`fib`]: prefixes, path lists, the bucketed route table and its digests, shared by RPs and line cards
 //! * [`cell`] and [`wire`]: the data plane's framing
@@ -26,6 +26,7 @@ pub mod feed;
 pub mod fib;
 pub mod flow;
 pub mod id;
+pub mod issu;
 pub mod lateness;
 pub mod linecard;
 pub mod machine;

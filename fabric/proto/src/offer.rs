@@ -28,6 +28,8 @@ pub enum Group {
     Cells,
     /// What a checkpoint client puts into its records.
     Client(CfClientId),
+    /// The negotiation of route processors that run unlike images ([`crate::issu`]).
+    Issu,
 }
 
 impl Group {
@@ -37,6 +39,7 @@ impl Group {
             Self::Messages(class) => (0, class as u16),
             Self::Cells => (1, 0),
             Self::Client(client) => (2, client.0),
+            Self::Issu => (3, 0),
         }
     }
 
@@ -46,6 +49,7 @@ impl Group {
             (0, class) => Class::try_from(u8::try_from(class).ok()?).ok().map(Self::Messages),
             (1, 0) => Some(Self::Cells),
             (2, client) => Some(Self::Client(CfClientId(client))),
+            (3, 0) => Some(Self::Issu),
             _ => None,
         }
     }
@@ -57,6 +61,7 @@ impl fmt::Display for Group {
             Self::Messages(class) => write!(f, "{class} messages"),
             Self::Cells => f.write_str("cells"),
             Self::Client(client) => write!(f, "records of checkpoint client {}", client.0),
+            Self::Issu => f.write_str("negotiation"),
         }
     }
 }
@@ -101,20 +106,29 @@ pub const OFFER_MAX: usize = 4096;
 /// Longest name of a release in an offer, bytes: what is longer is cut.
 const RELEASE_MAX: usize = 64;
 
+/// The name of a release as offers have it: what is too long is cut.
+pub fn named(release: &str) -> &str {
+    let ends = release.char_indices().map(|(at, letter)| at + letter.len_utf8()).take_while(|at| *at <= RELEASE_MAX);
+    &release[..ends.last().unwrap_or(0)]
+}
+
 impl Offer {
+    /// What a card speaks that names these groups.
+    pub fn of(release: &str, groups: impl IntoIterator<Item = (Group, Versions)>) -> Self {
+        Self { release: named(release).to_owned(), groups: groups.into_iter().collect() }
+    }
+
     /// What every card of this program speaks; clients are added by who has them ([`Offer::with`]).
     pub fn new(release: &str) -> Self {
-        let end = release.char_indices().map(|(at, letter)| at + letter.len_utf8()).take_while(|at| *at <= RELEASE_MAX);
-        let release = release[..end.last().unwrap_or(0)].to_owned();
         let classes = Class::ALL.into_iter().map(|class| (Group::Messages(class), class.versions()));
-        Self { release, groups: classes.chain([(Group::Cells, Versions::FIRST)]).collect() }
+        Self::of(release, classes.chain([(Group::Cells, Versions::FIRST)]))
     }
 
     /// What release 1.0 speaks. It makes no offers: that is how it is known.
     pub fn of_1_0() -> Self {
         let clients = (1..=5).map(|client| Group::Client(CfClientId(client)));
         let groups = Class::ALL.into_iter().map(Group::Messages).chain([Group::Cells]).chain(clients);
-        Self { release: "1.0".to_owned(), groups: groups.map(|group| (group, Versions::FIRST)).collect() }
+        Self::of("1.0", groups.map(|group| (group, Versions::FIRST)))
     }
 
     /// The same with another group, or with other versions of one.

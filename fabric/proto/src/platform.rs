@@ -3,6 +3,10 @@
 //! A profile is data. Machines ask it a question where families differ, and none asks for a family by name. Facts are
 //! those of the stateful switchover document (`seeds/002`); where it is silent or contradicts itself, the field says so.
 
+mod issu;
+
+pub use issu::IssuClient;
+
 use crate::redundancy::Mode;
 use std::{fmt, time::Duration};
 
@@ -126,7 +130,7 @@ pub struct Profile {
     pub modes: &'static [Mode],
     /// Mode of a configuration that names none.
     pub default_mode: Mode,
-    /// Best mode while the images of the two RPs differ.
+    /// Best mode while the images of the two RPs differ and are not compatible ([`crate::issu`]).
     pub mixed_images: Mode,
     /// Operating modes whose switchover resets the line cards.
     pub resetting_modes: &'static [Mode],
@@ -154,6 +158,8 @@ pub struct Profile {
     pub modelled: ModelledTimes,
     /// The registered clients that swact has, by `clientSeq`.
     pub clients: &'static [RfClient],
+    /// Its clients of in-service software upgrade, by `Client_ID`.
+    pub issu: &'static [IssuClient],
 }
 
 /// The facility itself.
@@ -214,6 +220,7 @@ pub static NATIVE: Profile = Profile {
         client(35, 360, "History RF Client", &["history"]),
         internal(65000, 65000, "RF_LAST_CLIENT"),
     ],
+    issu: &issu::FIELD,
 };
 
 static C7304: Profile = Profile {
@@ -298,6 +305,7 @@ static C10000: Profile = Profile {
         client(35, 350, "History RF Client", &["history"]),
         internal(65000, 65000, "RF_LAST_CLIENT"),
     ],
+    issu: &issu::C10K,
     ..NATIVE
 };
 

@@ -52,6 +52,8 @@ pub enum Sabotage {
     IgnoreLevel,
     /// A client answers that its bulk is over after the first piece of it.
     AnswerEarly,
+    /// A standby is given clients that its release does not have.
+    GiveWithheld,
 }
 
 impl Sabotage {

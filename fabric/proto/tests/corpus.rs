@@ -150,4 +150,6 @@ fn manifests_name_the_versions_that_are_offered() {
         assert_eq!(first.versions(class.name()).and_then(|first| first.common(class.versions())), Some(1), "{class}");
     }
     assert_eq!((first.configuration(), latest.configuration()), (Some(1), Some(2)));
+    assert_eq!(latest.versions("issu"), Some(fabric_proto::issu::VERSIONS));
+    assert!(!first.issu().negotiates && latest.issu().negotiates);
 }

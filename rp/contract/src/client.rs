@@ -5,6 +5,7 @@ use fabric_proto::{
     id::{Epoch, LcSlot, PortId},
     redundancy::{Code, SwitchoverReason},
     time::Instant,
+    version::Inexpressible,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -38,6 +39,13 @@ pub trait Client: fmt::Debug + Send {
 
     /// Its state that a standby is given; `None`: it has none, or none that outlives an active.
     fn checkpointed(&mut self) -> Option<&mut dyn Checkpointed> {
+        None
+    }
+
+    /// What it holds that a version of its records has no words for. A standby is given the rest, and the client is at base
+    /// level: the operator is told before the state is lost.
+    fn inexpressible(&self, version: u8) -> Option<Inexpressible> {
+        let _ = version;
         None
     }
 }

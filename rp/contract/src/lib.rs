@@ -18,6 +18,6 @@ mod table;
 pub use checkpoint::{Ask, Checkpointed, Chunk, Lost, Member, Unapplied};
 pub use client::{Answer, Client, News, Progression, TakeOver, Term};
 pub use effect::Effect;
-pub use fabric_proto::version::Versions;
+pub use fabric_proto::version::{Inexpressible, Versions};
 pub use rows::Rows;
 pub use table::{Coding, Table};

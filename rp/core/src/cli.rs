@@ -21,9 +21,9 @@ mod view;
 pub use debug::Debug;
 pub use show::LISTED_ROUTES_MAX;
 pub use view::{
-    ClientView, Compatibility, ConfigSyncCounts, ConfigView, CounterView, DebugView, FibCounts, GroupView, HistoryView,
-    InterfaceView, LineCardState, LineCardView, LogView, RedundancyView, RfStateView, RoutePath, RouteSource,
-    RouteView, SpokenView, SwitchoverView, Tables, UnitView, View,
+    ClientView, ConfigSyncCounts, ConfigView, CounterView, DebugView, FibCounts, GroupView, HistoryView, InterfaceView,
+    LineCardState, LineCardView, LogView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SpokenView,
+    SwitchoverView, Tables, UnitView, View,
 };
 
 use crate::config::{ConfigChange, ConfigSession, Edit};

@@ -8,6 +8,7 @@ pub mod clients;
 pub mod config;
 pub mod fib_feed;
 mod grammar;
+pub mod issu;
 pub mod nvram;
 pub mod redundancy;
 pub mod rib;

@@ -33,7 +33,7 @@ mod view;
 
 pub use clients::{Client, ClientId, field_clients};
 pub use config::{BootCause, Config, LastTerm};
-pub use contract::{Input, Output, Refusal, Request};
+pub use contract::{Input, Met, Output, Refusal, Request};
 pub use history::{HISTORY_MAX, History, HistoryEntry, SWITCHOVERS_MAX, What};
 pub use role::{Step, bring_up, operating_mode, valid_transition};
 pub use rp_contract::TakeOver;
@@ -58,6 +58,8 @@ pub struct Rf {
     /// Fenced in it ([`LastTerm::fenced`]).
     fenced: bool,
     connected: bool,
+    /// Of the last connection: a peer that is cut off for a while runs what it ran.
+    met: Option<Met>,
     peer: Option<Peer>,
     visit: Option<Visit>,
     /// When the next heartbeat is due.
@@ -91,6 +93,7 @@ impl Rf {
             started: now,
             chassis_since,
             connected: false,
+            met: None,
             peer: None,
             visit: None,
             beat: now,
@@ -146,7 +149,7 @@ impl Rf {
             return;
         }
         match input {
-            Input::PeerConnected => self.peer_connected(now, out),
+            Input::PeerConnected(met) => self.peer_connected(now, met, out),
             Input::PeerDisconnected => self.peer_disconnected(now, out),
             Input::Heartbeat(heartbeat) => self.heard(now, heartbeat, out),
             Input::Message(message) => self.message(now, message, out),

@@ -8,13 +8,14 @@
 //! * `sync.rs`: clients' state on its way to the standby, and as it comes there
 //! * `chassis.rs`: cards that come and go; `interfaces.rs`: which ports have carrier
 //! * `operator.rs` and `show.rs`: the command line; `logging.rs`: what `show logging` has
-//! * `versions.rs`: what is spoken with the peer and the line cards
+//! * `versions.rs`: what is spoken with the peer and the line cards; `issu.rs`: what its image and this one come to
 
 mod chassis;
 mod debug;
 mod effects;
 mod inspect;
 mod interfaces;
+mod issu;
 mod logging;
 mod operator;
 mod perform;
@@ -39,6 +40,7 @@ use fabric_proto::{
     fib::Family,
     flow::FlowSeed,
     id::{LcSlot, PortId, RpSlot, Slot},
+    issu::Image,
     linecard::{FromLc, ToLc},
     machine::Machine,
     offer::Agreed,
@@ -69,6 +71,8 @@ pub struct Boot {
     pub boot: u64,
     /// Release of the image.
     pub release: String,
+    /// What the release's manifest says of in-service software upgrade.
+    pub issu: Image,
     /// What the chassis' family does.
     pub profile: &'static Profile,
     /// Whether the family's times of real hardware are waited for.
@@ -307,11 +311,8 @@ impl Machine for Rp {
                 if self.rf.view().communications {
                     self.peer_lost(now, out);
                 }
-                if let Some(peer) = self.boot.slot.peer() {
-                    self.spoken.connected(Slot::Rp(peer), Arc::clone(&agreed), out);
-                    self.clients.agree(agreed);
-                }
-                self.step_rf(now, Some(rf::Input::PeerConnected), out);
+                let met = self.meet(agreed, out);
+                self.step_rf(now, Some(rf::Input::PeerConnected(met)), out);
             }
             Some(Input::PeerLost) => {
                 self.boot.slot.peer().into_iter().for_each(|peer| self.spoken.lost(Slot::Rp(peer)));
@@ -321,7 +322,7 @@ impl Machine for Rp {
             Some(Input::Peer(message)) => self.step_rf(now, Some(rf::Input::Message(message)), out),
             Some(Input::Checkpoint(message)) => self.checkpoint_message(now, message, out),
             Some(Input::LcConnected(slot, agreed)) => {
-                self.spoken.connected(Slot::Lc(slot), agreed, out);
+                self.spoken.card_connected(slot, agreed, out);
                 self.lc_connected(now, slot, out);
             }
             Some(Input::LcLost(slot)) => {

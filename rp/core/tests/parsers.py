@@ -24,7 +24,7 @@ PAGE = HERE.parents[2] / "docs/commands.md"
 VALUES = [
     ("A.B.C.D/<0-32>", "192.0.2.0/24"), ("A.B.C.D A.B.C.D (mask)", "192.0.2.0 255.255.255.0"), ("A.B.C.D", "192.0.2.77"),
     ("X:X:X:X::X/<0-128>", "2001:db8:f::/48"), ("X:X:X:X::X", "2001:db8:f::77"),
-    ("<A|B|1-64>", "1"), ("<slot>/<port>", "GigabitEthernet1/1"), ("<0-65535>", "24"), ("WORD", "red"),
+    ("<A|B|1-64>", "1"), ("<slot>/<port>", "GigabitEthernet1/1"), ("<0-65535>", "24"), ("<1-65535>", "7"), ("WORD", "red"),
 ]
 
 

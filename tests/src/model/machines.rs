@@ -2,6 +2,7 @@
 
 use fabric_proto::{
     id::{Epoch, LcSlot, RpSlot},
+    issu::Compatibility,
     linecard::{Adoption, FromLc, ToLc},
     machine::Machine as _,
     operator::LcStats,
@@ -9,7 +10,7 @@ use fabric_proto::{
     time::Instant,
 };
 use linecard_core::linecard::{Input as LcInput, LineCard, LineCardConfig, Output as LcOutput, STALE_TIME};
-use rp_core::redundancy::{BootCause, Config, Input, LastTerm, Output, Rf};
+use rp_core::redundancy::{BootCause, Config, Input, LastTerm, Met, Output, Rf};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -22,6 +23,9 @@ const NOON: Instant = Instant(1 << 50);
 /// A heartbeat interval; everything else is a multiple, so that few distances between timers exist.
 const BEAT: Duration = Duration::from_millis(100);
 const SWITCHOVER: Duration = Duration::from_millis(200);
+
+/// Of both units.
+const RELEASE: &str = "1.0";
 
 /// Why a run begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -145,7 +149,7 @@ impl Machines {
                     chassis_since: None,
                 },
             },
-            ..Config::new(slot, u64::from(boot), "1.0")
+            ..Config::new(slot, u64::from(boot), RELEASE)
         };
         let mut rf = Rf::new(config, NOON);
         let mut out = Vec::new();
@@ -181,7 +185,10 @@ impl Machines {
             // Never overtaken: the newest replaces an older one.
             UnitInput::Beat(beat) => Some(Input::Heartbeat(Heartbeat { seq: 1, ..seen.beats[beat as usize].clone() })),
             UnitInput::Message(message) => Some(Input::Message(fresh(&seen.messages[message as usize]))),
-            UnitInput::Connected => Some(Input::PeerConnected),
+            // Both run one release: what it comes to beside itself decides nothing.
+            UnitInput::Connected => {
+                Some(Input::PeerConnected(Met { release: RELEASE.to_owned(), verdict: Compatibility::Compatible }))
+            }
             UnitInput::Lost => Some(Input::PeerDisconnected),
             UnitInput::Fenced(highest) => Some(Input::Fenced { highest }),
             UnitInput::Force => Some(Input::ForceSwitchover),

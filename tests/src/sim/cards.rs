@@ -6,13 +6,14 @@ use super::{
     disk::Disk,
     fabric::{Pair, Parcel, Stream},
     hands::Hands,
-    wire::LATEST,
+    wire::{FIRST, LATEST, clients},
 };
 use fabric_proto::{
     checkpoint::{CfClientId, CfMessage},
     deploy::RedundancyTimers,
     flow::FlowSeed,
     id::{CardId, Epoch, LcSlot, RpSlot, Slot},
+    issu::Image,
     operator::{CommandOutput, EventKind, RpStats},
     platform::Profile,
     redundancy::Mode,
@@ -113,6 +114,7 @@ impl RpNode {
             slot: self.slot,
             boot: self.boots * 4 + self.slot.index() as u64,
             release: self.release.clone(),
+            issu: Image { negotiates: self.release != FIRST, ..Image::default() },
             profile: self.profile,
             modelled: false,
             legacy: self.legacy.clone(),
@@ -125,7 +127,8 @@ impl RpNode {
             life: std::mem::take(&mut self.life),
             clock_offset: 0,
         };
-        self.rp = Some(Rp::new(self.clock.local(now), boot));
+        let clients = clients(&boot.release);
+        self.rp = Some(Rp::with_clients(self.clock.local(now), boot, clients).expect("no two have one name or number"));
         self.look(now);
     }
 

@@ -421,8 +421,8 @@ impl World {
             return wrong("there is no standby".to_owned());
         };
         let (view, peer) = (rp.redundancy(), other.redundancy());
-        let same_image = view.release == peer.release;
-        let operating = self.promised_mode(rp.config().redundancy.mode, same_image);
+        let compatible = reference::compatible(view.release, peer.release);
+        let operating = self.promised_mode(rp.config().redundancy.mode, compatible);
         if view.operating != operating || view.configured != rp.config().redundancy.mode {
             return wrong(format!("{active} operates in {}, it should be {operating}", view.operating));
         }
@@ -430,7 +430,7 @@ impl World {
             return wrong(format!("the standby is {} in {}, not as {operating} promises", peer.state, peer.operating));
         }
         // A unit of release 1.0 has, and gives, what that release understands.
-        let newest = same_image && view.release != FIRST;
+        let newest = view.release != FIRST && peer.release != FIRST;
         let understood = |text: &str| match Config::parse(text, "wanted") {
             Ok(config) if !newest => config.for_release_1_0(text).text,
             Ok(_) | Err(_) => text.to_owned(),
@@ -454,7 +454,7 @@ impl World {
 
     /// Every client that takes part holds the same on both units.
     fn clients_are_alike(&mut self) -> Result<(), Violation> {
-        let newest = self.rps[..2].iter().all(|node| node.release == self.rps[0].release && node.release != FIRST);
+        let newest = self.rps[..2].iter().all(|node| node.release != FIRST);
         let held = self.rps[..2].iter_mut().filter_map(|node| {
             let rp = node.rp.as_mut()?;
             let mode = rp.redundancy().operating;
@@ -473,8 +473,8 @@ impl World {
     }
 
     /// The mode in which the units must operate.
-    fn promised_mode(&self, configured: Mode, same_image: bool) -> Mode {
-        reference::operating_mode(self.profile, !self.legacy.is_empty(), configured, same_image)
+    fn promised_mode(&self, configured: Mode, compatible: bool) -> Mode {
+        reference::operating_mode(self.profile, !self.legacy.is_empty(), configured, compatible)
     }
 
     fn table_is_right(&self, active: RpSlot) -> Result<(), Violation> {

@@ -2,7 +2,7 @@
 
 use super::{
     Chassis, Pair, Random, Record, Violation, Weather, World, vpn,
-    wire::{FIRST, LATEST},
+    wire::{FIRST, LATEST, NEXT},
 };
 use fabric_proto::{
     id::{LcSlot, PortId, RpSlot, Slot},
@@ -107,10 +107,10 @@ pub enum Fault {
     SlowCard(LcSlot, u64, u64),
     /// `hw-module slot N reset`.
     ResetCard(LcSlot),
-    /// From its next start on, an RP runs release 1.0 or 2.0.
-    Image(Who, bool),
+    /// From its next start on, an RP runs this release.
+    Image(Who, &'static str),
     /// The same for a line card.
-    CardImage(LcSlot, bool),
+    CardImage(LcSlot, &'static str),
     /// An RP's disk says that data is safe when it is not, or stops doing so.
     Lie(Who, bool),
     /// Delays and losses of heartbeats (percent), for a while.
@@ -139,10 +139,8 @@ pub struct Step {
     pub fault: Fault,
 }
 
-/// This release, or the first one.
-fn release(newer: bool) -> &'static str {
-    if newer { LATEST } else { FIRST }
-}
+/// What route processors run: 1.0 is beside nobody else compatible, the others are with each other.
+pub(super) const RELEASES: [&str; 3] = [FIRST, LATEST, NEXT];
 
 /// What a fault that lasts for a while undoes.
 #[derive(Clone, Debug)]
@@ -444,8 +442,8 @@ impl World {
                 self.later(ms(time), Undo::Unslow(lc));
             }
             Fault::ResetCard(lc) => self.operator(&[&format!("hw-module slot {lc} reset")]),
-            Fault::Image(who, newer) => self.set_release(Slot::Rp(self.at(who)), release(newer)),
-            Fault::CardImage(slot, newer) => self.set_release(Slot::Lc(slot), release(newer)),
+            Fault::Image(who, release) => self.set_release(Slot::Rp(self.at(who)), release),
+            Fault::CardImage(slot, release) => self.set_release(Slot::Lc(slot), release),
             Fault::Lie(who, lies) => self.set_lying_fsync(self.at(who), lies),
             Fault::Storm(delay, loss, time) => {
                 self.set_weather(Weather { delay: ms(delay), heartbeat_loss: f64::from(loss) / 100.0 });

@@ -1,5 +1,6 @@
 //! What a chassis must do, said in the simplest way: no path lists, no batches, no shared state with the code under test.
 
+use super::wire::FIRST;
 use fabric_proto::{
     fib::{FibKey, FibTable, Path, PathList, Prefix, Rewrite, port_mac},
     id::{InterfaceId, TableId},
@@ -9,11 +10,17 @@ use fabric_proto::{
 use rp_core::config::{Config, Interface, InterfaceAddress, RouteTarget, VrfName};
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-/// The mode in which two units operate: the configured one, the family's best while their images differ, or with cards of
-/// an older kind; of the family's modes, the best that is no better.
-pub(super) fn operating_mode(profile: &Profile, legacy: bool, configured: Mode, same_image: bool) -> Mode {
+/// Whether images of two releases go together in SSO: one release with itself; of those that differ, all but the first one,
+/// which does not negotiate.
+pub(super) fn compatible(one: &str, other: &str) -> bool {
+    one == other || (one != FIRST && other != FIRST)
+}
+
+/// The mode in which two units operate: the configured one, the family's best while their images are not compatible, or with
+/// cards of an older kind; of the family's modes, the best that is no better.
+pub(super) fn operating_mode(profile: &Profile, legacy: bool, configured: Mode, compatible: bool) -> Mode {
     let mut best = configured;
-    if !same_image {
+    if !compatible {
         best = best.min(profile.mixed_images);
     }
     if let Legacy::ForcesMode(mode) = profile.legacy

@@ -1,6 +1,10 @@
 //! Schedules of faults out of a seed.
 
-use super::{Chassis, Fault, Life, Random, Step, Wait, Weather, Who, World, life::Way, vpn};
+use super::{
+    Chassis, Fault, Life, Random, Step, Wait, Weather, Who, World,
+    life::{RELEASES, Way},
+    vpn,
+};
 use fabric_proto::{
     fib::{Family, Prefix},
     id::LcSlot,
@@ -165,10 +169,10 @@ fn heavy_fault(dice: &mut Random, cards: u8) -> Fault {
         37 => Fault::PauseCard(lc, dice.below(2_000)),
         38 => Fault::SlowCard(lc, 100 + dice.below(20_000), dice.below(4_000)),
         39 => Fault::ResetCard(lc),
-        40 => Fault::Image(who(dice), dice.below(2) == 0),
+        40 => Fault::Image(who(dice), RELEASES[dice.below(3) as usize]),
         41 => Fault::Lie(who(dice), dice.below(2) == 0),
         42 | 43 => Fault::Pull(lc, dice.below(2) == 0),
-        44 => Fault::CardImage(lc, dice.below(2) == 0),
+        44 => Fault::CardImage(lc, RELEASES[usize::from(dice.below(2) == 0)]),
         45 | 46 => Fault::Vpn(dice.below(3) > 0),
         _ => Fault::Storm(1 + dice.below(60), dice.below(60) as u8, dice.below(3_000)),
     }
@@ -226,13 +230,13 @@ fn older_cards(dice: &mut Random, cards: u8, steps: &mut Vec<Step>) {
     let soon = |dice: &mut Random| if dice.below(2) == 0 { Wait::Rest } else { Wait::For(dice.below(400)) };
     let step = |wait, fault| Step { wait, fault };
     let burst = [
-        step(Wait::Rest, Fault::CardImage(lc, false)),
+        step(Wait::Rest, Fault::CardImage(lc, RELEASES[0])),
         step(Wait::For(0), Fault::KillCard(lc, 10)),
         step(soon(dice), Fault::Vpn(true)),
         step(soon(dice), if dice.below(2) == 0 { Fault::Force } else { Fault::Kill(Who::Active) }),
         step(soon(dice), Fault::Vpn(false)),
         step(soon(dice), Fault::Vpn(true)),
-        step(soon(dice), Fault::CardImage(lc, true)),
+        step(soon(dice), Fault::CardImage(lc, RELEASES[1])),
         step(Wait::For(0), Fault::KillCard(lc, 10)),
     ];
     steps.splice(at..at, burst);

@@ -12,6 +12,7 @@ use fabric_proto::{
     id::{LcSlot, RpSlot, Slot},
     offer::{Agreed, Group, Offer},
 };
+use rp_contract::Client;
 use std::sync::Arc;
 
 /// The release that speaks as the first one did.
@@ -19,6 +20,19 @@ pub(super) const FIRST: &str = "1.0";
 
 /// This release.
 pub(super) const LATEST: &str = "2.0";
+
+/// One like it that has a client more: beside [`LATEST`], that client is at base level.
+pub(super) const NEXT: &str = "2.1";
+
+/// The client: how often each port lost its carrier.
+#[allow(unreachable_pub, reason = "the example of docs/clients.md, as it would stand in a crate of its own")]
+#[path = "../../../docs/examples/flaps.rs"]
+mod flaps;
+
+/// What a release has of clients beyond those that every one has.
+pub(super) fn clients(release: &str) -> Vec<Box<dyn Client>> {
+    if release == NEXT { vec![Box::new(flaps::Flaps::default())] } else { Vec::new() }
+}
 
 /// A message, encoded and decoded again. The other end is of another release only in what it offers to read.
 fn carried<M: Message>(message: &M, agreed: &Agreed) -> Result<M, String> {

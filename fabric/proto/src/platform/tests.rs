@@ -1,4 +1,5 @@
 use super::*;
+use crate::offer::Group;
 
 fn named(name: &str) -> &'static Profile {
     Profile::named(name).unwrap()
@@ -60,4 +61,38 @@ fn only_what_leaves_a_card_passes_the_rp_of_a_7500() {
     assert_eq!(passes("c7500"), [false, true]);
     assert_eq!(passes("c10000"), [true, true]);
     assert_eq!(passes("c12000"), [false, false]);
+}
+
+/// The numbers and names are the field's; that of every family comes to the same mode.
+#[test]
+fn clients_of_issu_are_listed_once_and_need_what_is_listed() {
+    let base = |profile: &Profile| -> Vec<Group> {
+        let mut groups: Vec<Group> =
+            profile.issu.iter().filter(|client| client.base).flat_map(IssuClient::speaks).collect();
+        groups.sort();
+        groups
+    };
+    for profile in PROFILES {
+        assert!(profile.issu.windows(2).all(|pair| pair[0].id < pair[1].id), "{}", profile.name);
+        assert_eq!(base(profile), base(&NATIVE), "{}: both route processors find the same mode anywhere", profile.name);
+        for client in profile.issu {
+            let needed = client.needs.iter().map(|id| profile.issu.iter().find(|other| other.id == *id).unwrap());
+            for needed in needed {
+                assert!(needed.base || !client.base, "{} is without {} where that is", client.name, needed.name);
+            }
+            for group in client.speaks() {
+                let speakers = profile.issu.iter().filter(|other| other.says(group)).count();
+                assert_eq!(speakers, 1, "{}: {group}", profile.name);
+            }
+        }
+    }
+    let listed = |name: &str| named(name).issu.iter().map(|client| (client.id, client.name)).collect::<Vec<_>>();
+    assert!(
+        listed("c10000").contains(&(1013, "C10K CARD OIR")) && !listed("asr1000").contains(&(1013, "C10K CARD OIR"))
+    );
+    let needs = |id: u16| NATIVE.issu.iter().find(|client| client.id == id).map(|client| client.needs);
+    // Table 1 of the document.
+    assert_eq!([2011, 2009, 2008].map(needs), [Some(&[2007][..]); 3], "LDP, MPLS VPN, VRF");
+    assert_eq!(needs(2007), Some(&[4, 3][..]), "LSD");
+    assert_eq!([2030, 2031, 2089].map(needs), [Some(&[2003][..]); 3], "MFI Pull, MFI Push, LSPV");
 }

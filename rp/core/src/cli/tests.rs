@@ -1,5 +1,6 @@
 mod fixture;
 mod golden;
+mod issu;
 mod page;
 mod tables;
 

@@ -1,11 +1,12 @@
 //! What the command line sees of its route processor: plain data that the owner fills for each line.
 
 use super::Debug;
-use crate::config::Config;
+use crate::{config::Config, issu};
 use fabric_proto::{
     fib::{Family, Mac, PathList, Prefix},
     flow::FlowSeed,
     id::{InterfaceId, LcSlot, RpSlot, Slot, TableId},
+    issu::Compatibility,
     redundancy::Mode,
     version::Versions,
 };
@@ -218,23 +219,12 @@ pub struct SpokenView {
     pub release: String,
     /// Whether it is connected now; of one that is not, this is what was.
     pub connected: bool,
-    /// What came of it as a whole.
+    /// What came of it as a whole. A line card at base level is spoken to in older versions, or has not all of what this unit has.
     pub compatibility: Compatibility,
     /// Group by group.
     pub groups: Vec<GroupView>,
     /// What its release has no words for, of what it would be told otherwise; now.
     pub without: Vec<String>,
-}
-
-/// Whether two cards of any releases work together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compatibility {
-    /// They speak all that either has, in this unit's newest versions.
-    Full,
-    /// In older versions, or not all of it.
-    Base,
-    /// Of something that both have they have no version in common.
-    None,
 }
 
 /// Something that has versions of its own ([`fabric_proto::offer::Group`]).
@@ -284,8 +274,11 @@ pub enum LineCardState {
     NotOwned,
 }
 
-/// Interfaces, routing and forwarding tables, and others, as show commands ask for them: nothing is looked at that is not shown.
+/// Interfaces, tables and negotiations, as show commands ask for them: nothing is looked at that is not shown.
 pub trait Tables {
+    /// How this unit's image and the peer's stand with each other.
+    fn issu(&self) -> issu::View;
+
     /// What is spoken with each card that was ever connected, by slot.
     fn spoken(&self) -> Vec<SpokenView>;
 

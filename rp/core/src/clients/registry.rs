@@ -16,7 +16,7 @@ use fabric_proto::{
     redundancy::Code,
     time::Instant,
 };
-use rp_contract::{Answer, Checkpointed, Client, Effect, Member, News, Progression, Term};
+use rp_contract::{Answer, Checkpointed, Client, Effect, Member, News, Progression, TakeOver, Term};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -46,6 +46,8 @@ pub struct Registry {
     rows: Vec<Row>,
     /// Those that are checkpointed, in the order of the bulk.
     members: Vec<Member>,
+    /// Their numbers, by swact's own names.
+    numbers: BTreeMap<&'static str, CfClientId>,
     /// The term in which this unit is active.
     term: Option<Term>,
     /// The event that clients are being shown.
@@ -54,6 +56,8 @@ pub struct Registry {
     hung: BTreeMap<ClientId, Option<Code>>,
     /// What both RPs speak, once they have met.
     agreed: Option<Arc<Agreed>>,
+    /// Clients at base level beside the peer's release: it is given nothing of them.
+    withheld: BTreeSet<CfClientId>,
     /// A record that comes in pieces and has not come whole.
     pieces: BytesMut,
 }
@@ -159,15 +163,19 @@ impl Registry {
             others,
             rows: Vec::new(),
             members: Vec::new(),
+            numbers: BTreeMap::new(),
             term: None,
             shown: None,
             hung: BTreeMap::new(),
             agreed: None,
+            withheld: BTreeSet::new(),
             pieces: BytesMut::new(),
         };
         let names: Vec<&'static str> = clients.every().map(Client::name).collect();
         clients.rows = rows(profile, &names)?;
         clients.members = clients.each().filter_map(|client| Some(client.checkpointed()?.member())).collect();
+        let number = |client: &mut dyn Client| Some((client.name(), client.checkpointed()?.member().number));
+        clients.numbers = clients.each().filter_map(number).collect();
         distinct(&clients.members)?;
         Ok(clients)
     }
@@ -250,9 +258,13 @@ impl Registry {
         out: &mut Vec<Effect>,
     ) -> Result<(), UnknownClient> {
         let row = self.rows.iter().find(|row| row.id == id).ok_or(UnknownClient(id))?.clone();
-        let progression = Progression { event, term: self.term };
         let mut owing = Vec::new();
         for name in row.clients {
+            // What it holds is not the checkpointed state, whatever the others have.
+            let bare = |term: Term| if term.how == TakeOver::Hot { Term { how: TakeOver::Warm, ..term } } else { term };
+            let is_bare = self.numbers.get(name).is_some_and(|number| self.withheld.contains(number));
+            let term = if is_bare { self.term.map(bare) } else { self.term };
+            let progression = Progression { event, term };
             if let Some(client) = self.each().find(|client| client.name() == name)
                 && client.progress(now, &progression, out) == Answer::Later
             {

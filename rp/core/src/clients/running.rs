@@ -14,7 +14,9 @@ use fabric_proto::{
     redundancy::{Code, Mode},
     time::Instant,
 };
-use rp_contract::{Answer, Ask, Checkpointed, Chunk, Client, Effect, Lost, Member, Progression, Unapplied, Versions};
+use rp_contract::{
+    Answer, Ask, Checkpointed, Chunk, Client, Effect, Inexpressible, Lost, Member, Progression, Unapplied, Versions,
+};
 use std::collections::VecDeque;
 
 /// A change that an operator made.
@@ -132,6 +134,11 @@ impl Client for Running {
 
     fn checkpointed(&mut self) -> Option<&mut dyn Checkpointed> {
         Some(self)
+    }
+
+    fn inexpressible(&self, version: u8) -> Option<Inexpressible> {
+        let what = "some lines of the running configuration";
+        (!self.left_out(version).is_empty()).then_some(Inexpressible { version, what })
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::config::{Config, ConfigError, Reading, Understood};
 use bytes::Bytes;
 use fabric_proto::{checkpoint::CfClientId, platform::Profile, redundancy::Mode};
-use rp_contract::{Ask, Checkpointed, Chunk, Client, Effect, Lost, Member, Unapplied, Versions};
+use rp_contract::{Ask, Checkpointed, Chunk, Client, Effect, Inexpressible, Lost, Member, Unapplied, Versions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// Lines named one by one; of more, only the number is told.
@@ -120,6 +120,11 @@ impl Client for Startup {
 
     fn checkpointed(&mut self) -> Option<&mut dyn Checkpointed> {
         Some(self)
+    }
+
+    fn inexpressible(&self, version: u8) -> Option<Inexpressible> {
+        let what = "some lines of the startup configuration";
+        (!self.left_out(version).is_empty()).then_some(Inexpressible { version, what })
     }
 }
 

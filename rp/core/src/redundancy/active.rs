@@ -3,7 +3,7 @@
 use super::{
     BootCause, Output, Refusal, Request, Rf, Role, What,
     negotiation::log,
-    role::{BringUp, Handover, Restore, Resync, bring_up, next_active, operating_mode},
+    role::{BringUp, Handover, Restore, Resync, bring_up, next_active},
 };
 use fabric_proto::{
     operator::EventKind,
@@ -42,7 +42,7 @@ impl Rf {
     /// Begins the standby's way up when both units are where it begins.
     pub(super) fn drive(&mut self, now: Instant, out: &mut Vec<Output>) {
         let Role::Active(active) = &mut self.role else { return };
-        let Some(peer) = &self.peer else { return };
+        let Some(peer) = &mut self.peer else { return };
         let waits = active.resync.not_before.is_some_and(|until| now < until);
         let idle = active.stage == RfState::Active && self.visit.is_none() && active.bring_up == BringUp::Waiting;
         if !idle || waits || peer.last.state.is_active() {
@@ -52,6 +52,16 @@ impl Rf {
             // Not booted, but its boot monitor keeps the startup configuration.
             (Mode::Hsa, RfState::Disabled) if self.connected => self.begin_sync(0, out),
             (Mode::Hsa, _) => {}
+            (operating, RfState::StandbyCold) if self.connected && peer.last.operating != operating => {
+                // It would come to nothing, or this unit would count on what the standby does not hold.
+                if !std::mem::replace(&mut peer.disagrees, true) {
+                    let theirs = peer.last.operating;
+                    log(
+                        out,
+                        format!("%HA-3-MODE: the standby operates in {theirs}, this unit in {operating}: it waits"),
+                    );
+                }
+            }
             (_, RfState::StandbyCold) if self.connected => self.begin_step(now, 0, out),
             (_, state) if state.is_standby() && self.connected => {
                 // Brought up by an earlier term, or by this one before the units lost sight of each other.
@@ -237,9 +247,9 @@ impl Rf {
 
     /// Computes the operating mode anew: the peer or the configuration has changed.
     pub(super) fn refresh_operating(&mut self, now: Instant, out: &mut Vec<Output>) -> bool {
-        let Role::Active(active) = &mut self.role else { return false };
         let release = self.peer.as_ref().map(|peer| peer.last.release.as_str());
-        let mode = operating_mode(&self.config, self.config.configured, release);
+        let mode = self.mode_beside(self.config.configured, release);
+        let Role::Active(active) = &mut self.role else { return false };
         if mode == active.operating {
             return false;
         }
@@ -267,7 +277,7 @@ impl Rf {
         let before = self.operating();
         // What runs towards the standby belongs to the old mode.
         let release = self.peer.as_ref().map(|peer| peer.last.release.as_str());
-        let outdated = operating_mode(&self.config, mode, release) != before;
+        let outdated = self.mode_beside(mode, release) != before;
         if outdated && matches!(self.role, Role::Active(_)) {
             // What runs towards the standby belongs to the old mode; a peer that still boots meets the new one.
             self.forget_bring_up(out);

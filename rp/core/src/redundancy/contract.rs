@@ -3,6 +3,8 @@
 use super::{BootCause, ClientId, LastTerm, TakeOver};
 use fabric_proto::{
     id::Epoch,
+    issu::Compatibility,
+    offer,
     operator::EventKind,
     redundancy::{Code, Heartbeat, Mode, RfMessage, RfState, SwitchoverReason},
 };
@@ -12,8 +14,8 @@ use std::time::Duration;
 /// Everything that can happen to the facility.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The stream to the peer is up.
-    PeerConnected,
+    /// The stream to the peer is up, and this is what the two images come to.
+    PeerConnected(Met),
     /// The stream to the peer is gone. Not a reason to switch over.
     PeerDisconnected,
     /// A datagram from the peer.
@@ -59,6 +61,22 @@ pub enum Input {
     Removed,
     /// A line card was inserted or removed while this unit was taking over, on a family that cannot bear that.
     FabricChanged,
+}
+
+/// What two units have found out of their images when they met. Both find the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// The peer's release, as it was offered.
+    pub release: String,
+    /// What it comes to beside this one's ([`crate::issu::verdict`]).
+    pub verdict: Compatibility,
+}
+
+impl Met {
+    /// Whether SSO is possible with a peer that runs this release. Of one that was not met, nothing is known.
+    pub(super) fn allows_sso(&self, release: &str) -> bool {
+        self.release == offer::named(release) && self.verdict.allows_sso()
+    }
 }
 
 /// Everything that the facility can ask for, to be done in order.

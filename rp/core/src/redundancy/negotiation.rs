@@ -2,7 +2,7 @@
 
 use super::{
     BootCause, LastTerm, Output, Rf, Role, TakeOver, What,
-    role::{Active, BringUp, Restore, Resync, Standby, operating_mode, valid_transition},
+    role::{Active, BringUp, Restore, Resync, Standby, valid_transition},
 };
 use fabric_proto::{
     id::{Epoch, RpSlot},
@@ -75,7 +75,7 @@ impl Rf {
         // A line card must never meet a term that NVRAM does not know.
         self.remember(epoch, false, out);
         let release = self.peer.as_ref().map(|peer| peer.last.release.as_str());
-        let operating = operating_mode(&self.config, self.config.configured, release);
+        let operating = self.mode_beside(self.config.configured, release);
         self.history.note(now, What::Code { code: Code::GoActive, client: None, op: 0 });
         self.visit = None;
         self.role = Role::Active(Active {
@@ -95,7 +95,7 @@ impl Rf {
 
     fn become_standby(&mut self, now: Instant, out: &mut Vec<Output>) {
         let Some(peer) = &self.peer else { return };
-        let operating = operating_mode(&self.config, peer.last.configured, Some(&peer.last.release));
+        let operating = self.mode_beside(peer.last.configured, Some(&peer.last.release));
         let booted = operating != Mode::Hsa;
         let stage = if booted { RfState::StandbyCold } else { RfState::Disabled };
         self.history.note(now, What::Code { code: Code::GoStandby, client: None, op: 0 });

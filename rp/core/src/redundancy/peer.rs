@@ -1,10 +1,6 @@
 //! What is known of the peer, and what its heartbeats and messages lead to.
 
-use super::{
-    BootCause, Output, Refusal, Request, Rf, Role, What,
-    negotiation::log,
-    role::{BringUp, operating_mode},
-};
+use super::{BootCause, Met, Output, Refusal, Request, Rf, Role, What, negotiation::log, role::BringUp};
 use fabric_proto::{
     checkpoint::CfMessage,
     codec::Message,
@@ -22,6 +18,8 @@ pub(super) struct Peer {
     pub(super) state_since: Instant,
     /// Set when this program itself was late: the peer may have spoken meanwhile.
     pub(super) grace: Option<Instant>,
+    /// It was said that its operating mode is not this unit's.
+    pub(super) disagrees: bool,
 }
 
 impl Rf {
@@ -30,8 +28,9 @@ impl Rf {
         self.peer.as_ref().map_or(RfState::Disabled, |peer| peer.last.state)
     }
 
-    pub(super) fn peer_connected(&mut self, now: Instant, out: &mut Vec<Output>) {
+    pub(super) fn peer_connected(&mut self, now: Instant, met: Met, out: &mut Vec<Output>) {
         self.connected = true;
+        self.met = Some(met);
         self.counters.connects += 1;
         self.history.note(now, What::Code { code: Code::PeerComm, client: None, op: 1 });
         let hello = Hello {
@@ -46,6 +45,10 @@ impl Rf {
         {
             let reason = "the standby has lost its synchronization with the active".to_owned();
             self.send(RfMessage::Restart { reason }, out);
+        }
+        if self.peer.is_some() {
+            // Of one that was heard before it was met, nothing was known.
+            self.refresh_operating(now, out);
         }
         self.drive(now, out);
     }
@@ -91,7 +94,8 @@ impl Rf {
         let moved = before.as_ref().is_none_or(|peer| peer.last.state != heartbeat.state) || restarted;
         let state_since = before.as_ref().filter(|_| !moved).map_or(now, |peer| peer.state_since);
         let new = before.is_none();
-        self.peer = Some(Peer { last: heartbeat, heard: now, state_since, grace: None });
+        let disagrees = before.is_some_and(|peer| peer.disagrees) && !restarted;
+        self.peer = Some(Peer { last: heartbeat, heard: now, state_since, grace: None, disagrees });
         if new {
             self.history.note(now, What::Code { code: Code::PeerPresence, client: None, op: 1 });
             out.push(Output::Event(EventKind::Peer { present: true, reason: "heard".to_owned() }));
@@ -133,7 +137,7 @@ impl Rf {
     /// A standby hears its peer.
     fn active_heard(&mut self, now: Instant, restarted: bool, out: &mut Vec<Output>) {
         let (Role::Standby(standby), Some(peer)) = (&self.role, &self.peer) else { return };
-        let operating = operating_mode(&self.config, peer.last.configured, Some(&peer.last.release));
+        let operating = self.mode_beside(peer.last.configured, Some(&peer.last.release));
         if !peer.last.state.is_active() {
             self.take_over(now, SwitchoverReason::ActiveUnitFailed, out);
         } else if restarted {

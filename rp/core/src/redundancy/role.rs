@@ -1,6 +1,6 @@
 //! Roles and what may follow what.
 
-use super::{ClientId, Config};
+use super::{ClientId, Config, Met};
 use fabric_proto::{
     id::Epoch,
     platform::Legacy,
@@ -214,11 +214,13 @@ pub fn bring_up(mode: Mode) -> &'static [Step] {
 }
 
 /// The mode that two units can operate in: the configured one, unless the platform, a line card of an older kind or
-/// a peer of another release forces it down. Both units compute it from the active's configured mode and agree.
-pub fn operating_mode(config: &Config, configured: Mode, peer_release: Option<&str>) -> Mode {
+/// a peer of another release forces it down, whose image is not compatible, or not known to be. Both units compute it from
+/// the active's configured mode and what they found when they met, and agree.
+pub fn operating_mode(config: &Config, configured: Mode, peer_release: Option<&str>, met: Option<&Met>) -> Mode {
     let profile = config.profile;
     let mut mode = configured;
-    if peer_release.is_some_and(|release| release != config.release) && !sabotage::is(Sabotage::IgnoreImages) {
+    let fits = |release: &str| release == config.release || met.is_some_and(|met| met.allows_sso(release));
+    if !peer_release.is_none_or(fits) && !sabotage::is(Sabotage::IgnoreImages) {
         mode = mode.min(profile.mixed_images);
     }
     if let Legacy::ForcesMode(best) = profile.legacy

@@ -192,8 +192,13 @@ impl Rf {
             Role::Standby(standby) => standby.operating,
             Role::Active(active) => active.operating,
             Role::Start | Role::Initialization | Role::Negotiation { .. } | Role::Disabled | Role::Gone => {
-                role::operating_mode(&self.config, self.config.configured, None)
+                self.mode_beside(self.config.configured, None)
             }
         }
+    }
+
+    /// The mode in which this unit operates beside a peer of this release, where the active's configuration has `configured`.
+    pub(super) fn mode_beside(&self, configured: Mode, release: Option<&str>) -> Mode {
+        role::operating_mode(&self.config, configured, release, self.met.as_ref())
     }
 }

@@ -56,7 +56,7 @@ fn of_input(input: &rf::Input) -> Option<(Debug, String)> {
     Some(match input {
         I::Message(message) => (Debug::MSG, format!("msg received: {message:?}")),
         I::ClientDone { client, event } => (Debug::PROGRESSION, format!("client {client} is done with {event}")),
-        I::PeerConnected => (Debug::FSM, "communications with the peer are up".to_owned()),
+        I::PeerConnected(_) => (Debug::FSM, "communications with the peer are up".to_owned()),
         I::PeerDisconnected => (Debug::FSM, "communications with the peer are down".to_owned()),
         I::ForceSwitchover | I::Reload | I::ReloadPeer | I::SetMode(_) => (Debug::UI, format!("request: {input:?}")),
         I::Heartbeat(_)

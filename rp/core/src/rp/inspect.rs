@@ -7,6 +7,7 @@ use fabric_proto::{
     redundancy::Mode,
     sabotage::{self, Sabotage},
 };
+use rp_contract::Member;
 
 impl Rp {
     /// The redundancy facility.
@@ -39,9 +40,12 @@ impl Rp {
         self.clients.startup.text()
     }
 
-    /// What the clients that take part in `mode` hold, each by its title and as a digest: two units in sync have the same.
+    /// What the clients hold that take part in `mode` beside the peer's release, each by its title and as a digest: two units in
+    /// sync have the same.
     pub fn checkpointed(&mut self, mode: Mode) -> Vec<(&'static str, u64)> {
-        let part = self.clients.digests().into_iter().filter(|(member, _)| member.from <= mode);
+        let given = self.clients.given();
+        let takes_part = |member: &Member| member.from <= mode && given.contains(member);
+        let part = self.clients.digests().into_iter().filter(|(member, _)| takes_part(member));
         part.map(|(member, digest)| (member.title, digest)).collect()
     }
 

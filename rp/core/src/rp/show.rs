@@ -8,7 +8,7 @@ use crate::{
         SwitchoverView, Tables, UnitView, View,
     },
     clients::{if_index, is_plain},
-    redundancy,
+    issu, redundancy,
     rib::{Hop, Protocol, Route, Via},
 };
 use fabric_proto::{
@@ -134,7 +134,7 @@ fn line_cards(rp: &Rp, active: bool, in_state: Duration) -> Vec<LineCardView> {
                 slot: *slot,
                 state: match session {
                     _ if !active => LineCardState::NotOwned,
-                    None if rp.spoken.is_incompatible(Slot::Lc(*slot)) => LineCardState::Incompatible,
+                    None if rp.spoken.is_incompatible(*slot) => LineCardState::Incompatible,
                     None => LineCardState::Absent,
                     Some(session) if session.confirmed => LineCardState::InSync,
                     Some(session) if session.sent_seq == 0 && session.routes == 0 => LineCardState::Adopting,
@@ -193,6 +193,10 @@ struct At<'a> {
 }
 
 impl Tables for At<'_> {
+    fn issu(&self) -> issu::View {
+        self.rp.issu_view()
+    }
+
     fn spoken(&self) -> Vec<SpokenView> {
         self.rp.spoken_views()
     }

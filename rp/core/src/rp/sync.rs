@@ -26,7 +26,7 @@ const BACKLOG: usize = 4 << 20;
 impl Rp {
     pub(super) fn start_bulk_sync(&mut self, now: Instant, mode: Mode, out: &mut Vec<Output>) {
         self.left_out.clear();
-        let (members, longest) = self.clients.terms();
+        let (members, longest) = (self.clients.given(), self.clients.longest());
         self.step_cf(now, Some(CfInput::Start { mode, members, longest }), out);
     }
 

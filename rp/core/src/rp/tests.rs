@@ -11,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 mod example;
 mod hang;
+mod issu;
 mod kinds;
 
 const STARTUP: &str = "hostname pe1\ninterface 1/1\n ip address 10.0.1.1 255.255.255.0\nend\n";
@@ -44,6 +45,7 @@ fn boot(platform: &str, slot: RpSlot, startup: &str) -> Boot {
         slot,
         boot: slot.index() as u64 + 1,
         release: "2.0".to_owned(),
+        issu: Image { negotiates: true, ..Image::default() },
         profile: Profile::named(platform).unwrap(),
         modelled: false,
         legacy: BTreeSet::new(),
@@ -250,7 +252,7 @@ fn a_standby_of_release_1_0_is_given_what_it_understands() {
     let logged = |pair: &Pair, text: &str| {
         pair.events[A].iter().any(|event| matches!(event, EventKind::Log { line } if line.contains(text)))
     };
-    assert!(logged(&pair, "%ISSU-5-OLDER: slot B runs release 1.0: checkpoint messages in version 1"));
+    assert!(logged(&pair, "%ISSU-3-INCOMPATIBLE: slot B runs release 1.0: no stateful switchover: ISSU Proto client"));
     assert!(logged(&pair, "without them: ip route 192.0.2.0 255.255.255.0 GigabitEthernet1/1 10.0.1.9"));
 
     let mut alike = Pair::of(rps());
@@ -300,7 +302,7 @@ fn a_standby_of_release_1_0_follows_what_it_understands() {
         ]
     );
     let spoken = pair.line(A, 1, "show issu negotiated version").text;
-    for line in [": route processor, release 1.0, base level", "Without 5 line(s) of running-config"] {
+    for line in [": route processor, release 1.0, incompatible", "Without 5 line(s) of running-config"] {
         assert!(spoken.contains(line), "{line}: {spoken}");
     }
     pair.configure(&["no vrf definition red"]);

@@ -2,14 +2,16 @@
 
 use super::{Output, Rp};
 use crate::{
-    cli::{Compatibility, GroupView, SpokenView},
+    cli::{GroupView, SpokenView},
     clients,
     fib_feed::{Beyond, Level},
+    issu::verdict,
 };
 use fabric_proto::{
     checkpoint::CfClientId,
     codec::Class,
     id::{LcSlot, PortId, Slot},
+    issu::{self, Compatibility},
     linecard::InterfaceConfig,
     offer::{Agreed, Group, Offer},
     operator::EventKind,
@@ -29,13 +31,21 @@ struct With {
 }
 
 impl Spoken {
-    /// A connection is up. What is not spoken in this side's newest versions is worth a line in the log, when it is news.
-    pub(super) fn connected(&mut self, slot: Slot, agreed: Arc<Agreed>, out: &mut Vec<Output>) {
+    /// A connection is up. Says whether what was agreed on is news.
+    pub(super) fn connected(&mut self, slot: Slot, agreed: Arc<Agreed>) -> bool {
         let news = self.0.get(&slot).is_none_or(|with| with.agreed != agreed);
-        if news && let Some(line) = difference(slot, &agreed) {
+        self.0.insert(slot, With { agreed, connected: true });
+        news
+    }
+
+    /// The same of a line card. What is not spoken in this side's newest versions is worth a line in the log, when it is news.
+    pub(super) fn card_connected(&mut self, slot: LcSlot, agreed: Arc<Agreed>, out: &mut Vec<Output>) {
+        let difference = difference(slot, &agreed);
+        if self.connected(Slot::Lc(slot), agreed)
+            && let Some(line) = difference
+        {
             out.push(Output::Event(EventKind::Log { line }));
         }
-        self.0.insert(slot, With { agreed, connected: true });
     }
 
     /// It has ended.
@@ -56,9 +66,10 @@ impl Spoken {
         self.0.get(&slot).map(|with| with.agreed.theirs().release())
     }
 
-    /// Whether a card is connected that has no version in common with this RP.
-    pub(super) fn is_incompatible(&self, slot: Slot) -> bool {
-        self.0.get(&slot).is_some_and(|with| with.connected && compatibility(slot, &with.agreed) == Compatibility::None)
+    /// Whether a line card is connected that has no version in common with this RP.
+    pub(super) fn is_incompatible(&self, slot: LcSlot) -> bool {
+        let with = self.0.get(&Slot::Lc(slot));
+        with.is_some_and(|with| with.connected && of_card(slot, &with.agreed) == Compatibility::Incompatible)
     }
 }
 
@@ -77,8 +88,8 @@ fn concerns(slot: Slot, group: Group) -> bool {
     match (slot, group) {
         (Slot::Rp(_), Group::Messages(class)) => matches!(class, Class::Redundancy | Class::Checkpoint),
         (Slot::Lc(_), Group::Messages(class)) => class == Class::LineCard,
-        (Slot::Rp(_), Group::Client(_)) | (Slot::Lc(_), Group::Cells) => true,
-        (Slot::Rp(_), Group::Cells) | (Slot::Lc(_), Group::Client(_)) => false,
+        (Slot::Rp(_), Group::Client(_) | Group::Issu) | (Slot::Lc(_), Group::Cells) => true,
+        (Slot::Rp(_), Group::Cells) | (Slot::Lc(_), Group::Client(_) | Group::Issu) => false,
     }
 }
 
@@ -93,26 +104,24 @@ fn is_newest(agreed: &Agreed, group: Group, verdict: Verdict) -> bool {
     verdict.version().is_some_and(|version| newest.is_none_or(|newest| version == newest))
 }
 
-fn compatibility(slot: Slot, agreed: &Agreed) -> Compatibility {
-    let mut all = Compatibility::Full;
-    for (group, verdict) in verdicts(slot, agreed) {
-        match verdict {
-            Verdict::Nothing { .. } => return Compatibility::None,
-            Verdict::Agreed(_) | Verdict::OneSided if is_newest(agreed, group, verdict) => {}
-            Verdict::Agreed(_) | Verdict::OneSided => all = Compatibility::Base,
-        }
-    }
-    all
+/// Whether an RP and a line card of any releases work together.
+fn of_card(slot: LcSlot, agreed: &Agreed) -> Compatibility {
+    Compatibility::of(verdicts(Slot::Lc(slot), agreed).map(|(group, verdict)| match verdict {
+        Verdict::Nothing { .. } => Compatibility::Incompatible,
+        Verdict::Agreed(_) | Verdict::OneSided if is_newest(agreed, group, verdict) => Compatibility::Compatible,
+        Verdict::Agreed(_) | Verdict::OneSided => Compatibility::BaseLevel,
+    }))
 }
 
-/// In what two cards differ; `None` when they speak all that either has, in the newest versions of this side.
-fn difference(slot: Slot, agreed: &Agreed) -> Option<String> {
-    let mnemonic = match compatibility(slot, agreed) {
-        Compatibility::Full => return None,
-        Compatibility::Base => "5-OLDER",
-        Compatibility::None => "3-INCOMPATIBLE",
+/// In what a line card differs; `None` when both speak all that either has, in the newest versions of this side.
+fn difference(slot: LcSlot, agreed: &Agreed) -> Option<String> {
+    let mnemonic = match of_card(slot, agreed) {
+        Compatibility::Compatible => return None,
+        Compatibility::BaseLevel => "5-OLDER",
+        Compatibility::Incompatible | Compatibility::Dynamic => "3-INCOMPATIBLE",
     };
-    let differ = verdicts(slot, agreed).filter(|(group, verdict)| !is_newest(agreed, *group, *verdict));
+    let all = verdicts(Slot::Lc(slot), agreed);
+    let differ = all.filter(|(group, verdict)| !is_newest(agreed, *group, *verdict));
     let differ: Vec<String> = differ
         .map(|(group, verdict)| match verdict {
             Verdict::Agreed(version) => format!("{group} in version {version}"),
@@ -127,7 +136,8 @@ fn difference(slot: Slot, agreed: &Agreed) -> Option<String> {
 impl Rp {
     /// What this RP offers on every connection.
     pub fn offer(&self) -> Offer {
-        self.clients.offer(&self.boot.release)
+        let offer = self.clients.offer(&self.boot.release);
+        if self.boot.issu.negotiates { offer.with(Group::Issu, issu::VERSIONS) } else { offer }
     }
 
     /// A line card's release has no words for something, and it is at base level without.
@@ -161,7 +171,7 @@ impl Rp {
             |client| self.clients.members().iter().find(|member| member.number == client).map(|found| found.title);
         let name = |group: Group| match group {
             Group::Client(client) => title(client).map_or(group.to_string(), |title| format!("records: {title}")),
-            Group::Messages(_) | Group::Cells => group.to_string(),
+            Group::Messages(_) | Group::Cells | Group::Issu => group.to_string(),
         };
         let row = |(group, verdict): (Group, Verdict)| GroupView {
             name: name(group),
@@ -169,11 +179,15 @@ impl Rp {
             theirs: agreed.theirs().versions(group),
             agreed: verdict.version(),
         };
+        let compatibility = match slot {
+            Slot::Rp(_) => verdict(agreed, self.boot.profile.issu, &self.clients.speechless()).compatibility(),
+            Slot::Lc(card) => of_card(card, agreed),
+        };
         SpokenView {
             slot,
             release: agreed.theirs().release().to_owned(),
             connected: *connected,
-            compatibility: compatibility(slot, agreed),
+            compatibility,
             groups: verdicts(slot, agreed).map(row).collect(),
             without: if *connected { self.without(slot) } else { Vec::new() },
         }
@@ -208,25 +222,23 @@ impl Rp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fabric_proto::id::RpSlot;
 
     #[test]
-    fn what_two_releases_differ_in_is_said_once() {
-        let (slot, card) = (Slot::Rp(RpSlot::B), Slot::Lc(LcSlot(2)));
-        let own = Offer::new("2.0").with(Group::Client(CfClientId(9)), Versions::FIRST);
+    fn what_a_card_differs_in_is_said_once() {
+        let card = LcSlot(2);
+        let own = Offer::new("2.0");
         let agreed = |theirs: Offer| Arc::new(Agreed::between(own.clone(), theirs));
         let mut spoken = Spoken::default();
         let mut out = Vec::new();
-        spoken.connected(slot, agreed(own.clone()), &mut out);
+        spoken.card_connected(card, agreed(own.clone()), &mut out);
         assert_eq!(out, []);
         for _ in 0..2 {
-            spoken.connected(slot, agreed(Offer::of_1_0()), &mut out);
+            spoken.card_connected(card, agreed(Offer::of_1_0()), &mut out);
         }
         let [Output::Event(EventKind::Log { line })] = &out[..] else { panic!("{out:?}") };
-        assert!(line.starts_with("%ISSU-5-OLDER: slot B runs release 1.0: checkpoint messages in version 1"), "{line}");
-        assert!(line.contains("no records of checkpoint client 9"), "{line}");
+        assert_eq!(line, "%ISSU-5-OLDER: slot 2 runs release 1.0: line-card messages in version 1");
         out.clear();
-        spoken.connected(card, agreed(own.clone().with(Group::Cells, Versions::new(7, 8))), &mut out);
+        spoken.card_connected(card, agreed(own.clone().with(Group::Cells, Versions::new(7, 8))), &mut out);
         let [Output::Event(EventKind::Log { line })] = &out[..] else { panic!("{out:?}") };
         assert_eq!(line, "%ISSU-3-INCOMPATIBLE: slot 2 runs release 2.0: cells: it speaks 7-8, this RP 1");
     }

@@ -151,6 +151,7 @@ impl Plan {
             slot,
             boot: now.0,
             release: "1.0".to_owned(),
+            issu: Default::default(),
             profile: &NATIVE,
             modelled: false,
             legacy: Default::default(),

@@ -2,17 +2,23 @@
 
 use crate::{
     cli::{
-        ClientView, Compatibility, ConfigSyncCounts, ConfigView, CounterView, Debug, DebugView, FibCounts, GroupView,
-        HistoryView, InterfaceView, LineCardState, LineCardView, LogView, RedundancyView, RfStateView, RoutePath,
-        RouteSource, RouteView, SpokenView, SwitchoverView, Tables, UnitView, View,
+        ClientView, ConfigSyncCounts, ConfigView, CounterView, Debug, DebugView, FibCounts, GroupView, HistoryView,
+        InterfaceView, LineCardState, LineCardView, LogView, RedundancyView, RfStateView, RoutePath, RouteSource,
+        RouteView, SpokenView, SwitchoverView, Tables, UnitView, View,
     },
     config::{Config, STATIC_DISTANCE},
     grammar::{Shape, Token},
+    issu,
 };
 use fabric_proto::{
+    checkpoint::CfClientId,
+    codec::Class,
     fib::{Family, Path, PathList, Prefix, port_mac},
     flow::FlowSeed,
     id::{InterfaceId, LcSlot, PortId, RpSlot, Slot, TableId},
+    issu::{Compatibility, Row, RowClient},
+    offer::{Agreed, Group, Offer},
+    platform::NATIVE,
     version::Versions,
 };
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
@@ -140,12 +146,12 @@ fn spoken() -> Vec<SpokenView> {
     let alien =
         vec![group("line-card messages", both, Some(Versions::new(7, 8)), None), group("cells", first, None, None)];
     vec![
-        card(Slot::Rp(RpSlot::B), "2.0", Compatibility::Full, peer),
+        card(Slot::Rp(RpSlot::B), "2.0", Compatibility::Compatible, peer),
         SpokenView {
             without: vec!["3 entries of VRFs, labels and circuits".to_owned()],
-            ..card(Slot::Lc(LcSlot(1)), "1.0", Compatibility::Base, older)
+            ..card(Slot::Lc(LcSlot(1)), "1.0", Compatibility::BaseLevel, older)
         },
-        SpokenView { connected: false, ..card(Slot::Lc(LcSlot(2)), "9.0", Compatibility::None, alien) },
+        SpokenView { connected: false, ..card(Slot::Lc(LcSlot(2)), "9.0", Compatibility::Incompatible, alien) },
     ]
 }
 
@@ -199,8 +205,37 @@ fn redundancy() -> RedundancyView {
     }
 }
 
-/// A few routes of each kind, as both routing and forwarding table.
-pub(super) struct Small(BTreeMap<Prefix, (RouteView, PathList)>);
+/// A few routes of each kind, as both routing and forwarding table; and what was negotiated with the peer.
+pub(super) struct Small(BTreeMap<Prefix, (RouteView, PathList)>, pub(super) issu::View);
+
+/// What a unit offers that runs a release, with clients of these numbers.
+pub(super) fn offer(release: &str, clients: &[u16]) -> Offer {
+    let client = |number: &u16| (Group::Client(CfClientId(*number)), Versions::new(1, 2));
+    let classes = Class::ALL.into_iter().map(|class| (Group::Messages(class), class.versions()));
+    Offer::of(release, classes.chain([(Group::Issu, Versions::FIRST)]).chain(clients.iter().map(client)))
+}
+
+/// What a unit shows of its image and the peer's.
+pub(super) fn negotiated(own: &Offer, peer: Option<&Offer>) -> issu::View {
+    let row = |release: &str, verdict, result, why: Option<&str>| Row {
+        release: release.to_owned(),
+        verdict,
+        clients: vec![RowClient {
+            id: 2,
+            name: "ISSU Proto client".to_owned(),
+            base: true,
+            result,
+            why: why.map(str::to_owned),
+        }],
+    };
+    let (good, bad) = (Compatibility::Compatible, Compatibility::Incompatible);
+    let matrix = [row("1.0", bad, bad, Some("release 1.0 does not have it")), row("2.0", good, good, None)];
+    let met = peer.map(|peer| {
+        let agreed = Agreed::between(own.clone(), peer.clone());
+        issu::Negotiated::new(&agreed, issu::verdict(&agreed, NATIVE.issu, &[]))
+    });
+    issu::View::new("SWACT-RP-M", &matrix, own, NATIVE.issu, met)
+}
 
 impl Small {
     fn new() -> Self {
@@ -228,6 +263,7 @@ impl Small {
                     (prefix, (RouteView { prefix, ..route }, PathList::new(paths)))
                 })
                 .collect(),
+            negotiated(&offer("2.0", &[1, 2, 3, 4, 5]), Some(&offer("2.0", &[1, 2, 3, 4, 5]))),
         )
     }
 
@@ -261,6 +297,10 @@ impl Small {
 }
 
 impl Tables for Small {
+    fn issu(&self) -> issu::View {
+        self.1.clone()
+    }
+
     fn spoken(&self) -> Vec<SpokenView> {
         spoken()
     }
@@ -328,6 +368,8 @@ pub(super) fn sample(tokens: &[Token]) -> String {
         Token::Argument(Shape::Slot) => "1".to_owned(),
         Token::Argument(Shape::Interface) => "1/1".to_owned(),
         Token::Argument(Shape::Word) => "red".to_owned(),
+        // A client of ISSU, and its session.
+        Token::Argument(Shape::Number(1, 65_535)) => "7".to_owned(),
         _ => "24".to_owned(),
     });
     words.collect::<Vec<_>>().join(" ")

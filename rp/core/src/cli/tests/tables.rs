@@ -1,9 +1,12 @@
 //! Listings of large tables, times and dates.
 
-use crate::cli::{
-    CliSession, FibCounts, InterfaceView, LISTED_ROUTES_MAX, RouteSource, RouteView, SpokenView, Tables, View,
-    tests::fixture::Chassis,
-    text::{age, clock, snake_case, uptime},
+use crate::{
+    cli::{
+        CliSession, FibCounts, InterfaceView, LISTED_ROUTES_MAX, RouteSource, RouteView, SpokenView, Tables, View,
+        tests::fixture::{Chassis, negotiated, offer},
+        text::{age, clock, snake_case, uptime},
+    },
+    issu,
 };
 use fabric_proto::{
     fib::{Family, PathList, Prefix},
@@ -18,6 +21,10 @@ struct Large {
 }
 
 impl Tables for Large {
+    fn issu(&self) -> issu::View {
+        negotiated(&offer("2.0", &[]), None)
+    }
+
     fn spoken(&self) -> Vec<SpokenView> {
         Vec::new()
     }

@@ -1,7 +1,10 @@
 //! Clients' state on its way to the standby, and as it comes there: in the versions that both units speak.
 
 use super::Registry;
-use crate::checkpoint::STATE_MAX;
+use crate::{
+    checkpoint::STATE_MAX,
+    issu::{ClientVerdict, Verdict},
+};
 use bytes::Bytes;
 use fabric_proto::{
     checkpoint::{CfClientId, RECORD_MAX, UnknownCfClient},
@@ -10,7 +13,7 @@ use fabric_proto::{
     redundancy::Mode,
     sabotage::{self, Sabotage},
 };
-use rp_contract::{Ask, Chunk, Effect, Lost, Member, Unapplied};
+use rp_contract::{Ask, Chunk, Client, Effect, Inexpressible, Lost, Member, Unapplied};
 use std::sync::Arc;
 
 /// Bytes of a piece of a bulk, for clients that cut theirs: a short step to make, and to take.
@@ -41,18 +44,48 @@ impl Registry {
         self.agreed = Some(agreed);
     }
 
+    /// The peer's release is to be without what a verdict says.
+    pub(crate) fn withhold(&mut self, verdict: &Verdict) {
+        let withheld = verdict.clients.iter().flat_map(ClientVerdict::withheld);
+        let number = |group| if let Group::Client(number) = group { Some(number) } else { None };
+        self.withheld = withheld.filter_map(number).collect();
+    }
+
+    /// What both RPs speak, once they have met.
+    pub(crate) fn agreed(&self) -> Option<&Agreed> {
+        self.agreed.as_deref()
+    }
+
     /// The version of a client's records that both units speak; `None` where the peer's release does not have the client.
     pub(in crate::clients) fn version(&self, member: &Member) -> Option<u8> {
         let newest = member.versions.newest();
-        self.agreed.as_ref().map_or(Some(newest), |agreed| agreed.client(member.number))
+        let agreed = self.agreed.as_ref().map_or(Some(newest), |agreed| agreed.client(member.number));
+        agreed.or_else(|| sabotage::is(Sabotage::GiveWithheld).then_some(newest))
     }
 
-    /// The clients that the standby has, too, and how much of one it takes at once: release 1.0 knows no pieces.
-    pub(crate) fn terms(&self) -> (Vec<Member>, usize) {
-        let members = self.members.iter().filter(|member| self.version(member).is_some()).copied().collect();
+    /// Those of the members that the standby is given.
+    pub(crate) fn given(&self) -> Vec<Member> {
+        let all = sabotage::is(Sabotage::GiveWithheld);
+        let is_given =
+            |member: &&Member| all || self.version(member).is_some() && !self.withheld.contains(&member.number);
+        self.members.iter().filter(is_given).copied().collect()
+    }
+
+    /// How much of a client the standby takes at once: release 1.0 knows no pieces.
+    pub(crate) fn longest(&self) -> usize {
         let checkpoint = |agreed: &Arc<Agreed>| agreed.verdict(Group::Messages(Class::Checkpoint)).version();
         let pieces = self.agreed.as_ref().and_then(checkpoint) != Some(1);
-        (members, if pieces { STATE_MAX } else { RECORD_MAX })
+        if pieces { STATE_MAX } else { RECORD_MAX }
+    }
+
+    /// What clients hold and cannot say to the peer.
+    pub(crate) fn speechless(&self) -> Vec<(Group, Inexpressible)> {
+        let said = |client: &dyn Client| {
+            let number = *self.numbers.get(client.name())?;
+            let version = self.agreed()?.client(number)?;
+            Some((Group::Client(number), client.inexpressible(version)?))
+        };
+        self.every().filter_map(said).collect()
     }
 
     /// Lines of a configuration that the peer's release has no words for, and what the configuration is called.

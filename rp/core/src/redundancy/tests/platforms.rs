@@ -77,7 +77,7 @@ fn the_removal_of_the_active_is_the_switchover_that_the_family_has() {
 }
 
 #[test]
-fn images_that_differ_force_a_10000_to_rpr_plus_and_the_others_to_rpr() {
+fn incompatible_images_force_a_10000_to_rpr_plus_and_the_others_to_rpr() {
     for (platform, mode) in [("c7304", Mode::Rpr), ("c10000", Mode::RprPlus), ("asr1000", Mode::Rpr)] {
         let mut world = World::redundant_on(platform, 45, Mode::Sso);
         world.unit_mut(B).release = "2.1".to_owned();

@@ -113,7 +113,8 @@ fn a_standby_is_brought_up_over_a_connection_and_from_where_its_mode_begins() {
                 world.power_on(A);
                 world.run(ms(2000));
                 if connected {
-                    world.input(A, Input::PeerConnected);
+                    let met = world.met(A);
+                    world.input(A, Input::PeerConnected(met));
                 }
                 let asked = |output: &Output| match output {
                     Output::StartBulkSync { .. } | Output::NotifyClient { .. } => Some(()),

@@ -3,6 +3,7 @@
 use super::{super::*, log::*, world::*};
 use fabric_proto::{
     id::{Epoch, RpSlot},
+    issu::Compatibility,
     operator::EventKind,
     redundancy::{Code, Heartbeat, Mode, RfMessage, SwitchoverReason},
 };
@@ -203,9 +204,9 @@ fn rule_3_an_active_that_fails_too_early_takes_the_chassis_with_it() {
     }
 }
 
-/// Rule 5: another image on the standby.
+/// Rule 5: another image on the standby, that is not compatible.
 #[test]
-fn rule_5_images_that_differ_force_the_mode_down() {
+fn rule_5_incompatible_images_force_the_mode_down() {
     for mode in Mode::ALL {
         let mut world = World::redundant(15, mode);
         world.unit_mut(B).release = "2.1".to_owned();
@@ -224,6 +225,54 @@ fn rule_5_images_that_differ_force_the_mode_down() {
     }
 }
 
+/// Rule 5, the other way: images that differ and are compatible, or at base level, change nothing, there and back.
+#[test]
+fn rule_5_compatible_images_keep_the_mode() {
+    for (mode, verdict) in
+        Mode::ALL.into_iter().flat_map(|mode| [Compatibility::BaseLevel, Compatibility::Compatible].map(|v| (mode, v)))
+    {
+        let mut world = World::redundant(15, mode);
+        world.verdicts.values_mut().for_each(|found| *found = verdict);
+        world.unit_mut(B).release = "2.1".to_owned();
+        world.input(A, Input::ReloadPeer);
+        world.run(ms(5000));
+        world.assert_redundant();
+        assert_eq!(world.rf(A).view().operating, mode, "{verdict}");
+        assert_eq!(world.rf(B).view().release, "2.1");
+        world.input(A, Input::ForceSwitchover);
+        world.run(ms(6000));
+        world.assert_redundant();
+        assert_eq!(world.actives(), [B]);
+        assert_eq!(world.rf(B).view().operating, mode, "{verdict}: the old active follows the new one");
+        // An image that is not compatible, in place of the other.
+        world.verdicts.values_mut().for_each(|found| *found = Compatibility::Incompatible);
+        world.unit_mut(A).release = "1.0".to_owned();
+        world.input(B, Input::ReloadPeer);
+        world.run(ms(5000));
+        world.assert_redundant();
+        assert_eq!(world.rf(B).view().operating, mode.min(Mode::Rpr), "{verdict}");
+    }
+}
+
+/// Units that find different verdicts, which a pure function of two offers excludes, are not redundant, do not reset each
+/// other again and again, and say once what parts them.
+#[test]
+fn units_that_disagree_on_the_mode_are_not_redundant() {
+    use Compatibility::{Compatible, Incompatible};
+    for [ours, theirs] in [[Compatible, Incompatible], [Incompatible, Compatible]] {
+        let mut world = World::redundant(15, Mode::Sso);
+        world.verdicts = [(A, ours), (B, theirs)].into();
+        world.unit_mut(B).release = "2.1".to_owned();
+        world.input(A, Input::ReloadPeer);
+        let redundant = |event: &EventKind| matches!(event, EventKind::Redundant { .. });
+        let before = world.events(redundant);
+        world.run(ms(30_000));
+        assert_eq!((world.events(redundant), world.state(B)), (before, RfState::StandbyCold), "{ours}, {theirs}");
+        let said = world.events(|event| matches!(event, EventKind::Log { line } if line.starts_with("%HA-3-MODE")));
+        assert_eq!((said, world.events(|event| matches!(event, EventKind::Fenced { .. }))), (1, 0));
+    }
+}
+
 /// Rule 7: a third unit is disabled and silent, whatever it hears.
 #[test]
 fn rule_7_a_third_unit_takes_no_part() {
@@ -233,7 +282,7 @@ fn rule_7_a_third_unit_takes_no_part() {
     let mut out = Vec::new();
     third.step(now, None, &mut out);
     for input in [
-        Input::PeerConnected,
+        Input::PeerConnected(world.met(A)),
         Input::Heartbeat(world.rf(A).heartbeat()),
         Input::Message(RfMessage::Progression(Code::StandbyConfig)),
         Input::ForceSwitchover,

@@ -1,5 +1,6 @@
 use super::super::*;
 use fabric_proto::{
+    issu::Compatibility,
     platform::Profile,
     redundancy::{Code, Mode},
 };
@@ -68,18 +69,30 @@ fn an_actives_way_is_the_fields() {
 #[test]
 fn the_operating_mode_is_the_configured_one_unless_something_forces_it_down() {
     let config = Config::new(fabric_proto::id::RpSlot::A, 1, "2.0");
-    let operating = |configured, peer| operating_mode(&config, configured, peer);
+    let operating = |configured, peer| operating_mode(&config, configured, peer, None);
     for mode in Mode::ALL {
         assert_eq!(operating(mode, None), mode);
         assert_eq!(operating(mode, Some("2.0")), mode);
-        assert_eq!(operating(mode, Some("1.0")), mode.min(Mode::Rpr), "images differ");
+        assert_eq!(operating(mode, Some("1.0")), mode.min(Mode::Rpr), "nothing is known of images that differ");
+        for verdict in Compatibility::ALL {
+            let met = Met { release: "2.1".to_owned(), verdict };
+            let beside = |peer| operating_mode(&config, mode, Some(peer), Some(&met));
+            let allowed = if verdict.allows_sso() { mode } else { mode.min(Mode::Rpr) };
+            assert_eq!(beside("2.1"), allowed, "{verdict}");
+            assert_eq!(beside("2.2"), mode.min(Mode::Rpr), "of another release than was met, nothing is known");
+            assert_eq!(beside("2.0"), mode, "one release is one release");
+        }
     }
+    // Offers cut what is long.
+    let long = "x".repeat(500);
+    let met = Met { release: fabric_proto::offer::named(&long).to_owned(), verdict: Compatibility::Compatible };
+    assert_eq!(operating_mode(&config, Mode::Sso, Some(&long), Some(&met)), Mode::Sso);
     let on = |name: &str| Config { profile: Profile::named(name).unwrap(), ..config.clone() };
-    assert_eq!(operating_mode(&on("c10000"), Mode::Sso, Some("1.0")), Mode::RprPlus);
-    assert_eq!(operating_mode(&on("asr1000"), Mode::RprPlus, None), Mode::Rpr);
+    assert_eq!(operating_mode(&on("c10000"), Mode::Sso, Some("1.0"), None), Mode::RprPlus);
+    assert_eq!(operating_mode(&on("asr1000"), Mode::RprPlus, None, None), Mode::Rpr);
     let carrier = Config { legacy_cards: 1, ..on("c7304") };
-    assert_eq!(operating_mode(&carrier, Mode::Sso, None), Mode::Rpr, "a carrier card keeps the chassis in RPR");
-    assert_eq!(operating_mode(&on("c7304"), Mode::Sso, None), Mode::Sso);
+    assert_eq!(operating_mode(&carrier, Mode::Sso, None, None), Mode::Rpr, "a carrier card keeps the chassis in RPR");
+    assert_eq!(operating_mode(&on("c7304"), Mode::Sso, None, None), Mode::Sso);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::super::*;
 use fabric_proto::{
     id::{Epoch, RpSlot},
+    issu::Compatibility,
     operator::EventKind,
     platform::{NATIVE, Profile},
     redundancy::{Code, Heartbeat, Mode, RfMessage},
@@ -61,6 +62,8 @@ pub(super) struct World {
     pub(super) silent: Option<(RpSlot, ClientId, Code)>,
     pub(super) platform: &'static Profile,
     pub(super) sync_takes: Option<Duration>,
+    /// What two releases come to that are not one, as each unit is told it.
+    pub(super) verdicts: BTreeMap<RpSlot, Compatibility>,
 }
 
 impl World {
@@ -82,7 +85,19 @@ impl World {
             silent: None,
             platform: &NATIVE,
             sync_takes: Some(ms(40)),
+            verdicts: [RpSlot::A, RpSlot::B].into_iter().map(|slot| (slot, Compatibility::Incompatible)).collect(),
         }
+    }
+
+    /// What a unit finds out of the images when the two meet.
+    pub(super) fn met(&self, slot: RpSlot) -> Met {
+        let release = |slot: RpSlot| {
+            let unit = self.unit(slot);
+            unit.rf.as_ref().map_or(unit.release.clone(), |rf| rf.view().release.to_owned())
+        };
+        let (own, release) = (release(slot), slot.peer().map(release).unwrap_or_default());
+        let verdict = if own == release { Compatibility::Compatible } else { self.verdicts[&slot] };
+        Met { release, verdict }
     }
 
     /// A chassis in which both units were switched on and are as the mode promises.
@@ -251,7 +266,10 @@ impl World {
         }
         match arrival {
             Arrival::Boot => self.boot(slot),
-            Arrival::Connected => self.step(slot, Some(Input::PeerConnected)),
+            Arrival::Connected => {
+                let met = self.met(slot);
+                self.step(slot, Some(Input::PeerConnected(met)));
+            }
             Arrival::Input(input) => self.step(slot, Some(input)),
             Arrival::Beat(heartbeat) => self.step(slot, Some(Input::Heartbeat(heartbeat))),
             // A card tells the active that it obeyed before.

@@ -54,6 +54,7 @@ impl Chassis {
             slot: RpSlot::A,
             boot: 1,
             release: "1.0".to_owned(),
+            issu: Default::default(),
             profile: &platform::NATIVE,
             modelled: false,
             legacy: Default::default(),

@@ -31,6 +31,7 @@ fn boot(platform: &str, legacy: &[u8]) -> Boot {
         slot: RpSlot::B,
         boot: 1,
         release: "1.0".to_owned(),
+        issu: Default::default(),
         profile: Profile::named(platform).unwrap(),
         modelled: false,
         legacy: slots(legacy),

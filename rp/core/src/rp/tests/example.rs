@@ -5,7 +5,7 @@ use fabric_proto::platform::{NATIVE, RfClient};
 
 #[allow(unreachable_pub, reason = "as it would stand in a crate of its own")]
 #[path = "../../../../../docs/examples/flaps.rs"]
-mod flaps;
+pub(super) mod flaps;
 
 /// swact's own platform, with a row for the example.
 fn profile() -> &'static Profile {
