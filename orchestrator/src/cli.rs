@@ -8,6 +8,7 @@ mod console;
 mod faults;
 mod files;
 mod graph;
+mod images;
 mod labs;
 mod output;
 mod runs;
@@ -141,8 +142,9 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<Exit, CliError> {
         Command::Validate(args) => files::validate(&args, format),
         Command::Graph(args) => graph::graph(&args),
         Command::Images(args) => match args.command {
-            ImagesCommand::List(args) => files::images_list(&args, format),
-            ImagesCommand::Build(args) => in_runtime(files::images_build(args, format)),
+            ImagesCommand::List(args) => images::list(&args, format),
+            ImagesCommand::Check(args) => images::check(&args, format),
+            ImagesCommand::Build(args) => in_runtime(images::build(args, format)),
         },
         Command::Wait(args) => in_runtime(chaos::wait(args)),
         Command::Chaos(args) => match args.command {

@@ -51,6 +51,96 @@ fn releases_are_listed_from_anywhere_above_them() {
     assert_ne!(releases[0]["features"], releases[1]["features"]);
 }
 
+/// A folder of releases like this tree's, changed.
+fn releases(change: impl Fn(&Path)) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for release in ["1.0", "2.0"] {
+        std::fs::create_dir_all(folder.path().join(release)).expect("a folder");
+        let file = format!("{release}/manifest.yml");
+        std::fs::copy(root().join("images").join(&file), folder.path().join(&file)).expect("copied");
+    }
+    change(folder.path());
+    folder
+}
+
+/// What two releases come to, in either order, as a table and as data; 0 only where nothing is lost.
+#[test]
+fn two_releases_are_checked_without_a_lab() {
+    let ended = |args: &[&str]| {
+        let output = swact(&[&["images", "check"], args].concat()).output().expect("started");
+        (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
+    };
+    for pair in [["1.0", "2.0"], ["2.0", "1.0"]] {
+        let (code, table) = ended(&pair);
+        assert_eq!(code, Some(1), "{table}");
+        let head = format!("release {} beside release {}: incompatible: no stateful switchover", pair[0], pair[1]);
+        assert!(table.starts_with(&head) && table.contains("ISSU Proto client"), "{table}");
+        assert!(table.contains("does not have it"), "{table}");
+        let (code, json) = ended(&[&pair[..], &["--format", "json"]].concat());
+        let checked: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(
+            (code, &checked["verdict"], &checked["releases"][1]),
+            (Some(1), &"incompatible".into(), &pair[1].into())
+        );
+        let first = &checked["clients"][0];
+        assert_eq!((&first["id"], &first["base"], &first["result"]), (&2.into(), &true.into(), &"incompatible".into()));
+    }
+    let (code, table) = ended(&["2.0", "2.0"]);
+    assert_eq!(code, Some(0), "{table}");
+    assert!(table.starts_with("release 2.0 beside release 2.0: compatible: a switchover between them keeps all state"));
+    let without = releases(|folder| {
+        let file = folder.join("2.0/manifest.yml");
+        let text = std::fs::read_to_string(&file).expect("a manifest").replace("redundancy: [1]", "redundancy: [1]");
+        let (text, _) = text.split_once("matrix:").expect("a matrix");
+        std::fs::write(&file, text).expect("written");
+        std::fs::create_dir(folder.join("2.1")).expect("a folder");
+        std::fs::write(folder.join("2.1/manifest.yml"), text.replace("\"2.0\"", "\"2.1\"")).expect("written");
+    });
+    let dir = without.path().to_str().expect("UTF-8");
+    let (code, table) = ended(&["2.0", "2.1", "--images", dir]);
+    assert_eq!((code, table.lines().count()), (Some(1), 1), "{table}");
+    assert!(table.contains("dynamic: their route processors find out when they meet"), "{table}");
+}
+
+#[test]
+fn releases_that_cannot_be_checked_are_refused_with_their_place() {
+    let check = |folder: &Path, other: &str| {
+        refused(&mut swact(&["images", "check", "1.0", other, "--images", folder.to_str().expect("UTF-8")]))
+    };
+    let program = |bytes: &'static [u8]| {
+        move |folder: &Path| {
+            std::fs::create_dir(folder.join("1.0/programs")).expect("a folder");
+            std::fs::write(folder.join("1.0/programs/linecard"), bytes).expect("written");
+        }
+    };
+    let manifest = |from: &'static str, to: &'static str| {
+        move |folder: &Path| {
+            let file = folder.join("2.0/manifest.yml");
+            let text = std::fs::read_to_string(&file).expect("a manifest");
+            assert!(text.contains(from), "{from}");
+            std::fs::write(file, text.replacen(from, to, 1)).expect("written");
+        }
+    };
+    // A program for a SPARC, 64 bytes of an ELF header.
+    const SPARC: &[u8] = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x2b\0\x01\0\0\0\0\0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x40\0\x38\0\x01\0\0\0";
+    for (folder, other, says) in [
+        (releases(|_| ()), "3.0", "there is no release '3.0'"),
+        (releases(program(SPARC)), "2.0", "1.0/programs/linecard: it is for a processor that no image is made for"),
+        (releases(program(b"#!/bin/sh\n")), "2.0", "it is not a 64-bit little-endian ELF program"),
+        (
+            releases(manifest("verdict: incompatible", "verdict: compatible")),
+            "2.0",
+            "2.0/manifest.yml:17:3: release 1.0 in the matrix",
+        ),
+        (releases(manifest("verdict: incompatible", "verdict: perhaps")), "2.0", "2.0/manifest.yml:18:12: "),
+        (releases(manifest("matrix:", "matrix: [")), "2.0", "2.0/manifest.yml:"),
+    ] {
+        let (code, text) = check(folder.path(), other);
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains(says), "{says}: {text}");
+    }
+}
+
 /// Goal: what a fault cannot use is refused before a lab is looked for. Method: options out of range and of other faults, written and
 /// from the environment.
 #[test]

@@ -4,9 +4,14 @@
 pub mod archive;
 pub mod program;
 
-use fabric_proto::deploy::Manifest;
+use fabric_proto::{
+    deploy::Manifest,
+    issu::{Compatibility, Row, RowClient},
+    platform::NATIVE,
+};
 use notation::document::{BadInput, Document};
 use serde::{Deserialize, Serialize};
+use serde_saphyr::Spanned;
 use std::{
     io,
     path::{Path, PathBuf},
@@ -161,12 +166,39 @@ impl Images {
     /// Manifest file of the release called `version`.
     pub fn manifest_path(&self, version: &str) -> Result<PathBuf, BadInput> {
         self.get(version)?;
-        Ok(self.dir.join(version).join("manifest.yml"))
+        Ok(self.file(version))
     }
 
     /// Folder of all releases.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// What two releases come to on two route processors, as the manifest of either has it. What none has is found out when they
+    /// meet, unless one of them does not negotiate.
+    pub fn compatibility(&self, one: &str, other: &str) -> Result<Row, BadInput> {
+        let pair = [self.get(one)?, self.get(other)?];
+        let row = |manifest: &Manifest, beside: &str| manifest.matrix.iter().find(|row| row.release == beside).cloned();
+        let found = (row(pair[0], other), row(pair[1], one).map(|row| Row { release: other.to_owned(), ..row }));
+        let of_release = |verdict, clients| Row { release: other.to_owned(), verdict, clients };
+        Ok(match found {
+            (Some(own), Some(others)) if own != others => {
+                let message = format!("it says otherwise than release {other} of the two");
+                let remedy =
+                    format!("correct the row of either in 'matrix', here or in {}", self.file(other).display());
+                return Err(BadInput::new(self.file(one).display(), message, remedy));
+            }
+            (Some(row), _) | (None, Some(row)) => row,
+            (None, None) if one == other => of_release(Compatibility::Compatible, Vec::new()),
+            (None, None) => match pair.into_iter().find(|manifest| !manifest.issu().negotiates) {
+                Some(silent) => of_release(Compatibility::Incompatible, vec![does_not_negotiate(&silent.version)]),
+                None => of_release(Compatibility::Dynamic, Vec::new()),
+            },
+        })
+    }
+
+    fn file(&self, version: &str) -> PathBuf {
+        self.dir.join(version).join("manifest.yml")
     }
 
     /// The release that an upgrade from `version` goes to: the next one, or the one before for the newest.
@@ -190,5 +222,35 @@ fn read(path: &Path) -> Result<Manifest, BadInput> {
         let message = format!("the manifest says version '{}'", manifest.version);
         return Err(BadInput::new(path.display(), message, "folder and version must be the same"));
     }
+    let Placed { matrix } = document.parse()?;
+    for (at, Spanned { value: row, referenced, .. }) in matrix.iter().enumerate() {
+        let twice = matrix[..at].iter().any(|earlier| earlier.value.release == row.release);
+        if let Some(wrong) = twice.then(|| "it stands here twice".to_owned()).or_else(|| row.contradiction()) {
+            let message = format!("release {} in the matrix: {wrong}", row.release);
+            return Err(document.wrong(*referenced, message, "docs/issu.md says how a verdict comes about"));
+        }
+    }
     Ok(manifest)
 }
+
+/// Of a manifest, what may contradict itself, with its place.
+#[derive(Deserialize)]
+struct Placed {
+    #[serde(default)]
+    matrix: Vec<Spanned<Row>>,
+}
+
+/// The client that is missing where a release does not negotiate.
+fn does_not_negotiate(release: &str) -> RowClient {
+    let proto = NATIVE.issu[0];
+    RowClient {
+        id: proto.id,
+        name: proto.name.to_owned(),
+        base: proto.base,
+        result: Compatibility::Incompatible,
+        why: Some(format!("release {release} does not have it")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -134,6 +134,10 @@ pub struct Fsu {
     pub tpl_frames: Option<u64>,
     /// The same as time: TPL divided by the offered load.
     pub tpl_ms: Option<f64>,
+    /// Whether the chassis operated in SSO while its images differed: the two releases are compatible. Runs of earlier
+    /// releases knew none that are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stateful: bool,
 }
 
 impl Fsu {

@@ -48,7 +48,7 @@ fn row(profile: &Profile, cell: &Cell) -> [String; 9] {
         profile.name.to_owned(),
         format!("{}{modelled}", cell.mode),
         profile.forwarding.to_string(),
-        line_cards(profile, &cell.mode).to_owned(),
+        line_cards(profile, &cell.mode, cell.fsu.is_some_and(|fsu| fsu.stateful)).to_owned(),
         cell.trials.to_string(),
         count(cell.lost_per_trial.median),
         count(cell.lost_per_trial.max),
@@ -57,14 +57,15 @@ fn row(profile: &Profile, cell: &Cell) -> [String; 9] {
     ]
 }
 
-/// What a switchover in a mode does to the line cards of a family. An upgrade runs in the mode that images that
-/// differ leave.
-fn line_cards(profile: &Profile, mode: &str) -> &'static str {
+/// What a switchover in a mode does to the line cards of a family. An upgrade runs in SSO where the images are compatible,
+/// else in the mode that images leave that are not.
+fn line_cards(profile: &Profile, mode: &str, stateful: bool) -> &'static str {
     let mode = match mode.parse() {
         Ok(Mode::Hsa) => Field::Hsa,
         Ok(Mode::Rpr) => Field::Rpr,
         Ok(Mode::RprPlus) => Field::RprPlus,
         Ok(Mode::Sso) => Field::Sso,
+        Ok(Mode::Fsu) if stateful => Field::Sso,
         Ok(Mode::Fsu) => profile.mixed_images,
         Err(_) => return "-",
     };
@@ -81,10 +82,11 @@ mod tests {
 
     #[test]
     fn the_table_says_what_a_mode_does_to_line_cards_on_a_platform() {
-        let says = |platform: &str, mode| line_cards(Profile::named(platform).unwrap(), mode);
+        let says = |platform: &str, mode| line_cards(Profile::named(platform).unwrap(), mode, false);
         assert_eq!(says("c7500", "rpr-plus"), "reset");
         assert_eq!(says("c12000", "rpr-plus"), "emptied");
         assert_eq!((says("c10000", "fsu"), says("c12000", "fsu")), ("emptied", "reset"));
         assert_eq!((says("asr1000", "sso"), says("native", "hsa")), ("kept", "reset"));
+        assert_eq!(line_cards(&NATIVE, "fsu", true), "kept", "compatible images upgrade in SSO");
     }
 }

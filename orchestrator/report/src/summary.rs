@@ -212,6 +212,9 @@ pub struct FsuStats {
     pub tpl_frames: Stat,
     /// The same as time.
     pub tpl_ms: Stat,
+    /// Whether the chassis operated in SSO while its images differed, in every trial.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stateful: bool,
 }
 
 /// Trials without a fault.
@@ -498,6 +501,7 @@ fn fsu(trials: &[&TrialRecord], seed: u64) -> Option<FsuStats> {
         t4_ms: stat(measure::trial::Fsu::t4_ms),
         tpl_frames: stat(|fsu| fsu.tpl_frames.map(|frames| frames as f64)),
         tpl_ms: stat(|fsu| fsu.tpl_ms),
+        stateful: upgrades.iter().all(|fsu| fsu.stateful),
     })
 }
 

@@ -99,6 +99,7 @@ fn run() -> RunRecord {
             t3_ms: Some(1_900.0),
             tpl_frames: Some(lost),
             tpl_ms: Some(lost as f64 / 5.0),
+            stateful: false,
         });
     }
     let mut floor = trial(41, "sso", 0, &mut random);

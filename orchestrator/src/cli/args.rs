@@ -493,8 +493,21 @@ pub(super) struct ImagesArgs {
 pub(super) enum ImagesCommand {
     /// List the releases.
     List(ImagesDir),
+    /// Say what two releases come to on the two route processors of a chassis, client by client. Exit code 0: compatible;
+    /// 1: some state is lost in a switchover between them, or there is none that keeps it, or nobody knows before they meet.
+    Check(ImagesCheckArgs),
     /// Make the container images of every release out of local static programs: no registry, no network.
     Build(ImagesBuildArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImagesCheckArgs {
+    /// One release.
+    pub(super) from: String,
+    /// The other one.
+    pub(super) to: String,
+    #[command(flatten)]
+    pub(super) images: ImagesDir,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use super::{
     CliError, Exit,
-    args::{Format, ImagesBuildArgs, ImagesDir, ValidateArgs},
+    args::{Format, ImagesDir, ValidateArgs},
     output,
 };
 use crate::{
@@ -10,13 +10,8 @@ use crate::{
     run::traffic,
 };
 use lab::{
-    LabError,
-    images::{Images, Program, own_program, program},
+    images::Images,
     plan::{LabPlan, Placement, lab_dir, table_spec},
-    runtime::docker::{
-        Engine,
-        build::{Built, build},
-    },
     topology::{TableSource, Topology},
 };
 use notation::{
@@ -155,38 +150,4 @@ fn check_tables(topology: &Topology) -> Result<(), BadInput> {
         })?;
     }
     Ok(())
-}
-
-/// `swact images list`.
-pub(super) fn images_list(args: &ImagesDir, format: Format) -> Result<Exit, CliError> {
-    let images = images(args, Path::new("."))?;
-    let row = |manifest: &fabric_proto::deploy::Manifest| {
-        let path = images.dir().join(&manifest.version).join("manifest.yml");
-        let programs = if own_program(&path, Program::Rp).is_some() { "its own" } else { "shared" };
-        vec![
-            manifest.version.clone(),
-            manifest.name.clone(),
-            programs.to_owned(),
-            manifest.features.join(" "),
-            manifest.description.clone(),
-        ]
-    };
-    let rows = images.manifests().iter().map(row).collect();
-    output::print(format, &["Release", "Name", "Programs", "Features", "Description"], rows, &images.manifests());
-    Ok(Exit::Pass)
-}
-
-/// `swact images build`.
-pub(super) async fn images_build(args: ImagesBuildArgs, format: Format) -> Result<Exit, CliError> {
-    let images = images(&args.images, Path::new("."))?;
-    let folder = program::folder(args.from.as_deref());
-    let engine = Engine::find().await.map_err(LabError::from)?;
-    output::say(format_args!("programs out of {}, into {}", folder.display(), engine.description()));
-    let built = build(&engine, &images, &folder).await.map_err(LabError::from)?;
-    let row = |built: &Built| {
-        let size = format!("{:.1} MB", built.size as f64 / 1e6);
-        vec![built.image.clone(), size, built.digest[..12].to_owned(), built.commit.chars().take(12).collect()]
-    };
-    output::print(format, &["Image", "Size", "Program's SHA-256", "Commit"], built.iter().map(row).collect(), &built);
-    Ok(Exit::Pass)
 }

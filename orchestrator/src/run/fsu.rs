@@ -13,6 +13,8 @@ use crate::{
 };
 use fabric_proto::{
     id::{CardId, Slot, Unit},
+    issu::Compatibility,
+    operator::RpStats,
     platform::NATIVE,
     time::Instant as Clock,
 };
@@ -36,8 +38,12 @@ pub(super) async fn upgrade(bench: &mut Bench<'_>, mode: Mode, course: &mut Cour
     let begin = fabric::clock::now();
     renew(bench, &standby, &target, &manifest).await?;
     let platform = bench.experiment.topology.chassis(&chassis.node).map_or(&NATIVE, |chassis| chassis.platform);
-    let mixed = mode.min(platform.mixed_images.into());
-    staged(bench, (&chassis.node, &standby), &target, mixed, at_most).await?;
+    let mixed = match bench.images.compatibility(&chassis.release, &target)?.verdict {
+        Compatibility::Compatible | Compatibility::BaseLevel => Some(mode),
+        Compatibility::Incompatible => Some(mode.min(platform.mixed_images.into())),
+        Compatibility::Dynamic => None,
+    };
+    fsu.stateful = staged(bench, (&chassis.node, &standby), &target, mixed, at_most).await? == Mode::Sso;
     fsu.t1_ms = Some(ms_since(begin));
     course.fsu = Some(fsu);
 
@@ -114,21 +120,24 @@ async fn release(bench: &Bench<'_>, card: &CardId) -> Option<String> {
     Some(bench.lab.stats(card).await?.release)
 }
 
-/// Waits until the standby is ready on the new release, in the mode that is left while the images differ.
+/// Waits until the standby is ready on the new release, in the mode that is left while the images differ, where it is known
+/// before. Says in which.
 async fn staged(
     bench: &mut Bench<'_>,
     (node, standby): (&str, &CardId),
     target: &str,
-    mixed: Mode,
+    mixed: Option<Mode>,
     at_most: Duration,
-) -> Result<(), RunError> {
+) -> Result<Mode, RunError> {
     let deadline = Instant::now() + at_most;
-    let wanted = format!("{} ready in {mixed} on release {target}", lab::card_name(standby));
+    let mode = mixed.map_or_else(|| "some mode".to_owned(), |mode| mode.to_string());
+    let wanted = format!("{} ready in {mode} on release {target}", lab::card_name(standby));
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        bench.until(node, &wanted, left, |rp| rp.redundant && Mode::from(rp.operating) == mixed).await?;
+        let as_wanted = |rp: &RpStats| rp.redundant && mixed.is_none_or(|mixed| Mode::from(rp.operating) == mixed);
+        let (_, rp) = bench.until(node, &wanted, left, as_wanted).await?;
         if release(bench, standby).await.as_deref() == Some(target) {
-            return Ok(());
+            return Ok(rp.operating.into());
         }
         if Instant::now() >= deadline {
             return Err(not_ready(node, &wanted, at_most, "the standby still runs the old release"));

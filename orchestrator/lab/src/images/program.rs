@@ -2,7 +2,10 @@
 
 use super::{ImageError, Program};
 use sha2::{Digest as _, Sha256};
-use std::path::{Path, PathBuf};
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 /// A program's file, read and looked at.
 #[derive(Clone, Debug)]
@@ -48,24 +51,56 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// Reads the ELF header (System V ABI, "Object Files"): the processor, if the program needs no loader.
-fn look_at(bytes: &[u8]) -> Result<&'static str, &'static str> {
-    /// Program header that names a loader.
-    const PT_INTERP: u64 = 3;
-    let number = |at: usize, length: usize| {
-        let field = bytes.get(at..at.checked_add(length)?)?;
-        Some(field.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+/// Why a release's own program does not run on this machine; `None` where it does.
+pub fn unfit(path: &Path) -> Option<String> {
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    if let Err(error) = read {
+        return Some(format!("it cannot be read: {error}"));
+    }
+    // This program runs here.
+    let here = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
     };
+    match processor(&head) {
+        Ok(found) if found == here => None,
+        Ok(found) => Some(format!("it is for {found}, and this machine runs {here}")),
+        Err(why) => Some(why.to_owned()),
+    }
+}
+
+/// Bytes of an ELF header.
+const HEAD: u64 = 64;
+
+const CUT: &str = "it is cut off";
+
+/// A little-endian number of an ELF file.
+fn number(bytes: &[u8], at: usize, length: usize) -> Option<u64> {
+    let field = bytes.get(at..at.checked_add(length)?)?;
+    Some(field.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+}
+
+/// Whom a program is for, by its ELF header (System V ABI, "Object Files").
+fn processor(bytes: &[u8]) -> Result<&'static str, &'static str> {
     if !bytes.starts_with(b"\x7fELF\x02\x01") {
         return Err("it is not a 64-bit little-endian ELF program");
     }
-    let cut = "it is cut off";
-    let architecture = match number(0x12, 2).ok_or(cut)? {
-        0x3e => "amd64",
-        0xb7 => "arm64",
-        0xf3 => "riscv64",
-        _ => return Err("it is for a processor that no image is made for"),
-    };
+    match number(bytes, 0x12, 2).ok_or(CUT)? {
+        0x3e => Ok("amd64"),
+        0xb7 => Ok("arm64"),
+        0xf3 => Ok("riscv64"),
+        _ => Err("it is for a processor that no image is made for"),
+    }
+}
+
+/// The processor of a program, if it is whole and needs no loader.
+fn look_at(bytes: &[u8]) -> Result<&'static str, &'static str> {
+    /// Program header that names a loader.
+    const PT_INTERP: u64 = 3;
+    let number = |at: usize, length: usize| number(bytes, at, length);
+    let (architecture, cut) = (processor(bytes)?, CUT);
     let table = number(0x20, 8).ok_or(cut)? as usize;
     let (size, count) = (number(0x36, 2).ok_or(cut)? as usize, number(0x38, 2).ok_or(cut)? as usize);
     for entry in 0..count {
@@ -110,6 +145,17 @@ mod tests {
         for length in 0..200 {
             assert!(look_at(&whole[..length]).is_err(), "{length}");
         }
+        let folder = tempfile::tempdir().unwrap();
+        let made = |bytes: &[u8]| {
+            let path = folder.path().join("rp");
+            std::fs::write(&path, bytes).unwrap();
+            unfit(&path)
+        };
+        assert_eq!(unfit(&std::env::current_exe().unwrap()), None, "with a loader, too");
+        let other = if cfg!(target_arch = "x86_64") { 0xb7 } else { 0x3e };
+        assert!(made(&elf(other, 1)).unwrap().contains(", and this machine runs "));
+        assert!(made(&whole[..10]).is_some() && made(b"").is_some());
+        assert!(unfit(folder.path()).unwrap().starts_with("it cannot be read"));
         assert_eq!(sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 
