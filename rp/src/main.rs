@@ -79,6 +79,7 @@ fn start(file: &Path) -> anyhow::Result<End> {
             last_term: nvram.term().context("NVRAM")?,
             line_cards: line_cards(&config).filter_map(slot_of).collect(),
             flow_seed: FlowSeed::of(&config.id),
+            releases: config.releases.clone(),
             feeds: config.feeds.len().min(1),
             life: process::inherited(),
             clock_offset: fabric::clock::wall_offset(),

@@ -41,6 +41,7 @@ fn offer(manifest: &Manifest) -> Offer {
         last_term: Default::default(),
         line_cards: Vec::new(),
         flow_seed: FlowSeed::default(),
+        releases: Vec::new(),
         feeds: 0,
         life: NextLife::Cold,
         clock_offset: 0,

@@ -12,6 +12,8 @@ use fabric_proto::{
 };
 use std::{fmt::Write as _, net::IpAddr, time::Duration};
 
+#[path = "sim/issu.rs"]
+mod issu;
 #[path = "sim/older.rs"]
 mod older;
 

@@ -38,6 +38,8 @@ impl CfClientId {
     pub const FIB: Self = Self(4);
     /// Link states of the ports.
     pub const LINKS: Self = Self(5);
+    /// The software upgrade under way.
+    pub const UPGRADE: Self = Self(2054);
 }
 
 impl fmt::Display for CfClientId {

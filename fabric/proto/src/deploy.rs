@@ -57,6 +57,20 @@ pub struct CardConfig {
     /// Whether the profile's times of real hardware are waited for.
     #[serde(default)]
     pub modelled: bool,
+    /// RP: the releases that the chassis' cards can be given, as on a unit's flash.
+    #[serde(default)]
+    pub releases: Vec<Release>,
+}
+
+/// A release that cards can be given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Its version.
+    pub version: String,
+    /// What state is lost on the way between it and other releases, as manifests store it ([`Row::loses`]); those beside which
+    /// none is lost, and those of which only two route processors find it out, are not here.
+    #[serde(default)]
+    pub loses: std::collections::BTreeMap<String, String>,
 }
 
 /// PEM files.

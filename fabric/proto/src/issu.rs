@@ -99,6 +99,21 @@ pub struct RowClient {
 }
 
 impl Row {
+    /// What of the state a switchover loses, and of whom, for people; `None` where it is none, or nobody knows yet.
+    pub fn loses(&self) -> Option<String> {
+        let what = match self.verdict {
+            Compatibility::Compatible | Compatibility::Dynamic => return None,
+            Compatibility::BaseLevel => "a switchover loses the state of",
+            Compatibility::Incompatible => "no stateful switchover:",
+        };
+        let blamed = self.clients.iter().filter(|client| client.result == self.verdict);
+        let blamed = blamed.map(|RowClient { name, why, .. }| match why {
+            Some(why) => format!("{name} ({why})"),
+            None => name.clone(),
+        });
+        Some(format!("{what} {}", blamed.collect::<Vec<_>>().join(", ")))
+    }
+
     /// What in it contradicts itself, for who wrote it; `None` where it is whole.
     pub fn contradiction(&self) -> Option<String> {
         if let Some(client) = self.clients.iter().find(|client| client.result == Compatibility::Dynamic) {
@@ -143,6 +158,28 @@ mod tests {
         for compatibility in C::ALL {
             assert_eq!(serde_json::to_value(compatibility).unwrap(), compatibility.name());
         }
+    }
+
+    #[test]
+    fn a_loss_names_who_is_to_blame() {
+        let client = |name: &str, result, why: Option<&str>| RowClient {
+            id: 7,
+            name: name.to_owned(),
+            base: true,
+            result,
+            why: why.map(str::to_owned),
+        };
+        let clients = vec![
+            client("A", Compatibility::BaseLevel, Some("no words")),
+            client("B", Compatibility::Incompatible, Some("release 1.0 does not have it")),
+            client("C", Compatibility::Incompatible, None),
+        ];
+        let row = |verdict| Row { release: "1.0".to_owned(), verdict, clients: clients.clone() };
+        let says = |verdict| row(verdict).loses();
+        assert_eq!([Compatibility::Compatible, Compatibility::Dynamic].map(says), [None, None]);
+        assert_eq!(says(Compatibility::BaseLevel).as_deref(), Some("a switchover loses the state of A (no words)"));
+        let lost = "no stateful switchover: B (release 1.0 does not have it), C";
+        assert_eq!(says(Compatibility::Incompatible).as_deref(), Some(lost));
     }
 
     #[test]

@@ -312,6 +312,8 @@ pub enum EventKind {
         slot: Slot,
         /// Why.
         reason: String,
+        /// The release that it is to boot from now on, where that changes.
+        release: Option<String>,
     },
     /// RP: the whole chassis restarts.
     ResetChassis {

@@ -348,6 +348,7 @@ fn spawn(authority: &Authority, dir: &Path, card: &CardAddress, cards: &[CardAdd
         table: None,
         platform: "native".to_owned(),
         modelled: false,
+        releases: Vec::new(),
     };
     let file = dir.join(format!("card-{slot}.json"));
     std::fs::write(&file, serde_json::to_string(&config).unwrap()).unwrap();

@@ -5,7 +5,7 @@ pub mod archive;
 pub mod program;
 
 use fabric_proto::{
-    deploy::Manifest,
+    deploy::{Manifest, Release},
     issu::{Compatibility, Row, RowClient},
     platform::NATIVE,
 };
@@ -55,6 +55,12 @@ pub fn reference(program: Program, release: &str) -> String {
 /// Where a release's manifest is in its images.
 pub fn manifest_inside(release: &str) -> String {
     format!("/images/{release}/manifest.yml")
+}
+
+/// Where the manifest of another release is, beside the one of a release.
+pub fn beside(manifest: &Path, release: &str) -> PathBuf {
+    let folder = manifest.parent().and_then(Path::parent).unwrap_or(Path::new(""));
+    folder.join(release).join("manifest.yml")
 }
 
 /// A release's own program, where one was built and put beside its manifest (`images/release-1.0.sh`). Releases without any
@@ -195,6 +201,20 @@ impl Images {
                 None => of_release(Compatibility::Dynamic, Vec::new()),
             },
         })
+    }
+
+    /// All of them, as route processors are told of them.
+    pub fn releases(&self) -> Result<Vec<Release>, BadInput> {
+        let versions = || self.manifests.iter().map(|manifest| manifest.version.as_str());
+        let release = |version: &str| {
+            let lost = versions().filter(|other| *other != version).map(|other| {
+                let loses = self.compatibility(version, other)?.loses();
+                Ok(loses.map(|loses| (other.to_owned(), loses)))
+            });
+            let loses = lost.filter_map(Result::transpose).collect::<Result<_, BadInput>>()?;
+            Ok(Release { version: version.to_owned(), loses })
+        };
+        versions().map(release).collect()
     }
 
     fn file(&self, version: &str) -> PathBuf {

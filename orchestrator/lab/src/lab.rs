@@ -216,12 +216,7 @@ impl Lab {
 
     /// Gives a card another image, from its next start on; the manifest is named by `release` and `manifest`.
     pub async fn swap_image(&self, card: &CardId, release: &str, manifest: &Path) -> Result<(), LabError> {
-        let mut card = self.plan.card(card).ok_or_else(|| LabError::NoCard(card.clone()))?.clone();
-        release.clone_into(&mut card.release);
-        card.config.image = manifest.to_owned();
-        // First whether the image is there: a configuration for one that is not would leave the card dead.
-        self.runtime.swap_image(&card).await?;
-        layout::write_config(&card, &*self.runtime)
+        self.slots.swap_image(card, release, manifest).await
     }
 
     /// The cards whose programs run, stopped ones too.

@@ -21,7 +21,7 @@ use crate::{
     topology::{Chassis, Limits, NodePort, Routes, Tester, Topology},
 };
 use fabric_proto::{
-    deploy::{CardAddress, CardConfig, FeedAddress, RedundancyTimers, TableSpec, TlsFiles, WireEnd},
+    deploy::{CardAddress, CardConfig, FeedAddress, RedundancyTimers, Release, TableSpec, TlsFiles, WireEnd},
     id::{CardId, PortId, RpSlot, Slot, Unit},
 };
 use notation::document::BadInput;
@@ -88,7 +88,8 @@ pub struct CardPlan {
 impl LabPlan {
     /// Plans a lab in `dir`.
     pub fn new(topology: &Topology, dir: &Path, images: &Images, placement: Placement) -> Result<Self, BadInput> {
-        let planner = Planner { topology, dir, placement: &placement };
+        let releases = images.releases()?;
+        let planner = Planner { topology, dir, placement: &placement, releases };
         planner.check_socket_paths()?;
         let mut cards = Vec::new();
         for tester in &topology.testers {
@@ -214,6 +215,8 @@ struct Planner<'a> {
     topology: &'a Topology,
     dir: &'a Path,
     placement: &'a Placement,
+    /// That there are.
+    releases: Vec<Release>,
 }
 
 impl Planner<'_> {
@@ -296,6 +299,7 @@ impl Planner<'_> {
         match slot {
             Slot::Rp(_) => {
                 config.feeds = self.feeds(chassis);
+                config.releases = self.releases.clone();
                 config.data = has_data_plane(chassis, slot).then(|| self.address(&config.id, Plane::Data));
                 let named = chassis.startup_config.as_ref().map(|startup| startup.text.clone());
                 let startup = named.unwrap_or_else(|| startup_config(self.topology, chassis));
@@ -348,6 +352,7 @@ impl Planner<'_> {
             table: None,
             platform: String::new(),
             modelled: false,
+            releases: Vec::new(),
             id,
         }
     }

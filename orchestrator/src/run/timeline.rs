@@ -128,7 +128,7 @@ pub fn describe(kind: &EventKind) -> String {
         EventKind::BulkSync { done } => format!("bulk sync {}", if *done { "done" } else { "begins" }),
         EventKind::OperatingMode { mode, configured } => format!("operating mode {mode}, configured {configured}"),
         EventKind::Fenced { epoch, highest } => format!("epoch {epoch} fenced by {highest}"),
-        EventKind::ResetSlot { slot, reason } => format!("resets slot {slot}: {reason}"),
+        EventKind::ResetSlot { slot, reason, release: _ } => format!("resets slot {slot}: {reason}"),
         EventKind::ResetChassis { reason } => format!("resets the chassis: {reason}"),
         EventKind::Orphaned => "orphaned: forwards on what it has".to_owned(),
         EventKind::Obeys { epoch, how } => format!("obeys epoch {epoch} ({how})"),

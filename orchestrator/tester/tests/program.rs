@@ -57,6 +57,7 @@ impl Lab {
             table,
             platform: String::new(),
             modelled: false,
+            releases: Vec::new(),
         };
         let file = folder.path().join("card.json");
         std::fs::write(&file, serde_json::to_vec(&config).unwrap()).unwrap();

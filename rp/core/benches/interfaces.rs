@@ -82,6 +82,8 @@ impl Chassis {
             startup: Some(text(count, neighbours)),
             last_term: Default::default(),
             line_cards: vec![SLOT],
+            issu: Default::default(),
+            releases: Vec::new(),
             flow_seed: FlowSeed::of(&CardId::card("lab", "pe1", Slot::Rp(RpSlot::A))),
             feeds: 0,
             life: NextLife::Cold,

@@ -11,6 +11,7 @@
 mod commands;
 mod confirm;
 mod debug;
+mod issu;
 mod line;
 mod pipe;
 mod show;
@@ -23,11 +24,15 @@ pub use show::LISTED_ROUTES_MAX;
 pub use view::{
     ClientView, ConfigSyncCounts, ConfigView, CounterView, DebugView, FibCounts, GroupView, HistoryView, InterfaceView,
     LineCardState, LineCardView, LogView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SpokenView,
-    SwitchoverView, Tables, UnitView, View,
+    SwitchoverView, Tables, UnitView, UpgradeView, View,
 };
 
-use crate::config::{ConfigChange, ConfigSession, Edit};
+use crate::{
+    config::{ConfigChange, ConfigSession, Edit},
+    issu::Command,
+};
 use fabric_proto::{id::Slot, operator::LINE_MAX};
+use std::time::Duration;
 
 /// One operator's session.
 #[derive(Clone, Default)]
@@ -89,6 +94,10 @@ pub enum Action {
     /// One line of configuration. The owner puts its edits into force and carries out its changes,
     /// or refuses and changes nothing.
     Configure(Configure),
+    /// `issu loadversion`, `runversion`, `acceptversion`, `commitversion`, `abortversion`.
+    Issu(Command),
+    /// `issu set rollback-timer`.
+    SetRollback(Duration),
     /// `exit` from exec mode: the session is over.
     Close,
 }

@@ -7,6 +7,7 @@
 //! | `cef` | SSO: the forwarding table | `ActiveFast`: keeps it, all of it stale, or empties it; the term's batches begin |
 //! | `startup` | always: its text | – |
 //! | `running` | RPR+: whole, then commands | `ActivePreconfig`: reads startup-config, unless it is there already |
+//! | `issu` | RPR: the upgrade under way | –; `Rp` tells it that this unit is active (`rp/upgrade.rs`) |
 //! | `mode` | – | `ActivePostconfig`: the facility goes by the configuration's mode |
 //! | `routing` | – | `ActivePostconfig`: begins to learn, out of configuration, carrier and feeds |
 //!
@@ -23,6 +24,7 @@ mod routing;
 mod running;
 mod startup;
 mod stateless;
+mod upgrade;
 
 pub(crate) use links::{Line, if_index};
 pub(crate) use local::{card_changes, interfaces, is_plain, ports};

@@ -9,6 +9,7 @@
 //! * `chassis.rs`: cards that come and go; `interfaces.rs`: which ports have carrier
 //! * `operator.rs` and `show.rs`: the command line; `logging.rs`: what `show logging` has
 //! * `versions.rs`: what is spoken with the peer and the line cards; `issu.rs`: what its image and this one come to
+//! * `upgrade.rs`: the software upgrade under way
 
 mod chassis;
 mod debug;
@@ -22,6 +23,7 @@ mod perform;
 mod show;
 mod sync;
 mod takeover;
+mod upgrade;
 mod versions;
 
 use crate::{
@@ -35,7 +37,7 @@ use crate::{
 };
 use fabric_proto::{
     checkpoint::{CfClientId, CfMessage},
-    deploy::RedundancyTimers,
+    deploy::{RedundancyTimers, Release},
     feed::{FromFeed, ToFeed},
     fib::Family,
     flow::FlowSeed,
@@ -89,6 +91,8 @@ pub struct Boot {
     pub line_cards: Vec<LcSlot>,
     /// What its line cards choose among equal paths by.
     pub flow_seed: FlowSeed,
+    /// The releases that the chassis' cards can be given.
+    pub releases: Vec<Release>,
     /// Number of route feeds.
     pub feeds: usize,
     /// What this unit's last life left.
@@ -347,7 +351,8 @@ impl Machine for Rp {
         let chunk = self.wanted_chunk.map(|(since, ..)| since);
         let links = self.clients.links.lonely().filter(|_| self.role.owns_chassis());
         let (rib, clients) = (self.clients.routing.rib.deadline(), self.clients.deadline());
-        let owned = [rib, clients, self.feed.deadline(), self.role.deadline(), links, chunk];
+        let upgrade = self.clients.issu.procedure.deadline().filter(|_| self.role.owns_chassis());
+        let owned = [rib, clients, self.feed.deadline(), self.role.deadline(), links, chunk, upgrade];
         let active = owned.into_iter().flatten().filter(|_| !matches!(self.role, Role::Over));
         active.chain(self.rf.deadline()).chain(self.cf.deadline()).min()
     }
@@ -380,6 +385,7 @@ impl Rp {
         while let Some(input) = self.for_rf.pop_front() {
             self.step_rf(now, Some(input), out);
         }
+        self.look_at_upgrade(now, out);
         self.note_convergence(now, out);
     }
 

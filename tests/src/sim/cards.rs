@@ -6,7 +6,7 @@ use super::{
     disk::Disk,
     fabric::{Pair, Parcel, Stream},
     hands::Hands,
-    wire::{FIRST, LATEST, clients},
+    wire::{FIRST, LATEST, clients, releases},
 };
 use fabric_proto::{
     checkpoint::{CfClientId, CfMessage},
@@ -123,6 +123,7 @@ impl RpNode {
             last_term: self.disk.term(),
             line_cards: self.line_cards.clone(),
             flow_seed: flow_seed(Slot::Rp(self.slot)),
+            releases: releases(),
             feeds: 1,
             life: std::mem::take(&mut self.life),
             clock_offset: 0,
@@ -445,19 +446,22 @@ impl World {
     pub(super) fn log(&mut self, slot: RpSlot, event: EventKind) {
         self.checker.logged(&event);
         // The runtime plays the backplane. Meanwhile the slot goes on: it may hear that it does not rule any more.
-        if let EventKind::ResetSlot { slot: Slot::Rp(target), .. } = &event {
+        if let EventKind::ResetSlot { slot: Slot::Rp(target), reason: _, release } = &event {
             let epoch = self.rps[slot.index()].rp.as_ref().map_or(Epoch::NONE, |rp| rp.redundancy().epoch);
             let delay = Duration::from_nanos(self.random.below(BACKPLANE.as_nanos() as u64));
-            self.post(delay, Parcel::Reset(*target, epoch));
+            self.post(delay, Parcel::Reset(*target, epoch, release.clone()));
             self.resets += 1;
         }
         self.note(Slot::Rp(slot), event);
     }
 
     /// The backplane resets a slot, unless whoever wished it does not rule any more.
-    pub(super) fn reset(&mut self, target: RpSlot, wished_in: Epoch) {
+    pub(super) fn reset(&mut self, target: RpSlot, wished_in: Epoch, release: Option<String>) {
         self.resets -= 1;
         if wished_in >= self.checker.highest_claim() {
+            if let Some(release) = release {
+                self.set_release(Slot::Rp(target), &release);
+            }
             self.end_rp(target, Some(RESTART));
         }
     }

@@ -30,7 +30,7 @@ pub(super) enum Parcel {
     /// A program starts, unless it was started or ended otherwise since.
     Boot(Slot, u64),
     /// A slot is reset, as an active wished in this epoch.
-    Reset(RpSlot, Epoch),
+    Reset(RpSlot, Epoch, Option<String>),
     /// A line card looks at the wire of a port, in this run of its program.
     Carrier(LcSlot, u64, u8),
     /// A dialled connection comes up.
@@ -198,7 +198,7 @@ impl World {
     pub(super) fn deliver(&mut self, parcel: Parcel) {
         match parcel {
             Parcel::Boot(card, generation) => self.boot(card, generation),
-            Parcel::Reset(slot, epoch) => self.reset(slot, epoch),
+            Parcel::Reset(slot, epoch, release) => self.reset(slot, epoch, release),
             Parcel::Carrier(slot, generation, port) => self.carrier(slot, generation, port),
             Parcel::Connect(pair) => self.connect(pair),
             Parcel::Disconnect(pair, number, end) => {

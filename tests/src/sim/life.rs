@@ -107,6 +107,8 @@ pub enum Fault {
     SlowCard(LcSlot, u64, u64),
     /// `hw-module slot N reset`.
     ResetCard(LcSlot),
+    /// A step of a software upgrade, as a command of the active.
+    Issu(&'static str),
     /// From its next start on, an RP runs this release.
     Image(Who, &'static str),
     /// The same for a line card.
@@ -260,6 +262,7 @@ impl Fault {
                 | Self::CutPeers(..)
                 | Self::Force
                 | Self::ReloadPeer
+                | Self::Issu(_)
                 | Self::Save
         )
     }
@@ -442,6 +445,7 @@ impl World {
                 self.later(ms(time), Undo::Unslow(lc));
             }
             Fault::ResetCard(lc) => self.operator(&[&format!("hw-module slot {lc} reset")]),
+            Fault::Issu(line) => self.operator(&[line]),
             Fault::Image(who, release) => self.set_release(Slot::Rp(self.at(who)), release),
             Fault::CardImage(slot, release) => self.set_release(Slot::Lc(slot), release),
             Fault::Lie(who, lies) => self.set_lying_fsync(self.at(who), lies),

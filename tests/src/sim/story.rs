@@ -73,7 +73,7 @@ fn sentence(line: &Line) -> String {
         EventKind::BulkSync { done } => format!("bulk sync {}", if *done { "ends" } else { "begins" }),
         EventKind::OperatingMode { mode, configured } => format!("operates in {mode}, configured is {configured}"),
         EventKind::Fenced { epoch, highest } => format!("term {epoch} is fenced by {highest}"),
-        EventKind::ResetSlot { slot, reason } => format!("has slot {slot} reset: {reason}"),
+        EventKind::ResetSlot { slot, reason, release: _ } => format!("has slot {slot} reset: {reason}"),
         EventKind::ResetChassis { reason } => format!("resets the chassis: {reason}"),
         EventKind::Log { line } => line.clone(),
         other => format!("{other:?}"),

@@ -9,11 +9,12 @@ use super::{
 };
 use fabric_proto::{
     codec::{self, Message},
+    deploy::Release,
     id::{LcSlot, RpSlot, Slot},
     offer::{Agreed, Group, Offer},
 };
 use rp_contract::Client;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The release that speaks as the first one did.
 pub(super) const FIRST: &str = "1.0";
@@ -23,6 +24,11 @@ pub(super) const LATEST: &str = "2.0";
 
 /// One like it that has a client more: beside [`LATEST`], that client is at base level.
 pub(super) const NEXT: &str = "2.1";
+
+/// What cards can be given: of these, nothing is stored, and route processors find it out when they meet.
+pub(super) fn releases() -> Vec<Release> {
+    [FIRST, LATEST, NEXT].map(|version| Release { version: version.to_owned(), loses: BTreeMap::new() }).into()
+}
 
 /// The client: how often each port lost its carrier.
 #[allow(unreachable_pub, reason = "the example of docs/clients.md, as it would stand in a crate of its own")]

@@ -46,6 +46,7 @@ impl TryFrom<&CardConfig> for v1::CardConfig {
             table,
             platform,
             modelled,
+            releases: _,
         } = config.clone();
         let super::TlsFiles { ca, cert, key } = tls;
         let cards = cards.into_iter().map(|super::CardAddress { slot, control, data, legacy }| v1::CardAddress {

@@ -208,6 +208,7 @@ macro_rules! the_same {
                     v1::EventKind::Dropped { began, ended, every, packets } => {
                         Self::Dropped { began, ended, every, packets, unread_ns: [0; 2] }
                     }
+                    v1::EventKind::ResetSlot { slot, reason } => Self::ResetSlot { slot, reason, release: None },
                     $(v1::EventKind::$name $({ $($field),* })? => Self::$name $({ $($field),* })?,)*
                 }
             }
@@ -219,6 +220,7 @@ macro_rules! the_same {
                     EventKind::Dropped { began, ended, every, packets, unread_ns: _ } => {
                         Self::Dropped { began, ended, every, packets }
                     }
+                    EventKind::ResetSlot { slot, reason, release: _ } => Self::ResetSlot { slot, reason },
                     $(EventKind::$name $({ $($field),* })? => Self::$name $({ $($field),* })?,)*
                 }
             }
@@ -244,7 +246,6 @@ the_same! {
     BulkSync { done };
     OperatingMode { mode, configured };
     Fenced { epoch, highest };
-    ResetSlot { slot, reason };
     ResetChassis { reason };
     Orphaned;
     Obeys { epoch, how };

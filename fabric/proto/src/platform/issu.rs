@@ -65,6 +65,8 @@ const VPN: IssuClient = IssuClient::optional(2009, "ISSU MPLS VPN Client", &[200
 const LDP: IssuClient = IssuClient::optional(2011, "ISSU LDP Client", &[2007], &[]);
 const MFI_PULL: IssuClient = IssuClient::optional(2030, "MFI Pull ISSU client", &[2003], &[]);
 const MFI_PUSH: IssuClient = IssuClient::optional(2031, "MFI Push ISSU client", &[2003], &[]);
+/// The upgrade itself.
+const PROCESS: IssuClient = IssuClient::optional(2054, "ISSU process client", &[], &[]);
 const LSPV: IssuClient = IssuClient::optional(2089, "MPLS LSPV Push client", &[2003], &[]);
 
 /// `Client_ID` of the checkpointing facility. Which cards are inserted it says for a family that has no client of its own
@@ -72,7 +74,7 @@ const LSPV: IssuClient = IssuClient::optional(2089, "MPLS LSPV Push client", &[2
 const CHECKPOINTING: u16 = 4;
 
 /// Of every family but the 10000.
-pub(super) static FIELD: [IssuClient; 14] = [
+pub(super) static FIELD: [IssuClient; 15] = [
     PROTO,
     RF,
     IssuClient::base(
@@ -90,11 +92,12 @@ pub(super) static FIELD: [IssuClient; 14] = [
     LDP,
     MFI_PULL,
     MFI_PUSH,
+    PROCESS,
     LSPV,
 ];
 
 /// Of the 10000, which has a client for the insertion and removal of cards.
-pub(super) static C10K: [IssuClient; 15] = [
+pub(super) static C10K: [IssuClient; 16] = [
     PROTO,
     RF,
     IssuClient::base(CHECKPOINTING, "ISSU CF client", &[Group::Messages(Class::Checkpoint)]),
@@ -109,5 +112,6 @@ pub(super) static C10K: [IssuClient; 15] = [
     LDP,
     MFI_PULL,
     MFI_PUSH,
+    PROCESS,
     LSPV,
 ];

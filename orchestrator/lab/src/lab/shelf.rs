@@ -92,7 +92,7 @@ impl Shelf {
 
     async fn obey(&self, rp: &CardId, order: &Order) -> Result<(), LabError> {
         match order {
-            Order::Slot(id) => self.slots.reset(id).await.map(|_| ()),
+            Order::Slot(id, release) => self.slots.reset(id, release.as_deref()).await.map(|_| ()),
             Order::Chassis => self.slots.reset_chassis(&rp.node).await,
         }
     }
@@ -114,14 +114,16 @@ impl Shelf {
 /// What an RP asks the backplane for.
 #[derive(Debug, PartialEq, Eq)]
 enum Order {
-    Slot(CardId),
+    /// With another release from now on, or the one that it has.
+    Slot(CardId, Option<String>),
     Chassis,
 }
 
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Slot(id) => write!(f, "reset {id}"),
+            Self::Slot(id, None) => write!(f, "reset {id}"),
+            Self::Slot(id, Some(release)) => write!(f, "reset {id} with release {release}"),
             Self::Chassis => f.write_str("reset the chassis"),
         }
     }
@@ -130,8 +132,8 @@ impl fmt::Display for Order {
 impl Order {
     fn from_event(event: &LabEvent) -> Option<Self> {
         match &event.event.kind {
-            EventKind::ResetSlot { slot, .. } => {
-                Some(Self::Slot(CardId::card(&event.card.lab, &event.card.node, *slot)))
+            EventKind::ResetSlot { slot, reason: _, release } => {
+                Some(Self::Slot(CardId::card(&event.card.lab, &event.card.node, *slot), release.clone()))
             }
             EventKind::ResetChassis { .. } => Some(Self::Chassis),
             _ => None,

@@ -5,6 +5,7 @@
 
 use super::{CardAction, LabError, files, layout};
 use crate::{
+    images,
     plan::{CardPlan, LabPlan},
     runtime::{self, Runtime, RuntimeError, Signal},
 };
@@ -12,6 +13,7 @@ use fabric_proto::{id::CardId, time::Instant};
 use std::{
     fs::{self, File},
     io,
+    path::Path,
     sync::Arc,
 };
 
@@ -62,12 +64,26 @@ impl Slots {
         }
     }
 
-    /// Ends what runs in a slot and starts it again; an empty slot stays empty, and the answer is false.
-    pub(super) async fn reset(&self, id: &CardId) -> Result<bool, LabError> {
+    /// Gives a card another image, from its next start on.
+    pub(super) async fn swap_image(&self, id: &CardId, release: &str, manifest: &Path) -> Result<(), LabError> {
+        let mut card = self.card(id)?.clone();
+        release.clone_into(&mut card.release);
+        card.config.image = manifest.to_owned();
+        // First whether the image is there: a configuration for one that is not would leave the card dead.
+        self.runtime.swap_image(&card).await?;
+        layout::write_config(&card, &*self.runtime)
+    }
+
+    /// Ends what runs in a slot and starts it again, with another release where one is named; an empty slot stays empty, and
+    /// the answer is false. A release that cannot be had leaves everything as it is.
+    pub(super) async fn reset(&self, id: &CardId, release: Option<&str>) -> Result<bool, LabError> {
         let card = self.card(id)?;
         let _lock = lock(card).await?;
         if is_empty(card) {
             return Ok(false);
+        }
+        if let Some(release) = release {
+            self.swap_image(id, release, &images::beside(&card.config.image, release)).await?;
         }
         self.restart(card).await?;
         Ok(true)

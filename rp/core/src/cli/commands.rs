@@ -2,6 +2,7 @@
 
 use super::{
     Debug,
+    issu::{FORCED, Step},
     show::{self, Shows},
 };
 use crate::grammar::{
@@ -26,6 +27,10 @@ pub(super) enum Exec {
     /// The running configuration becomes the startup configuration; with force, also where that was not understood.
     WriteMemory,
     Configure,
+    /// A step of a software upgrade.
+    Issu(Step),
+    /// How long a new release may run before it is accepted.
+    RollbackTimer,
     /// `debug redundancy`, on or off.
     Debug(Debug, bool),
     /// A kind of debugging that this chassis has no hardware for.
@@ -51,6 +56,8 @@ impl Exec {
             | Self::ReloadPeer
             | Self::ResetSlot
             | Self::WriteMemory
+            | Self::Issu(_)
+            | Self::RollbackTimer
             | Self::Configure
             | Self::Debug(..)
             | Self::NoSuchDebug => false,
@@ -68,6 +75,11 @@ const DEBUG: Token = K("debug");
 /// What takes debugging back.
 const UNDEBUG: Token = OneOf(&[&[K("no"), DEBUG], &[K("undebug")]]);
 const COLUMNS: Token = A(Shape::Number(0, 512));
+const ISSU: Token = K("issu");
+const RP: Token = A(Shape::RpSlot);
+const RELEASE: Token = A(Shape::Word);
+/// A unit, and the release that it has or is to have.
+const NAMED: Token = Optional(&[RP, Optional(&[RELEASE])]);
 
 static ACTS: &[Command<Exec>] = &[
     command(&[RED, K("force-switchover"), Optional(&[MAIN_CPU])], Exec::ForceSwitchover),
@@ -80,6 +92,12 @@ static ACTS: &[Command<Exec>] = &[
     command(&[K("write"), Optional(&[K("memory"), Optional(&[FORCE])])], Exec::WriteMemory),
     command(&[K("write"), K("terminal")], Exec::ShowConfiguration(show::running)),
     command(&[K("copy"), RUNNING, STARTUP], Exec::WriteMemory),
+    command(&[ISSU, K("loadversion"), RP, RELEASE, RP, RELEASE, Optional(&[FORCED])], Exec::Issu(Step::Load)),
+    command(&[ISSU, K("runversion"), NAMED], Exec::Issu(Step::Run)),
+    command(&[ISSU, K("acceptversion"), NAMED], Exec::Issu(Step::Accept)),
+    command(&[ISSU, K("commitversion"), NAMED], Exec::Issu(Step::Commit)),
+    command(&[ISSU, K("abortversion"), NAMED], Exec::Issu(Step::Abort)),
+    command(&[ISSU, K("set"), K("rollback-timer"), A(Shape::Number(0, 7200))], Exec::RollbackTimer),
     command(&[DEBUG, RED, K("all")], Exec::Debug(Debug::ALL, true)),
     command(&[DEBUG, RED, K("fsm")], Exec::Debug(Debug::FSM, true)),
     command(&[DEBUG, RED, K("progression")], Exec::Debug(Debug::PROGRESSION, true)),
@@ -120,6 +138,15 @@ const HELP: Help = &[
     ("copy", "Copy a configuration"),
     ("system:running-config", "Configuration in use"),
     ("nvram:startup-config", "Configuration of the next start"),
+    ("issu", "In-service software upgrade"),
+    ("loadversion", "Load a release on the standby"),
+    ("runversion", "Make the standby, with the new release, the active unit"),
+    ("acceptversion", "Keep the new release active: the rollback timer stops"),
+    ("commitversion", "Load the new release on the other unit, too: the upgrade is over"),
+    ("abortversion", "Back to the old release"),
+    ("forced", "Even where state is lost"),
+    ("set", "Set"),
+    ("rollback-timer", "Seconds that a new release runs before it is taken back unless it is accepted; 0: for ever"),
     ("debug", "Debugging messages, into the event stream"),
     ("undebug", "No debugging messages"),
     ("no", "Negate a command"),

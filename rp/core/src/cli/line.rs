@@ -3,6 +3,7 @@
 use super::{
     Action, CliSession, Configure, Debug, Mode, Outcome, View,
     commands::{self, Exec},
+    issu,
     pipe::{self, Filter},
     show::Shows,
 };
@@ -11,6 +12,7 @@ use crate::{
     grammar::{HelpRow, Line, LineError, Problem, words},
 };
 use fabric_proto::{id::Slot, platform::Profile};
+use std::time::Duration;
 
 impl Outcome {
     fn text(text: impl Into<String>) -> Self {
@@ -183,6 +185,11 @@ fn perform(does: Exec, line: &Line, filter: &Filter, view: &View<'_>) -> Outcome
             let force = line.has(commands::FORCE);
             Outcome::action("Building configuration...\n[OK]\n", Action::WriteMemory { force })
         }
+        Exec::Issu(step) => Outcome::action("", Action::Issu(issu::command(step, line))),
+        Exec::RollbackTimer => match line.number() {
+            Ok(seconds) => Outcome::action("", Action::SetRollback(Duration::from_secs(seconds.into()))),
+            Err(_) => Outcome::failed("% Incomplete command.\n"),
+        },
         Exec::Configure => {
             Outcome::action("Enter configuration commands, one per line.  End with END.\n", Action::EnterConfig)
         }

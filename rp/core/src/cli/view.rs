@@ -40,6 +40,8 @@ pub struct View<'a> {
     pub flow_seed: FlowSeed,
     /// Log messages.
     pub log: LogView<'a>,
+    /// The software upgrade under way.
+    pub upgrade: UpgradeView<'a>,
     /// Interfaces, routing and forwarding tables, and what is spoken with other cards.
     pub tables: &'a dyn Tables,
 }
@@ -97,6 +99,19 @@ pub struct LogView<'a> {
     pub total: u64,
     /// Those kept, oldest first, each with its time since 1970.
     pub lines: Vec<(Duration, &'a str)>,
+}
+
+/// How a software upgrade stands.
+#[derive(Clone, Debug, Default)]
+pub struct UpgradeView<'a> {
+    /// Its state.
+    pub state: String,
+    /// The releases, old and new, while one is under way.
+    pub releases: Option<[&'a str; 2]>,
+    /// How long a new release may run before it is accepted; zero: for ever.
+    pub rollback: Duration,
+    /// How long it still may.
+    pub left: Option<Duration>,
 }
 
 /// How redundancy stands.

@@ -4,7 +4,7 @@ mod records;
 
 use super::{
     cef::Cef, chassis::Chassis, links::Links, local, mode::ModeOfConfiguration, routing::Routing, running::Running,
-    startup::Startup, stateless::Stateless,
+    startup::Startup, stateless::Stateless, upgrade::Issu,
 };
 use crate::{config::Edit, fib_feed::FibMaster, redundancy::ClientId, rib::Rib};
 use bytes::BytesMut;
@@ -39,6 +39,7 @@ pub struct Registry {
     pub(crate) cef: Cef,
     pub(crate) links: Links,
     pub(crate) routing: Routing,
+    pub(crate) issu: Issu,
     mode: ModeOfConfiguration,
     stateless: [Stateless; 4],
     others: Vec<Box<dyn Client>>,
@@ -158,6 +159,7 @@ impl Registry {
             cef: Cef::default(),
             links: Links::default(),
             routing: Routing::default(),
+            issu: Issu::default(),
             mode: ModeOfConfiguration,
             stateless: ["checkpoint", "ifindex", "hdlc", "history"].map(Stateless),
             others,
@@ -182,15 +184,15 @@ impl Registry {
 
     /// All of them, in the order of the bulk.
     fn each(&mut self) -> impl Iterator<Item = &mut dyn Client> {
-        let Self { startup, running, chassis, cef, links, routing, mode, stateless, others, .. } = self;
-        let own: [&mut dyn Client; 7] = [startup, running, chassis, cef, links, routing, mode];
+        let Self { startup, running, chassis, cef, links, routing, issu, mode, stateless, others, .. } = self;
+        let own: [&mut dyn Client; 8] = [startup, running, chassis, cef, links, routing, issu, mode];
         let stateless = stateless.iter_mut().map(|client| client as &mut dyn Client);
         own.into_iter().chain(stateless).chain(others.iter_mut().map(|client| client.as_mut() as &mut dyn Client))
     }
 
     fn every(&self) -> impl Iterator<Item = &dyn Client> {
-        let Self { startup, running, chassis, cef, links, routing, mode, stateless, others, .. } = self;
-        let own: [&dyn Client; 7] = [startup, running, chassis, cef, links, routing, mode];
+        let Self { startup, running, chassis, cef, links, routing, issu, mode, stateless, others, .. } = self;
+        let own: [&dyn Client; 8] = [startup, running, chassis, cef, links, routing, issu, mode];
         let stateless = stateless.iter().map(|client| client as &dyn Client);
         own.into_iter().chain(stateless).chain(others.iter().map(|client| client.as_ref() as &dyn Client))
     }

@@ -29,30 +29,28 @@ impl Rp {
         rf::Met { verdict: verdict.compatibility(), release: verdict.release }
     }
 
+    /// What the units' images come to, as both have found it out; `None` where they are not connected.
+    pub(super) fn peer_verdict(&self) -> Option<Verdict> {
+        let agreed = self.clients.agreed().filter(|_| self.rf.view().communications)?;
+        Some(verdict(agreed, self.boot.profile.issu, &self.clients.speechless()))
+    }
+
     /// How this unit's image and the peer's stand with each other.
     pub(super) fn issu_view(&self) -> View {
         let clients = self.boot.profile.issu;
-        let agreed = self.clients.agreed().filter(|_| self.rf.view().communications);
-        let peer = agreed.map(|agreed| Negotiated::new(agreed, verdict(agreed, clients, &self.clients.speechless())));
+        let peer = self.clients.agreed().zip(self.peer_verdict());
+        let peer = peer.map(|(agreed, verdict)| Negotiated::new(agreed, verdict));
         View::new(&self.boot.issu.name, &self.boot.issu.matrix, &self.offer(), clients, peer)
     }
 }
 
 /// A verdict, as it is logged.
 fn line(peer: RpSlot, verdict: &Verdict) -> String {
-    let (compatibility, release) = (verdict.compatibility(), &verdict.release);
-    let blamed = verdict.faults().filter(|(client, _)| client.result() == compatibility);
-    let blamed: Vec<String> = blamed.map(|(client, fault)| format!("{} ({fault})", client.name)).collect();
-    let blamed = blamed.join(", ");
-    match compatibility {
-        Compatibility::Compatible => {
-            format!("%ISSU-5-COMPATIBLE: slot {peer} runs release {release}: a switchover keeps all state")
-        }
-        Compatibility::BaseLevel => {
-            format!("%ISSU-4-BASE_LEVEL: slot {peer} runs release {release}: a switchover loses the state of {blamed}")
-        }
-        Compatibility::Incompatible | Compatibility::Dynamic => {
-            format!("%ISSU-3-INCOMPATIBLE: slot {peer} runs release {release}: no stateful switchover: {blamed}")
-        }
-    }
+    let mnemonic = match verdict.compatibility() {
+        Compatibility::Compatible => "5-COMPATIBLE",
+        Compatibility::BaseLevel => "4-BASE_LEVEL",
+        Compatibility::Incompatible | Compatibility::Dynamic => "3-INCOMPATIBLE",
+    };
+    let what = verdict.row().loses().unwrap_or_else(|| "a switchover keeps all state".to_owned());
+    format!("%ISSU-{mnemonic}: slot {peer} runs release {}: {what}", verdict.release)
 }

@@ -124,6 +124,8 @@ impl Rp {
                 self.unlock(session);
                 Ok(())
             }
+            Action::Issu(command) => self.upgrade(now, command, out),
+            Action::SetRollback(timer) => self.set_rollback(timer),
         }
     }
 
@@ -217,5 +219,8 @@ impl Rp {
     /// A request was refused after its command had been answered.
     pub(super) fn refused(&mut self, what: rf::Request, why: rf::Refusal, out: &mut Vec<Output>) {
         out.push(Output::Event(EventKind::Log { line: format!("%RF-4-REFUSED: {what:?}: {why}") }));
+        if what == rf::Request::ForceSwitchover {
+            self.upgrade_refused(&why.to_string(), out);
+        }
     }
 }

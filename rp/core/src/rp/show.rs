@@ -5,7 +5,7 @@ use crate::{
     cli::{
         ClientView, ConfigView, CounterView, DebugView, FibCounts, HistoryView, InterfaceView, LineCardState,
         LineCardView, LogView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SpokenView,
-        SwitchoverView, Tables, UnitView, View,
+        SwitchoverView, Tables, UnitView, UpgradeView, View,
     },
     clients::{if_index, is_plain},
     issu, redundancy,
@@ -22,6 +22,7 @@ use std::{net::IpAddr, time::Duration};
 /// Calls `f` with a view of the moment.
 pub(super) fn with_view<T>(rp: &Rp, now: Instant, f: impl FnOnce(&View<'_>) -> T) -> T {
     let rf = rp.rf.view();
+    let upgrade = &rp.clients.issu.procedure;
     let view = View {
         slot: rp.boot.slot,
         platform: rp.boot.profile.name,
@@ -48,6 +49,12 @@ pub(super) fn with_view<T>(rp: &Rp, now: Instant, f: impl FnOnce(&View<'_>) -> T
         },
         flow_seed: rp.boot.flow_seed,
         log: LogView { total: rp.log.total(), lines: rp.log.lines().map(|(at, line)| (rp.clock(at), line)).collect() },
+        upgrade: UpgradeView {
+            state: upgrade.state().to_string(),
+            releases: upgrade.upgrade().map(|upgrade| [upgrade.from.as_str(), upgrade.to.as_str()]),
+            rollback: upgrade.rollback(),
+            left: upgrade.rolls_back_at().map(|at| at.since(now)),
+        },
         tables: &At { rp, now },
     };
     f(&view)

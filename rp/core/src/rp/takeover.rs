@@ -124,6 +124,7 @@ impl Rp {
             rf::Output::SaveTerm(term) => out.push(Output::SaveTerm(term)),
             rf::Output::BecomeActive { epoch, reason, how } => {
                 self.become_active(rp_contract::Term { epoch, reason, how });
+                self.upgrade_took_over(now, out);
             }
             rf::Output::BecomeStandby { .. } => self.role = Role::Waiting,
             rf::Output::StartBulkSync { mode } => self.start_bulk_sync(now, mode, out),
@@ -131,7 +132,7 @@ impl Rp {
             rf::Output::DrainSync => self.drain_sync(now, out),
             rf::Output::ResetPeer { reason } => {
                 if let Some(peer) = self.boot.slot.peer() {
-                    out.push(Output::Event(EventKind::ResetSlot { slot: Slot::Rp(peer), reason }));
+                    out.push(Output::Event(EventKind::ResetSlot { slot: Slot::Rp(peer), reason, release: None }));
                 }
                 out.push(Output::DropPeer);
             }
@@ -252,7 +253,11 @@ impl Rp {
     fn reset_chassis(&mut self, now: Instant, reason: String, next: BootCause, out: &mut Vec<Output>) {
         out.push(Output::Event(EventKind::ResetChassis { reason: reason.clone() }));
         if let Some(peer) = self.boot.slot.peer() {
-            out.push(Output::Event(EventKind::ResetSlot { slot: Slot::Rp(peer), reason: reason.clone() }));
+            out.push(Output::Event(EventKind::ResetSlot {
+                slot: Slot::Rp(peer),
+                reason: reason.clone(),
+                release: None,
+            }));
         }
         let epoch = match &next {
             BootCause::Takeover { epoch, .. } => *epoch,

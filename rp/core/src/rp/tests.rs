@@ -54,6 +54,7 @@ fn boot(platform: &str, slot: RpSlot, startup: &str) -> Boot {
         last_term: Default::default(),
         line_cards: Vec::new(),
         flow_seed: seed(slot),
+        releases: Vec::new(),
         feeds: 0,
         life: NextLife::Cold,
         clock_offset: 0,

@@ -23,8 +23,9 @@ fn terms_only_grow() {
 #[test]
 fn only_resets_are_orders_and_they_concern_the_askers_chassis() {
     let slot = Slot::Lc(LcSlot(2));
-    let order = Order::from_event(&event("edge/pe1/B", EventKind::ResetSlot { slot, reason: String::new() }));
-    assert_eq!(order, Some(Order::Slot("edge/pe1/2".parse().unwrap())));
+    let order =
+        Order::from_event(&event("edge/pe1/B", EventKind::ResetSlot { slot, reason: String::new(), release: None }));
+    assert_eq!(order, Some(Order::Slot("edge/pe1/2".parse().unwrap(), None)));
     let order = Order::from_event(&event("edge/pe1/B", EventKind::ResetChassis { reason: String::new() }));
     assert_eq!(order, Some(Order::Chassis));
     assert_eq!(Order::from_event(&event("edge/pe1/B", EventKind::Converged)), None);

@@ -112,6 +112,7 @@ fn card(dir: &Path, id: &str) -> CardPlan {
         table: None,
         platform: String::new(),
         modelled: false,
+        releases: Vec::new(),
     };
     let log = folder.join("log");
     let card = CardPlan {
@@ -162,11 +163,11 @@ async fn chassis() -> Chassis {
 #[tokio::test]
 async fn a_reset_kills_what_runs_and_starts_it_again() {
     let Chassis { notes, slots, .. } = &chassis().await;
-    assert!(slots.reset(&id("edge/pe1/1")).await.unwrap());
+    assert!(slots.reset(&id("edge/pe1/1"), None).await.unwrap());
     assert_eq!(notes.said(), ["Kill edge/pe1/1", "start edge/pe1/1"]);
     slots.act(&id("edge/pe1/1"), CardAction::Kill).await.unwrap();
     notes.said();
-    assert!(slots.reset(&id("edge/pe1/1")).await.unwrap());
+    assert!(slots.reset(&id("edge/pe1/1"), None).await.unwrap());
     assert_eq!(notes.said(), ["start edge/pe1/1"]);
 }
 
@@ -176,7 +177,7 @@ async fn an_empty_slot_stays_empty_until_its_card_is_inserted() {
     let line_card = id("edge/pe1/1");
     slots.act(&line_card, CardAction::Remove).await.unwrap();
     assert_eq!(notes.said(), ["Kill edge/pe1/1"]);
-    assert!(!slots.reset(&line_card).await.unwrap());
+    assert!(!slots.reset(&line_card, None).await.unwrap());
     slots.reset_chassis("pe1").await.unwrap();
     assert_eq!(notes.said(), ["Kill edge/pe1/A", "start edge/pe1/A"]);
     assert!(matches!(slots.act(&line_card, CardAction::Restart).await, Err(LabError::Empty(_))));

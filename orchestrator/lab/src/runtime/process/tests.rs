@@ -41,6 +41,7 @@ impl Stub {
             table: None,
             platform: String::new(),
             modelled: false,
+            releases: Vec::new(),
         };
         CardPlan {
             config,

@@ -2,9 +2,11 @@
 //!
 //! * `cards.rs`: what is spoken with each card; the field asks for one session with the peer at a time
 //! * `matrix.rs`: what two images come to
+//! * `upgrade.rs`: how far an upgrade is
 
 mod cards;
 mod matrix;
+mod upgrade;
 
 use super::{SHOW, Shown, lines, show};
 use crate::{
@@ -22,6 +24,7 @@ use std::fmt::Write as _;
 const ISSU: Token = K("issu");
 const NEGOTIATED: Token = K("negotiated");
 const MATRIX: Token = K("comp-matrix");
+const DETAIL: Token = K("detail");
 const ID: Token = A(Shape::Number(1, u16::MAX as u32));
 
 pub(super) static COMMANDS: &[Command<Exec>] = &[
@@ -34,6 +37,8 @@ pub(super) static COMMANDS: &[Command<Exec>] = &[
     show(&[SHOW, ISSU, MATRIX, K("negotiated")], |view, _| Ok(matrix::negotiated(view))),
     show(&[SHOW, ISSU, MATRIX, K("stored")], |view, _| Ok(matrix::stored(&view.tables.issu()))),
     show(&[SHOW, ISSU, MATRIX, K("xml")], |view, _| Ok(matrix::xml(view))),
+    show(&[SHOW, ISSU, K("state"), Optional(&[DETAIL])], upgrade::state),
+    show(&[SHOW, ISSU, K("rollback-timer")], |view, _| Ok(upgrade::rollback(view))),
 ];
 
 pub(super) const HELP: Help = &[
@@ -50,6 +55,9 @@ pub(super) const HELP: Help = &[
     ("comp-matrix negotiated", "As this unit and its peer have found out"),
     ("stored", "As it is stored in this unit's image"),
     ("xml", "As negotiated, in XML"),
+    ("state", "How far an upgrade is, on both units"),
+    ("detail", "With releases and mode"),
+    ("show issu rollback-timer", "When a new release is taken back unless it is accepted"),
 ];
 
 /// Every client has one entity, and one group of messages.

@@ -4,7 +4,7 @@ use crate::{
     cli::{
         ClientView, ConfigSyncCounts, ConfigView, CounterView, Debug, DebugView, FibCounts, GroupView, HistoryView,
         InterfaceView, LineCardState, LineCardView, LogView, RedundancyView, RfStateView, RoutePath, RouteSource,
-        RouteView, SpokenView, SwitchoverView, Tables, UnitView, View,
+        RouteView, SpokenView, SwitchoverView, Tables, UnitView, UpgradeView, View,
     },
     config::{Config, STATIC_DISTANCE},
     grammar::{Shape, Token},
@@ -119,6 +119,12 @@ impl Chassis {
                         "%LINEPROTO-5-UPDOWN: Line protocol on Interface GigabitEthernet1/1, changed state to up",
                     ),
                 ],
+            },
+            upgrade: UpgradeView {
+                state: "Run Version".to_owned(),
+                releases: Some(["2.0", "2.1"]),
+                rollback: Duration::from_secs(2700),
+                left: Some(Duration::from_secs(2405)),
             },
             tables: &self.tables,
         }

@@ -63,6 +63,7 @@ impl Chassis {
             last_term: Default::default(),
             line_cards: vec![LcSlot(1), LcSlot(2)],
             flow_seed: fabric_proto::flow::FlowSeed::default(),
+            releases: Vec::new(),
             feeds: 0,
             life: NextLife::default(),
             clock_offset: 0,

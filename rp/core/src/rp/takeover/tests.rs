@@ -40,6 +40,7 @@ fn boot(platform: &str, legacy: &[u8]) -> Boot {
         last_term: Default::default(),
         line_cards: slots(&[1, 2, 3, 4]).into_iter().collect(),
         flow_seed: Default::default(),
+        releases: Vec::new(),
         feeds: 1,
         life: NextLife::default(),
         clock_offset: 0,

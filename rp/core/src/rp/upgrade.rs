@@ -1,0 +1,98 @@
+//! The software upgrade: what its procedure sees of the two units, and what it orders.
+
+use super::{Output, Rp};
+use crate::{
+    issu::{Command, Loadable, Order, Procedure, Unit, Units},
+    redundancy as rf,
+};
+use fabric_proto::{deploy::Release, id::Slot, operator::EventKind, time::Instant};
+use std::time::Duration;
+
+impl Rp {
+    /// `issu …`: carried out, or refused with the next right step.
+    pub(super) fn upgrade(&mut self, now: Instant, command: Command, out: &mut Vec<Output>) -> Result<(), String> {
+        self.only_active()?;
+        let images = self.images();
+        let loses = self.peer_verdict().and_then(|verdict| verdict.row().loses());
+        let orders =
+            self.with_units(loses.as_deref(), |procedure, units| procedure.command(now, command, units, &images));
+        self.order(orders.map_err(|refused| refused.to_string())?, out);
+        Ok(())
+    }
+
+    /// `issu set rollback-timer`.
+    pub(super) fn set_rollback(&mut self, timer: Duration) -> Result<(), String> {
+        self.only_active()?;
+        self.clients.issu.procedure.set_rollback(timer).map_err(|refused| refused.to_string())
+    }
+
+    /// Both units may be other than before: the upgrade goes on, or back.
+    pub(super) fn look_at_upgrade(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if self.clients.issu.procedure.upgrade().is_none() || !self.role.owns_chassis() {
+            return;
+        }
+        // What would be lost matters to commands only.
+        let orders = self.with_units(None, |procedure, units| procedure.look(now, units));
+        self.order(orders, out);
+    }
+
+    /// This unit is active from here on.
+    pub(super) fn upgrade_took_over(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let orders = self.clients.issu.procedure.took_over(now, &self.boot.release);
+        self.order(orders, out);
+    }
+
+    /// A switchover that was asked for does not happen.
+    pub(super) fn upgrade_refused(&mut self, why: &str, out: &mut Vec<Output>) {
+        let orders = self.clients.issu.procedure.not_handed_over(why);
+        self.order(orders, out);
+    }
+
+    fn only_active(&self) -> Result<(), String> {
+        match self.role.owns_chassis() {
+            true => Ok(()),
+            false => Err(rf::Refusal::NotActive(self.rf.view().state).to_string()),
+        }
+    }
+
+    fn with_units<T>(&mut self, loses: Option<&str>, f: impl FnOnce(&mut Procedure, &Units<'_>) -> T) -> T {
+        let rf = self.rf.view();
+        let slot = self.boot.slot;
+        let peer = rf.peer.zip(slot.peer());
+        let units = Units {
+            own: Unit { slot, release: &self.boot.release, boot: self.boot.boot },
+            peer: peer.map(|(peer, slot)| Unit { slot, release: &peer.release, boot: peer.boot }),
+            ready: rf.redundant,
+            loses,
+            busy: match self.rf.config_refusal() {
+                _ if self.config_lock.is_some() => Some("a configuration session is open"),
+                Some(rf::Refusal::BulkSync) => Some("bulk sync to the standby RP is in progress"),
+                Some(_) => Some("a switchover is in progress"),
+                None => None,
+            },
+        };
+        f(&mut self.clients.issu.procedure, &units)
+    }
+
+    /// The releases that can be loaded, and what is lost on the way to each.
+    fn images(&self) -> Vec<Loadable> {
+        let own = &self.boot.release;
+        let image =
+            |release: &Release| Loadable { release: release.version.clone(), loses: release.loses.get(own).cloned() };
+        self.boot.releases.iter().map(image).collect()
+    }
+
+    fn order(&mut self, orders: Vec<Order>, out: &mut Vec<Output>) {
+        for order in orders {
+            match order {
+                Order::Reset { slot, release, reason } => {
+                    let slot = Slot::Rp(slot);
+                    out.push(Output::Event(EventKind::ResetSlot { slot, reason, release: Some(release) }));
+                    out.push(Output::DropPeer);
+                }
+                Order::Switchover => self.for_rf.push_back(rf::Input::ForceSwitchover),
+                Order::Log(line) => out.push(Output::Event(EventKind::Log { line })),
+            }
+        }
+    }
+}
