@@ -77,6 +77,7 @@ fn start(file: &Path) -> anyhow::Result<End> {
             timers: config.redundancy,
             startup: nvram.startup().context("NVRAM")?,
             last_term: nvram.term().context("NVRAM")?,
+            upgrade: nvram.upgrade().context("NVRAM")?.map(Into::into),
             line_cards: line_cards(&config).filter_map(slot_of).collect(),
             flow_seed: FlowSeed::of(&config.id),
             releases: config.releases.clone(),

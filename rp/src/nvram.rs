@@ -1,7 +1,7 @@
 //! The RP's non-volatile memory: a directory that survives restarts.
 //!
 //! `startup-config` and `startup-config.bak` are sealed by [`rp_core::nvram`]; `epoch` holds the
-//! highest epoch seen, and whether this unit was fenced in it. Every file is replaced by write, fsync, rename, fsync of the directory, so
+//! highest epoch seen, and whether this unit was fenced in it; `issu` how far a software upgrade is. Every file is replaced by write, fsync, rename, fsync of the directory, so
 //! that whatever happens in between leaves a whole file (design rule: never half a file).
 
 use fabric_proto::{
@@ -20,6 +20,8 @@ const BACKUP: &str = "startup-config.bak";
 /// The text of a startup configuration that was not understood as a whole.
 const REJECTED: &str = "startup-config.rejected";
 const EPOCH: &str = "epoch";
+/// How far a software upgrade is.
+const UPGRADE: &str = "issu";
 /// After the epoch, where another unit rules in it.
 const FENCED: &str = "fenced";
 /// The armed crash point: it survives the restart that leads to it.
@@ -178,6 +180,16 @@ impl Nvram {
         let (number, fenced) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
         let term = |epoch| LastTerm { epoch: Epoch(epoch), fenced: fenced == FENCED };
         Ok(number.parse().map(term).unwrap_or_default())
+    }
+
+    /// What this RP remembers of a software upgrade.
+    pub(crate) fn upgrade(&self) -> io::Result<Option<Vec<u8>>> {
+        read(&self.0.join(UPGRADE))
+    }
+
+    /// Remembers how far a software upgrade is.
+    pub(crate) fn save_upgrade(&self, kept: &[u8]) -> io::Result<()> {
+        self.replace(UPGRADE, kept)
     }
 
     /// Remembers a term.

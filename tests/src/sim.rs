@@ -41,7 +41,7 @@ pub use packets::{Neighbour, PacketCounts};
 pub use shrink::shrink;
 pub use story::tell;
 
-use cards::{LcNode, RpNode, flow_seed};
+use cards::{LcNode, OPERATOR, RpNode, flow_seed};
 use check::Checker;
 use fabric::{Connection, Parcel};
 use fabric_proto::{
@@ -174,6 +174,8 @@ pub struct World {
     garbled: Option<u32>,
     /// Resets that were wished and are not done yet.
     resets: u32,
+    /// When the last of them will be done.
+    backplane: Instant,
     /// Faults that have not ended yet.
     lasting: u32,
     /// One has ended since the chassis was last at rest.
@@ -259,6 +261,7 @@ impl World {
             fuse: None,
             garbled: None,
             resets: 0,
+            backplane: Instant::default(),
             lasting: 0,
             disturbed: false,
             unaided: false,
@@ -433,9 +436,14 @@ impl World {
 
     /// A line of the command line on an RP.
     pub fn exec(&mut self, slot: RpSlot, lines: &[&str]) -> Vec<CommandOutput> {
+        self.exec_as(slot, OPERATOR, lines)
+    }
+
+    /// The same in a session of this number.
+    pub fn exec_as(&mut self, slot: RpSlot, session: u64, lines: &[&str]) -> Vec<CommandOutput> {
         let mut printed = Vec::new();
         for line in lines {
-            let Some(output) = self.line(slot, line) else { break };
+            let Some(output) = self.line(slot, session, line) else { break };
             printed.push(output);
         }
         printed

@@ -39,6 +39,7 @@ fn offer(manifest: &Manifest) -> Offer {
         timers: RedundancyTimers::default(),
         startup: None,
         last_term: Default::default(),
+        upgrade: None,
         line_cards: Vec::new(),
         flow_seed: FlowSeed::default(),
         releases: Vec::new(),

@@ -67,6 +67,9 @@ pub struct CardConfig {
 pub struct Release {
     /// Its version.
     pub version: String,
+    /// Whether it negotiates, and so can be upgraded to, and back from, step by step.
+    #[serde(default)]
+    pub negotiates: bool,
     /// What state is lost on the way between it and other releases, as manifests store it ([`Row::loses`]); those beside which
     /// none is lost, and those of which only two route processors find it out, are not here.
     #[serde(default)]

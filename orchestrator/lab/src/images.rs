@@ -212,7 +212,8 @@ impl Images {
                 Ok(loses.map(|loses| (other.to_owned(), loses)))
             });
             let loses = lost.filter_map(Result::transpose).collect::<Result<_, BadInput>>()?;
-            Ok(Release { version: version.to_owned(), loses })
+            let negotiates = self.get(version)?.issu().negotiates;
+            Ok(Release { version: version.to_owned(), negotiates, loses })
         };
         versions().map(release).collect()
     }

@@ -81,6 +81,7 @@ impl Chassis {
             timers: RedundancyTimers::default(),
             startup: Some(text(count, neighbours)),
             last_term: Default::default(),
+            upgrade: None,
             line_cards: vec![SLOT],
             issu: Default::default(),
             releases: Vec::new(),

@@ -12,7 +12,8 @@ mod session;
 mod verdict;
 
 pub use procedure::{
-    Command, Loadable, Named, Order, Phase, Procedure, ROLLBACK_DEFAULT, ROLLBACK_MAX, State, Unit, Units, Upgrade,
+    Busy, Command, Loadable, Named, Order, Phase, Procedure, ROLLBACK_DEFAULT, ROLLBACK_MAX, State, Unit, Units,
+    Upgrade,
 };
 pub use refused::Refused;
 pub use session::{Negotiated, Registered, Type, View, transport_mtu};

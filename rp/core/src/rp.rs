@@ -35,6 +35,7 @@ use crate::{
     redundancy::{self as rf, BootCause, LastTerm, Rf},
     rib::{self, FeedId},
 };
+use bytes::Bytes;
 use fabric_proto::{
     checkpoint::{CfClientId, CfMessage},
     deploy::{RedundancyTimers, Release},
@@ -87,6 +88,8 @@ pub struct Boot {
     pub startup: Option<String>,
     /// What NVRAM remembers of terms.
     pub last_term: LastTerm,
+    /// What it remembers of a software upgrade ([`Output::SaveUpgrade`]).
+    pub upgrade: Option<Bytes>,
     /// Line-card slots of the chassis.
     pub line_cards: Vec<LcSlot>,
     /// What its line cards choose among equal paths by.
@@ -163,6 +166,8 @@ pub enum Output {
     SetAside(String),
     /// Save the term, before anything that follows is done.
     SaveTerm(LastTerm),
+    /// Save how far a software upgrade is, before anything that follows is done.
+    SaveUpgrade(Bytes),
     /// For the event log.
     Event(EventKind),
     /// Start the program anew. Nothing follows.
@@ -219,7 +224,8 @@ impl Rp {
             legacy: boot.legacy.clone(),
             loads: boot.modelled_switchover(),
         };
-        let clients = Registry::new(unit, others)?;
+        let mut clients = Registry::new(unit, others)?;
+        boot.upgrade.iter().for_each(|kept| clients.issu.restore(kept));
         let config = &clients.running.config;
         let defaults = rf::Config::new(boot.slot, boot.boot, &boot.release);
         let facility = rf::Config {
@@ -378,6 +384,7 @@ impl Rp {
     /// words to the redundancy facility, and the chassis may have converged.
     fn settle(&mut self, now: Instant, out: &mut Vec<Output>) {
         self.say_unread(out);
+        self.save_upgrade(out);
         if self.role.owns_chassis() {
             self.step_feed(now, Some(fib_feed::Input::TableChanged), out);
         }

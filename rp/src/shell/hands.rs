@@ -2,6 +2,7 @@
 
 use super::Shell;
 use crate::{links::ToPeer, writer::Write};
+use bytes::Bytes;
 use fabric_proto::{id::LcSlot, operator::EventKind};
 use rp_core::{
     redundancy::LastTerm,
@@ -70,6 +71,10 @@ impl rp::Shell for Shell {
 
     fn save_term(&mut self, term: LastTerm) -> std::io::Result<()> {
         self.nvram.save_term(term)
+    }
+
+    fn save_upgrade(&mut self, kept: Bytes) -> std::io::Result<()> {
+        self.nvram.save_upgrade(&kept)
     }
 
     fn record(&mut self, event: EventKind) {

@@ -33,7 +33,7 @@ const RESTART: Duration = Duration::from_millis(30);
 const BACKPLANE: Duration = Duration::from_millis(60);
 
 /// A chassis has to be found by checkers after this long: its operator's own session has this number.
-const OPERATOR: u64 = 1;
+pub(super) const OPERATOR: u64 = 1;
 
 /// What cards choose among equal paths by: taken from a card's name, as its shell does.
 pub(super) fn flow_seed(slot: Slot) -> FlowSeed {
@@ -121,6 +121,7 @@ impl RpNode {
             timers: self.timers,
             startup: Some(startup),
             last_term: self.disk.term(),
+            upgrade: self.disk.upgrade(),
             line_cards: self.line_cards.clone(),
             flow_seed: flow_seed(Slot::Rp(self.slot)),
             releases: releases(),
@@ -448,7 +449,10 @@ impl World {
         // The runtime plays the backplane. Meanwhile the slot goes on: it may hear that it does not rule any more.
         if let EventKind::ResetSlot { slot: Slot::Rp(target), reason: _, release } = &event {
             let epoch = self.rps[slot.index()].rp.as_ref().map_or(Epoch::NONE, |rp| rp.redundancy().epoch);
+            // In the order in which it is asked.
             let delay = Duration::from_nanos(self.random.below(BACKPLANE.as_nanos() as u64));
+            self.backplane = self.backplane.max(self.now + delay);
+            let delay = self.backplane.since(self.now);
             self.post(delay, Parcel::Reset(*target, epoch, release.clone()));
             self.resets += 1;
         }
@@ -497,7 +501,7 @@ impl World {
     }
 
     /// A line of the command line on an RP; `None` when that is dead or stands still.
-    pub(super) fn line(&mut self, slot: RpSlot, line: &str) -> Option<CommandOutput> {
+    pub(super) fn line(&mut self, slot: RpSlot, session: u64, line: &str) -> Option<CommandOutput> {
         let node = &mut self.rps[slot.index()];
         if node.paused {
             return None;
@@ -506,7 +510,7 @@ impl World {
         self.events += 1;
         let mut out = self.rp_out.pop().unwrap_or_default();
         let revision = rp.config_revision();
-        let output = rp.line(node.clock.local(self.now), OPERATOR, line, &mut out);
+        let output = rp.line(node.clock.local(self.now), session, line, &mut out);
         let changed = rp.config_revision() != revision;
         node.look(self.now);
         self.trace(13, || format!("{slot}# {line}"));

@@ -1,6 +1,7 @@
 //! The disk of a route processor: what a write is worth before it is synced, and after a power cut.
 
 use super::Random;
+use bytes::Bytes;
 use fabric_proto::id::Epoch;
 use rp_core::{
     nvram::{self, Copy, Recovered, Step},
@@ -30,6 +31,13 @@ impl Name {
         self.now = file;
     }
 
+    fn replace(&mut self, bytes: Vec<u8>, lying: bool) {
+        self.rename(Some(File { bytes, synced: !lying }));
+        if !lying {
+            self.sync();
+        }
+    }
+
     fn sync(&mut self) {
         self.durable.clone_from(&self.now);
     }
@@ -56,6 +64,7 @@ pub(super) struct Disk {
     primary: Name,
     backup: Name,
     epoch: Name,
+    upgrade: Name,
     /// Beside the copy that is being written.
     new: Option<File>,
     lying: bool,
@@ -71,7 +80,7 @@ impl Disk {
 
     /// Time has passed: even a disk that lies has written everything.
     pub(super) fn write_back(&mut self) {
-        for name in [&mut self.primary, &mut self.backup, &mut self.epoch] {
+        for name in self.names() {
             if let Some(file) = &mut name.now {
                 file.synced = true;
             }
@@ -79,9 +88,13 @@ impl Disk {
         }
     }
 
+    fn names(&mut self) -> [&mut Name; 4] {
+        [&mut self.primary, &mut self.backup, &mut self.epoch, &mut self.upgrade]
+    }
+
     pub(super) fn power_cut(&mut self, random: &mut Random) {
         self.new = None;
-        for name in [&mut self.primary, &mut self.backup, &mut self.epoch] {
+        for name in self.names() {
             name.cut(random);
         }
     }
@@ -123,10 +136,17 @@ impl Disk {
     /// Replaces the term: written beside, synced, renamed.
     pub(super) fn save_term(&mut self, term: LastTerm) {
         let bytes = [&term.epoch.0.to_be_bytes()[..], &[u8::from(term.fenced)]].concat();
-        self.epoch.rename(Some(File { bytes, synced: !self.lying }));
-        if !self.lying {
-            self.epoch.sync();
-        }
+        self.epoch.replace(bytes, self.lying);
+    }
+
+    /// Replaces what is remembered of a software upgrade, in the same way.
+    pub(super) fn save_upgrade(&mut self, kept: &[u8]) {
+        self.upgrade.replace(kept.to_vec(), self.lying);
+    }
+
+    /// What is remembered of a software upgrade.
+    pub(super) fn upgrade(&self) -> Option<Bytes> {
+        self.upgrade.bytes().map(Bytes::copy_from_slice)
     }
 
     /// A damaged term is none.

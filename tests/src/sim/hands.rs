@@ -4,6 +4,7 @@ use super::{
     World,
     fabric::{Pair, Parcel, Stream},
 };
+use bytes::Bytes;
 use fabric_proto::{
     id::{LcSlot, RpSlot, Slot},
     operator::EventKind,
@@ -96,6 +97,11 @@ impl Shell for Hands<'_> {
 
     fn save_term(&mut self, term: LastTerm) -> Result<(), Infallible> {
         self.world.rps[self.slot.index()].disk.save_term(term);
+        Ok(())
+    }
+
+    fn save_upgrade(&mut self, kept: Bytes) -> Result<(), Infallible> {
+        self.world.rps[self.slot.index()].disk.save_upgrade(&kept);
         Ok(())
     }
 

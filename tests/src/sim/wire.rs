@@ -6,6 +6,7 @@
 use super::{
     World,
     fabric::{Pair, Parcel},
+    life::RELEASES,
 };
 use fabric_proto::{
     codec::{self, Message},
@@ -27,7 +28,9 @@ pub(super) const NEXT: &str = "2.1";
 
 /// What cards can be given: of these, nothing is stored, and route processors find it out when they meet.
 pub(super) fn releases() -> Vec<Release> {
-    [FIRST, LATEST, NEXT].map(|version| Release { version: version.to_owned(), loses: BTreeMap::new() }).into()
+    let release =
+        |version: &str| Release { version: version.to_owned(), negotiates: version != FIRST, loses: BTreeMap::new() };
+    RELEASES.map(release).into()
 }
 
 /// The client: how often each port lost its carrier.

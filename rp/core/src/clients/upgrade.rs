@@ -1,6 +1,6 @@
 //! The software upgrade under way: whoever is active after a switchover goes on with it.
 
-use crate::issu::{Procedure, Upgrade};
+use crate::issu::{Procedure, ROLLBACK_DEFAULT, Upgrade};
 use bytes::Bytes;
 use fabric_proto::{checkpoint::CfClientId, redundancy::Mode};
 use rp_contract::{Ask, Checkpointed, Chunk, Client, Effect, Lost, Member, Unapplied};
@@ -16,18 +16,44 @@ pub(crate) struct Issu {
     pub(crate) procedure: Procedure,
     /// What the standby was given last, while it is given anything.
     given: Option<Known>,
+    /// What lies in NVRAM.
+    saved: Known,
 }
 
 /// What both units know.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Known {
     upgrade: Option<Upgrade>,
     rollback: Duration,
 }
 
 impl Issu {
+    /// Goes on with what NVRAM has. What is damaged is nothing: the peer may know better.
+    pub(crate) fn restore(&mut self, kept: &[u8]) {
+        if let Ok(known) = rmp_serde::from_slice::<Known>(kept) {
+            self.procedure.follow(known.upgrade.clone(), known.rollback);
+            self.saved = known;
+        }
+    }
+
+    /// What NVRAM is to have, if that is news.
+    pub(crate) fn to_save(&mut self) -> Option<Bytes> {
+        let known = self.known();
+        (known != self.saved).then(|| {
+            let kept = known.encode();
+            self.saved = known;
+            kept
+        })
+    }
+
     fn known(&self) -> Known {
         Known { upgrade: self.procedure.upgrade().cloned(), rollback: self.procedure.rollback() }
+    }
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { upgrade: None, rollback: ROLLBACK_DEFAULT }
     }
 }
 
@@ -49,8 +75,8 @@ impl Client for Issu {
 
 impl Checkpointed for Issu {
     fn member(&self) -> Member {
-        // Units that lose all else on the way still go on with the upgrade.
-        Member::new(CfClientId::UPGRADE, "software upgrade", Mode::Rpr)
+        // Units that lose all else on the way still go on with the upgrade; a boot monitor keeps it like the startup configuration.
+        Member::new(CfClientId::UPGRADE, "software upgrade", Mode::Hsa)
     }
 
     fn chunk(&mut self, _ask: &Ask) -> Chunk {
@@ -79,7 +105,7 @@ impl Checkpointed for Issu {
         Ok(())
     }
 
-    fn digest(&self) -> u64 {
+    fn digest(&self, _version: u8) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.known().hash(&mut hasher);
         hasher.finish()

@@ -17,7 +17,7 @@
 mod steps;
 mod words;
 
-pub use words::{Command, Loadable, Named, Order, Phase, State, Unit, Units, Upgrade};
+pub use words::{Busy, Command, Loadable, Named, Order, Phase, State, Unit, Units, Upgrade};
 
 use super::refused::Refused;
 use fabric_proto::{id::RpSlot, time::Instant};
@@ -32,6 +32,12 @@ pub const ROLLBACK_MAX: Duration = Duration::from_secs(7200);
 /// How long a unit that is reset with another release may take until it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(600);
 
+/// Runs of its program until then. One may end itself and start anew: units that meet find out in which mode they operate.
+const RUNS_MAX: u32 = 4;
+
+/// Between two attempts to hand over on the way back.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// The upgrade of one chassis, on one of its units. Only an active is given commands; a standby follows what it is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Procedure {
@@ -42,21 +48,36 @@ pub struct Procedure {
     awaited: Option<Awaited>,
     /// A switchover was asked for, and has not happened.
     handing_over: bool,
+    /// It was refused: the next attempt is not before this.
+    not_before: Option<Instant>,
 }
 
-/// A unit that was told to reset.
+/// A unit that is to come up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Awaited {
-    /// The run that ends; 0 where none was there.
+    /// The run that was there; 0 where none was.
     old: u64,
+    /// Whether that was told to end.
+    reset: bool,
     /// The run that came instead.
     new: Option<u64>,
+    /// How many have come.
+    runs: u32,
+    /// Failures of the other unit that had been counted when the first of them came.
+    failures: u32,
     until: Instant,
 }
 
 impl Default for Procedure {
     fn default() -> Self {
-        Self { upgrade: None, rollback: ROLLBACK_DEFAULT, until: None, awaited: None, handing_over: false }
+        Self {
+            upgrade: None,
+            rollback: ROLLBACK_DEFAULT,
+            until: None,
+            awaited: None,
+            handing_over: false,
+            not_before: None,
+        }
     }
 }
 
@@ -88,7 +109,7 @@ impl Procedure {
 
     /// When [`Procedure::look`] is to be called at the latest.
     pub fn deadline(&self) -> Option<Instant> {
-        self.until.into_iter().chain(self.awaited.map(|awaited| awaited.until)).min()
+        [self.until, self.not_before, self.awaited.map(|awaited| awaited.until)].into_iter().flatten().min()
     }
 
     /// A standby is told how far the active is.
@@ -119,7 +140,9 @@ impl Procedure {
         units: &Units<'_>,
         images: &[Loadable],
     ) -> Result<Vec<Order>, Refused> {
-        if let Some(busy) = units.busy {
+        // On the way back, only what is on its way itself is waited for.
+        let aborts = matches!(command, Command::Abort(_));
+        if let Some(busy) = units.busy.filter(|busy| !aborts || *busy == Busy::Switchover) {
             return Err(Refused::Busy(busy));
         }
         match command {
@@ -127,7 +150,7 @@ impl Procedure {
             Command::Run(named) => self.run(&named, units),
             Command::Accept(named) => self.accept(&named, units),
             Command::Commit(named) => self.commit(now, &named, units),
-            Command::Abort(_) => self.abort(now, "as asked for", units),
+            Command::Abort(named) => self.abort(now, &named, units),
         }
     }
 
@@ -139,8 +162,13 @@ impl Procedure {
         units: &Units<'_>,
         images: &[Loadable],
     ) -> Result<Vec<Order>, Refused> {
-        if self.upgrade.is_some() {
-            return Err(Refused::UnderWay(self.state()));
+        match self.upgrade.as_ref().map(|upgrade| upgrade.phase) {
+            Some(Phase::Committing) => return Err(Refused::Committing),
+            Some(Phase::Aborting) => return Err(Refused::Aborting),
+            Some(Phase::Loading | Phase::Loaded | Phase::Running | Phase::Accepted) => {
+                return Err(Refused::UnderWay(self.state()));
+            }
+            None => {}
         }
         let peer = Self::ready(units)?;
         slot_is(active, units.own.slot, "active")?;
@@ -152,6 +180,10 @@ impl Procedure {
         let known = || images.iter().map(|image| image.release.as_str()).collect::<Vec<_>>().join(", ");
         let image = images.iter().find(|image| image.release == to);
         let image = image.ok_or_else(|| Refused::Unknown { release: to.to_owned(), known: known() })?;
+        // It would not know of the upgrade, and could neither go on with it nor back.
+        if !image.negotiates {
+            return Err(Refused::Unable(to.to_owned()));
+        }
         if to == units.own.release {
             return Err(Refused::Same(to.to_owned()));
         }
@@ -166,6 +198,9 @@ impl Procedure {
     fn run(&mut self, named: &Named, units: &Units<'_>) -> Result<Vec<Order>, Refused> {
         let Upgrade { to, forced, .. } = self.in_phase(&[Phase::Loaded], "loadversion")?.clone();
         let peer = Self::ready(units)?;
+        if peer.release != to {
+            return Err(Refused::StillLoading);
+        }
         named_is(named, peer.slot, &to, "standby")?;
         // What was stored of the two may be less than what they have found out when they met.
         if let Some(what) = units.loses.filter(|_| !forced) {
@@ -177,7 +212,8 @@ impl Procedure {
     }
 
     fn accept(&mut self, named: &Named, units: &Units<'_>) -> Result<Vec<Order>, Refused> {
-        let to = self.in_phase(&[Phase::Running], "runversion")?.to.clone();
+        let to = self.in_phase(&[Phase::Running, Phase::Accepted], "runversion")?.to.clone();
+        Self::runs(units, &to)?;
         named_is(named, units.own.slot, &to, "active")?;
         self.enter(Phase::Accepted);
         self.until = None;
@@ -186,9 +222,7 @@ impl Procedure {
 
     fn commit(&mut self, now: Instant, named: &Named, units: &Units<'_>) -> Result<Vec<Order>, Refused> {
         let to = self.in_phase(&[Phase::Running, Phase::Accepted], "runversion")?.to.clone();
-        if units.own.release != to {
-            return Err(Refused::Busy("the switchover to the new release is not over"));
-        }
+        Self::runs(units, &to)?;
         let other = units.own.slot.peer().ok_or(Refused::NoStandby)?;
         named_is(named, other, &to, "standby")?;
         self.enter(Phase::Committing);
@@ -196,11 +230,14 @@ impl Procedure {
         Ok(vec![self.reset(now, units, to, "is committed")])
     }
 
-    fn abort(&mut self, now: Instant, why: &str, units: &Units<'_>) -> Result<Vec<Order>, Refused> {
+    fn abort(&mut self, now: Instant, named: &Named, units: &Units<'_>) -> Result<Vec<Order>, Refused> {
         let Some(upgrade) = &self.upgrade else { return Err(Refused::NothingToAbort) };
         let (from, to) = (upgrade.from.clone(), upgrade.to.clone());
+        if let Some(given) = named.release.as_ref().filter(|given| **given != to) {
+            return Err(Refused::WrongRelease { given: given.clone(), is: to });
+        }
         match upgrade.phase {
-            Phase::Aborting => return Err(Refused::UnderWay(self.state())),
+            Phase::Aborting => return Err(Refused::Aborting),
             // The other unit no longer has the old release to go back to.
             Phase::Committing => return Err(Refused::Committing),
             Phase::Loading | Phase::Loaded => {}
@@ -208,10 +245,8 @@ impl Procedure {
                 Self::ready(units)?;
             }
         }
-        self.enter(Phase::Aborting);
-        self.until = None;
-        let log = Order::Log(format!("%ISSU_PROCESS-5-ABORT: back from release {to} to {from}: {why}"));
-        Ok([log].into_iter().chain(self.go_back(now, units)).collect())
+        let log = format!("%ISSU_PROCESS-5-ABORT: back from release {to} to {from}, as asked for");
+        Ok(self.take_back(now, log, units))
     }
 
     fn ready<'a>(units: &Units<'a>) -> Result<Unit<'a>, Refused> {
@@ -219,11 +254,19 @@ impl Procedure {
         if units.ready { Ok(peer) } else { Err(Refused::NotReady(peer.slot)) }
     }
 
+    /// The new release is active.
+    fn runs(units: &Units<'_>, to: &str) -> Result<(), Refused> {
+        if units.own.release == to { Ok(()) } else { Err(Refused::Busy(Busy::Switchover)) }
+    }
+
     fn in_phase(&self, wanted: &[Phase], first: &'static str) -> Result<&Upgrade, Refused> {
         let upgrade = self.upgrade.as_ref().ok_or(Refused::OutOfOrder { state: State::Init, first: "loadversion" })?;
         match wanted.contains(&upgrade.phase) {
             true => Ok(upgrade),
             false if upgrade.phase == Phase::Loading => Err(Refused::StillLoading),
+            false if upgrade.phase == Phase::Committing => Err(Refused::Committing),
+            false if upgrade.phase == Phase::Aborting => Err(Refused::Aborting),
+            false if self.state() == State::RunVersion => Err(Refused::Runs),
             false => Err(Refused::OutOfOrder { state: self.state(), first }),
         }
     }

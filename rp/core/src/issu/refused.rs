@@ -1,6 +1,6 @@
 //! Why a command of an upgrade is refused, and what is the next right step.
 
-use super::procedure::State;
+use super::procedure::{Busy, State};
 use fabric_proto::id::RpSlot;
 
 /// Why a command is refused. Nothing has changed.
@@ -23,8 +23,8 @@ pub enum Refused {
     )]
     StillLoading,
     /// Something else goes on.
-    #[error("{0}; retry when that is over")]
-    Busy(&'static str),
+    #[error("{0}")]
+    Busy(Busy),
     /// No peer.
     #[error("there is no standby RP; insert or restart it, and wait until it is ready")]
     NoStandby,
@@ -35,7 +35,7 @@ pub enum Refused {
     #[error("say which release: issu loadversion A 2.1 B 2.1")]
     NoRelease,
     /// Both units get the same one.
-    #[error("both units get one release; two were named")]
+    #[error("both units get one release; name it twice")]
     TwoReleases,
     /// There is no such release.
     #[error("there is no release {release}: there are {known}")]
@@ -46,8 +46,13 @@ pub enum Refused {
         known: String,
     },
     /// It runs already.
-    #[error("the active RP runs release {0} already")]
+    #[error(
+        "the active RP runs release {0} already; name another one, show issu comp-matrix stored has those that are known"
+    )]
     Same(String),
+    /// It has no such upgrade.
+    #[error("release {0} has no upgrade step by step; use fast software upgrade")]
+    Unable(String),
     /// State would be lost.
     #[error("release {release}: {what}; use fast software upgrade, or add 'forced'")]
     Loses {
@@ -65,7 +70,7 @@ pub enum Refused {
         what: String,
     },
     /// Another unit is meant.
-    #[error("slot {given} is not the {role} RP: that is slot {is}")]
+    #[error("slot {given} is not the {role} RP: that is slot {is}; name it, or leave it out")]
     WrongSlot {
         /// The slot that was named.
         given: RpSlot,
@@ -75,7 +80,7 @@ pub enum Refused {
         is: RpSlot,
     },
     /// Another release is being loaded.
-    #[error("this upgrade is to release {is}, not {given}")]
+    #[error("this upgrade is to release {is}, not {given}; name that, or leave it out")]
     WrongRelease {
         /// What was named.
         given: String,
@@ -83,12 +88,20 @@ pub enum Refused {
         is: String,
     },
     /// There is none.
-    #[error("no upgrade is under way: there is nothing to take back")]
+    #[error("no upgrade is under way: there is nothing to take back; issu loadversion begins one")]
     NothingToAbort,
     /// Too late.
-    #[error("the upgrade is being committed: the old release is not there any more; load it as another upgrade")]
+    #[error(
+        "the upgrade is being committed; wait for %ISSU_PROCESS-6-COMMITTED, the old release can be loaded as another upgrade then"
+    )]
     Committing,
+    /// It is on its way back.
+    #[error("the upgrade is being taken back; wait for %ISSU_PROCESS-6-ABORTED")]
+    Aborting,
+    /// It is past this command's turn.
+    #[error("the new release is active already; issu acceptversion or issu commitversion is next")]
+    Runs,
     /// Too long.
-    #[error("the rollback timer is at most 2 hours")]
+    #[error("the rollback timer is at most 2 hours; say 7200 seconds or less, or 0 for none")]
     Timer,
 }

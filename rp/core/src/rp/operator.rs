@@ -217,10 +217,10 @@ impl Rp {
     }
 
     /// A request was refused after its command had been answered.
-    pub(super) fn refused(&mut self, what: rf::Request, why: rf::Refusal, out: &mut Vec<Output>) {
+    pub(super) fn refused(&mut self, now: Instant, what: rf::Request, why: rf::Refusal, out: &mut Vec<Output>) {
         out.push(Output::Event(EventKind::Log { line: format!("%RF-4-REFUSED: {what:?}: {why}") }));
         if what == rf::Request::ForceSwitchover {
-            self.upgrade_refused(&why.to_string(), out);
+            self.upgrade_refused(now, &why.to_string(), out);
         }
     }
 }

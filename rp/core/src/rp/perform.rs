@@ -3,6 +3,7 @@
 
 use super::Output;
 use crate::redundancy::LastTerm;
+use bytes::Bytes;
 use fabric_proto::{
     checkpoint::CfMessage,
     feed::ToFeed,
@@ -59,6 +60,8 @@ pub trait Shell {
     fn set_aside(&mut self, text: String);
     /// Saves the term; nothing that follows is done before it is safe.
     fn save_term(&mut self, term: LastTerm) -> Result<(), Self::Error>;
+    /// Saves how far a software upgrade is; nothing that follows is done before it is safe.
+    fn save_upgrade(&mut self, kept: Bytes) -> Result<(), Self::Error>;
     /// Records an event with its instant.
     fn record(&mut self, event: EventKind);
 }
@@ -91,6 +94,7 @@ impl Output {
             Self::SaveStartup(text) => shell.save_startup(text),
             Self::SetAside(text) => shell.set_aside(text),
             Self::SaveTerm(term) => return shell.save_term(term),
+            Self::SaveUpgrade(kept) => return shell.save_upgrade(kept),
             Self::Event(event) => shell.record(event),
             Self::Restart(_) => {}
         }

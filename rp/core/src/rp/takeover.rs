@@ -151,7 +151,7 @@ impl Rp {
                 }
                 out.push(Output::Event(event));
             }
-            rf::Output::Refuse { what, why } => self.refused(what, why, out),
+            rf::Output::Refuse { what, why } => self.refused(now, what, why, out),
         }
     }
 

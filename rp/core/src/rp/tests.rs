@@ -52,6 +52,7 @@ fn boot(platform: &str, slot: RpSlot, startup: &str) -> Boot {
         timers: RedundancyTimers { heartbeat_ms: 50, switchover_ms: 300 },
         startup: Some(startup.to_owned()),
         last_term: Default::default(),
+        upgrade: None,
         line_cards: Vec::new(),
         flow_seed: seed(slot),
         releases: Vec::new(),
@@ -632,7 +633,7 @@ fn what_the_standby_cannot_apply_is_never_confirmed() {
     let with = |text: &'static str| {
         move |message: &mut CfMessage| {
             let CfMessage::Record { data, .. } = message else { return };
-            *data = bytes::Bytes::from_static(text.as_bytes());
+            *data = Bytes::from_static(text.as_bytes());
         }
     };
     for (pair, why) in [

@@ -2,7 +2,7 @@
 
 use super::{Output, Rp};
 use crate::{
-    issu::{Command, Loadable, Order, Procedure, Unit, Units},
+    issu::{Busy, Command, Loadable, Order, Procedure, Unit, Units},
     redundancy as rf,
 };
 use fabric_proto::{deploy::Release, id::Slot, operator::EventKind, time::Instant};
@@ -43,8 +43,8 @@ impl Rp {
     }
 
     /// A switchover that was asked for does not happen.
-    pub(super) fn upgrade_refused(&mut self, why: &str, out: &mut Vec<Output>) {
-        let orders = self.clients.issu.procedure.not_handed_over(why);
+    pub(super) fn upgrade_refused(&mut self, now: Instant, why: &str, out: &mut Vec<Output>) {
+        let orders = self.clients.issu.procedure.not_handed_over(now, why);
         self.order(orders, out);
     }
 
@@ -64,11 +64,11 @@ impl Rp {
             peer: peer.map(|(peer, slot)| Unit { slot, release: &peer.release, boot: peer.boot }),
             ready: rf.redundant,
             loses,
+            failures: rf.standby_failures,
             busy: match self.rf.config_refusal() {
-                _ if self.config_lock.is_some() => Some("a configuration session is open"),
-                Some(rf::Refusal::BulkSync) => Some("bulk sync to the standby RP is in progress"),
-                Some(_) => Some("a switchover is in progress"),
-                None => None,
+                Some(rf::Refusal::BulkSync) => Some(Busy::BulkSync),
+                Some(_) => Some(Busy::Switchover),
+                None => self.config_lock.map(|_| Busy::Configuration),
             },
         };
         f(&mut self.clients.issu.procedure, &units)
@@ -77,18 +77,27 @@ impl Rp {
     /// The releases that can be loaded, and what is lost on the way to each.
     fn images(&self) -> Vec<Loadable> {
         let own = &self.boot.release;
-        let image =
-            |release: &Release| Loadable { release: release.version.clone(), loses: release.loses.get(own).cloned() };
+        let image = |release: &Release| Loadable {
+            release: release.version.clone(),
+            negotiates: release.negotiates,
+            loses: release.loses.get(own).cloned(),
+        };
         self.boot.releases.iter().map(image).collect()
     }
 
+    /// Before what it orders is done, and before the peer is told: both may be reset the next moment.
+    pub(super) fn save_upgrade(&mut self, out: &mut Vec<Output>) {
+        out.extend(self.clients.issu.to_save().map(Output::SaveUpgrade));
+    }
+
     fn order(&mut self, orders: Vec<Order>, out: &mut Vec<Output>) {
+        self.save_upgrade(out);
         for order in orders {
             match order {
                 Order::Reset { slot, release, reason } => {
+                    // Until it is reset, it can take over: its connection is left to it.
                     let slot = Slot::Rp(slot);
                     out.push(Output::Event(EventKind::ResetSlot { slot, reason, release: Some(release) }));
-                    out.push(Output::DropPeer);
                 }
                 Order::Switchover => self.for_rf.push_back(rf::Input::ForceSwitchover),
                 Order::Log(line) => out.push(Output::Event(EventKind::Log { line })),

@@ -159,6 +159,7 @@ impl Plan {
             timers: TIMERS,
             startup: nvram.startup()?,
             last_term: nvram.term()?,
+            upgrade: nvram.upgrade()?.map(Into::into),
             line_cards: CARDS.to_vec(),
             flow_seed: FlowSeed::of(&config.id),
             releases: Vec::new(),

@@ -374,6 +374,7 @@ pub(super) fn sample(tokens: &[Token]) -> String {
         Token::Argument(Shape::Slot) => "1".to_owned(),
         Token::Argument(Shape::Interface) => "1/1".to_owned(),
         Token::Argument(Shape::Word) => "red".to_owned(),
+        Token::Argument(Shape::RpSlot) => "A".to_owned(),
         // A client of ISSU, and its session.
         Token::Argument(Shape::Number(1, 65_535)) => "7".to_owned(),
         _ => "24".to_owned(),

@@ -25,6 +25,8 @@ struct World {
     slots: [Slot; 2],
     active: usize,
     boots: u64,
+    /// Standbys that failed and were not told to.
+    failures: u32,
     now: Instant,
     log: Vec<String>,
 }
@@ -33,20 +35,21 @@ impl World {
     fn new() -> Self {
         let slot =
             |boot| Slot { image: OLD, boot, up: true, ready: true, faulty: false, procedure: Procedure::default() };
-        Self { slots: [slot(1), slot(2)], active: 0, boots: 2, now: Instant(1), log: Vec::new() }
+        Self { slots: [slot(1), slot(2)], active: 0, boots: 2, failures: 0, now: Instant(1), log: Vec::new() }
     }
 
-    fn units(slots: &[Slot; 2], active: usize) -> Units<'_> {
+    fn units(slots: &[Slot; 2], active: usize, failures: u32) -> Units<'_> {
         let unit =
             |at: usize| Unit { slot: [RpSlot::A, RpSlot::B][at], release: slots[at].image, boot: slots[at].boot };
         let peer = slots[1 - active].up.then(|| unit(1 - active));
-        Units { own: unit(active), peer, ready: peer.is_some() && slots[1 - active].ready, loses: None, busy: None }
+        let ready = peer.is_some() && slots[1 - active].ready;
+        Units { own: unit(active), peer, ready, loses: None, failures, busy: None }
     }
 
     fn command(&mut self, command: Command) -> Result<(), Refused> {
         let seen = self.slots.clone();
-        let units = Self::units(&seen, self.active);
-        let images = [OLD, NEW].map(|release| Loadable { release: release.to_owned(), loses: None });
+        let units = Self::units(&seen, self.active, self.failures);
+        let images = [OLD, NEW].map(|release| Loadable { release: release.to_owned(), negotiates: true, loses: None });
         let orders = self.slots[self.active].procedure.command(self.now, command, &units, &images)?;
         self.obey(orders);
         Ok(())
@@ -67,7 +70,7 @@ impl World {
                         self.take_over();
                         self.die(old);
                     } else {
-                        let orders = self.slots[old].procedure.not_handed_over("it is not ready");
+                        let orders = self.slots[old].procedure.not_handed_over(self.now, "it is not ready");
                         self.obey(orders);
                     }
                 }
@@ -89,6 +92,11 @@ impl World {
     fn die(&mut self, at: usize) {
         let slot = &mut self.slots[at];
         (slot.up, slot.ready) = (false, false);
+    }
+
+    fn fail_standby(&mut self) {
+        self.die(1 - self.active);
+        self.failures += 1;
     }
 
     fn take_over(&mut self) {
@@ -116,13 +124,13 @@ impl World {
             self.boots += 1;
             (slot.up, slot.boot) = (true, self.boots);
         } else if slot.faulty && slot.image == NEW {
-            self.die(standby);
+            self.fail_standby();
         } else {
             slot.ready = true;
         }
         self.share();
         let seen = self.slots.clone();
-        let orders = self.slots[self.active].procedure.look(self.now, &Self::units(&seen, self.active));
+        let orders = self.slots[self.active].procedure.look(self.now, &Self::units(&seen, self.active, self.failures));
         self.obey(orders);
     }
 
@@ -245,15 +253,18 @@ fn commands_out_of_order_say_what_comes_first() {
         forced: false,
     };
     assert_eq!(said(&mut world, to("9.9")), "there is no release 9.9: there are 2.0, 2.1");
-    assert_eq!(said(&mut world, to(OLD)), "the active RP runs release 2.0 already");
+    assert_eq!(
+        said(&mut world, to(OLD)),
+        "the active RP runs release 2.0 already; name another one, show issu comp-matrix stored has those that are known"
+    );
     let wrong = Named { slot: Some(RpSlot::A), release: Some(NEW.to_owned()) };
     let wrong = Command::Load { active: Named::default(), standby: wrong, forced: false };
-    assert_eq!(said(&mut world, wrong), "slot A is not the standby RP: that is slot B");
+    assert_eq!(said(&mut world, wrong), "slot A is not the standby RP: that is slot B; name it, or leave it out");
     let mut world = World::upgraded_to(State::LoadVersion);
     assert_eq!(world.load(), Err(Refused::UnderWay(State::LoadVersion)));
     let early = Command::Commit(Named::default());
     assert_eq!(said(&mut world, early), "the upgrade is in state Load Version: issu runversion comes first");
-    world.die(1);
+    world.fail_standby();
     assert_eq!(world.command(Command::Run(Named::default())), Err(Refused::NoStandby));
 }
 
@@ -261,13 +272,14 @@ fn commands_out_of_order_say_what_comes_first() {
 fn a_loss_of_state_is_said_before_anything_is_reset() {
     let mut procedure = Procedure::default();
     let world = World::new();
-    let images = [Loadable { release: NEW.to_owned(), loses: Some("LDP loses its sessions".to_owned()) }];
+    let images =
+        [Loadable { release: NEW.to_owned(), negotiates: true, loses: Some("LDP loses its sessions".to_owned()) }];
     let load = |forced| Command::Load {
         active: Named::default(),
         standby: Named { slot: None, release: Some(NEW.to_owned()) },
         forced,
     };
-    let units = World::units(&world.slots, 0);
+    let units = World::units(&world.slots, 0, 0);
     let refused = procedure.command(world.now, load(false), &units, &images).unwrap_err().to_string();
     assert!(refused.starts_with("release 2.1: LDP loses its sessions"), "{refused}");
     assert_eq!(procedure, Procedure::default());
@@ -282,7 +294,7 @@ fn a_loss_that_shows_when_the_units_meet_is_said_before_the_switchover() {
         world.command(Command::Load { active: Named::default(), standby, forced }).unwrap();
         world.steps(3);
         let seen = world.slots.clone();
-        let units = Units { loses: Some("LDP loses its sessions"), ..World::units(&seen, 0) };
+        let units = Units { loses: Some("LDP loses its sessions"), ..World::units(&seen, 0, 0) };
         let run = world.slots[0].procedure.command(world.now, Command::Run(Named::default()), &units, &[]);
         assert_eq!(run.is_ok(), forced, "{run:?}");
         assert_eq!(world.state(), if forced { State::RunVersion } else { State::LoadVersion });
@@ -334,7 +346,7 @@ proptest! {
                 Event::Commit => drop(world.command(Command::Commit(Named::default()))),
                 Event::Abort => drop(world.command(Command::Abort(Named::default()))),
                 Event::KillActive => world.kill_active(),
-                Event::KillStandby => world.die(1 - world.active),
+                Event::KillStandby => world.fail_standby(),
             }
             let upgrade = world.slots[world.active].procedure.upgrade().cloned();
             if let Some(upgrade) = upgrade {

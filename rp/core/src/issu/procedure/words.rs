@@ -111,8 +111,25 @@ pub struct Units<'a> {
     pub ready: bool,
     /// What of the state a switchover to it would lose; `None` where it loses none, or where the two have not met.
     pub loses: Option<&'a str>,
+    /// How often the other unit has failed since this one is active: it fell silent, or crashed. One that restarts by itself has
+    /// not failed.
+    pub failures: u32,
     /// What keeps commands from being carried out, if anything.
-    pub busy: Option<&'static str>,
+    pub busy: Option<Busy>,
+}
+
+/// What keeps commands from being carried out, and when they can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Busy {
+    /// A switchover, planned or not.
+    #[error("a switchover is in progress; wait until it is over")]
+    Switchover,
+    /// The standby is given everything.
+    #[error("bulk sync to the standby RP is in progress; retry when %HA-6-STANDBY_READY is logged")]
+    BulkSync,
+    /// Somebody is changing the configuration.
+    #[error("a session is in configuration mode; leave it there with end, then retry")]
+    Configuration,
 }
 
 /// What is known of a release that can be loaded.
@@ -120,6 +137,8 @@ pub struct Units<'a> {
 pub struct Loadable {
     /// Its name.
     pub release: String,
+    /// Whether it negotiates. One that does not knows of no upgrade.
+    pub negotiates: bool,
     /// What state would be lost on the way between it and the active's release; `None` where none is, or where only the two
     /// route processors find that out.
     pub loses: Option<String>,

@@ -61,6 +61,7 @@ impl Chassis {
             timers: RedundancyTimers::default(),
             startup: Some(startup.to_owned()),
             last_term: Default::default(),
+            upgrade: None,
             line_cards: vec![LcSlot(1), LcSlot(2)],
             flow_seed: fabric_proto::flow::FlowSeed::default(),
             releases: Vec::new(),

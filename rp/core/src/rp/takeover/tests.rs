@@ -38,6 +38,7 @@ fn boot(platform: &str, legacy: &[u8]) -> Boot {
         timers: RedundancyTimers::default(),
         startup: None,
         last_term: Default::default(),
+        upgrade: None,
         line_cards: slots(&[1, 2, 3, 4]).into_iter().collect(),
         flow_seed: Default::default(),
         releases: Vec::new(),
