@@ -380,6 +380,9 @@ impl World {
         if self.resets > 0 {
             return wrong("a slot is about to be reset".to_owned());
         }
+        if self.upgrade_moves() {
+            return wrong("an upgrade is on its way".to_owned());
+        }
         let Some(active) = self.active() else {
             return wrong(format!("there is not exactly one active: {:?}", self.standing()));
         };

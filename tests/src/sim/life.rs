@@ -107,7 +107,7 @@ pub enum Fault {
     SlowCard(LcSlot, u64, u64),
     /// `hw-module slot N reset`.
     ResetCard(LcSlot),
-    /// A step of a software upgrade, as a command of the active.
+    /// A step of a software upgrade, as a command of the active; `<active>` and `<standby>` are the slots.
     Issu(&'static str),
     /// From its next start on, an RP runs this release.
     Image(Who, &'static str),
@@ -276,7 +276,8 @@ impl World {
                     self.rest()?;
                     tally.rests += 1;
                     self.unaided = step.fault.is_single();
-                    if self.operates(Mode::Sso) && step.fault.is_single() && !self.resets_legacy() {
+                    let alone = step.fault.is_single() && !self.rolls_back_soon();
+                    if self.operates(Mode::Sso) && alone && !self.resets_legacy() {
                         self.guard();
                     } else {
                         self.unguard();
@@ -306,7 +307,7 @@ impl World {
         self.unaided = false;
         self.rest()?;
         tally.rests += 1;
-        Ok(())
+        self.upgrade_ends(life)
     }
 
     /// The RP that must take over from an active that is killed at rest, where the standby need not boot for it.
@@ -445,7 +446,11 @@ impl World {
                 self.later(ms(time), Undo::Unslow(lc));
             }
             Fault::ResetCard(lc) => self.operator(&[&format!("hw-module slot {lc} reset")]),
-            Fault::Issu(line) => self.operator(&[line]),
+            Fault::Issu(line) => {
+                let slot = |who| self.at(who).to_string();
+                let line = line.replace("<active>", &slot(Who::Active)).replace("<standby>", &slot(Who::Standby));
+                self.operator(&[&line]);
+            }
             Fault::Image(who, release) => self.set_release(Slot::Rp(self.at(who)), release),
             Fault::CardImage(slot, release) => self.set_release(Slot::Lc(slot), release),
             Fault::Lie(who, lies) => self.set_lying_fsync(self.at(who), lies),

@@ -26,11 +26,14 @@ pub(super) const LATEST: &str = "2.0";
 /// One like it that has a client more: beside [`LATEST`], that client is at base level.
 pub(super) const NEXT: &str = "2.1";
 
+/// One like [`LATEST`] in everything but its name: beside it, nothing is lost.
+pub(super) const TWIN: &str = "2.0.1";
+
 /// What cards can be given: of these, nothing is stored, and route processors find it out when they meet.
 pub(super) fn releases() -> Vec<Release> {
     let release =
         |version: &str| Release { version: version.to_owned(), negotiates: version != FIRST, loses: BTreeMap::new() };
-    RELEASES.map(release).into()
+    RELEASES.into_iter().chain([TWIN]).map(release).collect()
 }
 
 /// The client: how often each port lost its carrier.
