@@ -97,6 +97,33 @@ fn another_topology_of_the_same_name_is_refused_unless_it_is_told_to_replace() {
     bench.swact(&["deploy", &format!("{LAB}.chassis.yml")]).with(2).says("other.chassis.yml, not from ");
 }
 
+/// Goal: a deployment of what runs already touches nothing, whatever the release, and a release that was added to those there
+/// are starts no card again. Method: deploy a chassis of each release twice, then once more with a release more.
+#[test]
+fn deploying_what_runs_already_touches_nothing() {
+    for release in ["1.0", "2.0"] {
+        let bench = Bench::new(2_000);
+        bench.releases(&["1.0", "2.0"]);
+        bench.change("image: \"2.0\"", &format!("image: \"{release}\""));
+        bench.deploy();
+        // The shelf, which resets slots, is no card.
+        let cards = || bench.processes().into_iter().filter(|(card, _)| card != "-/shelf").collect::<Vec<_>>();
+        let before = cards();
+        bench.deploy();
+        assert_eq!(cards(), before, "release {release}");
+        let images = bench.path("images");
+        let manifest = fs::read_to_string(images.join("2.0/manifest.yml")).unwrap();
+        fs::create_dir(images.join("2.0.9")).unwrap();
+        let manifest = manifest.replace("version: \"2.0\"", "version: \"2.0.9\"");
+        fs::write(images.join("2.0.9/manifest.yml"), manifest).unwrap();
+        bench.deploy();
+        assert_eq!(cards(), before, "a release more than {release}");
+        let told = fs::read_to_string(bench.lab().join("pe1/A/config.json")).unwrap();
+        assert_eq!(told.contains("2.0.9"), release != "1.0", "what it knows after its next start: {told}");
+        bench.swact(&["destroy", LAB]).with(0);
+    }
+}
+
 /// Goal: what a restart of the host left is no lab that runs. Method: everything is killed at once, the folder stays; then
 /// a run, which needs no `destroy` before it.
 #[test]

@@ -107,7 +107,7 @@ async fn known(old: &LabPlan, new: &LabPlan, runtime: &dyn Runtime) -> Known {
     let outdated = |card: &&CardPlan| {
         let limits = old.card(&card.config.id).map(|card| card.limits);
         // What it was told, not what it was planned to be told: an experiment may have changed its image.
-        told(&card.folder).as_ref() != Some(&runtime.told(card)) || limits != Some(card.limits)
+        told(&card.folder) != layout::read_back(card, runtime) || limits != Some(card.limits)
     };
     Known {
         running,
@@ -116,8 +116,9 @@ async fn known(old: &LabPlan, new: &LabPlan, runtime: &dyn Runtime) -> Known {
     }
 }
 
+/// What a card was told, as far as it has to be started again when that changes.
 fn told(folder: &Path) -> Option<CardConfig> {
-    serde_json::from_slice(&fs::read(folder.join(CONFIG_FILE)).ok()?).ok()
+    layout::lasting(&fs::read(folder.join(CONFIG_FILE)).ok()?)
 }
 
 /// In the new plan's order, removals first.
@@ -182,7 +183,9 @@ impl Lab {
 
 async fn carry_out(step: Step, card: &CardPlan, runtime: &dyn Runtime) -> Result<(), LabError> {
     match step {
-        Step::Keep | Step::Remove => return Ok(()),
+        Step::Remove => return Ok(()),
+        // What does not matter to it before its next start.
+        Step::Keep => return layout::write_config(card, runtime),
         Step::Add => layout::furnish_card(card, runtime)?,
         Step::Replace => {
             let _lock = slot::lock(card).await?;

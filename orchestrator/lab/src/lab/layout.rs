@@ -16,7 +16,7 @@ use crate::{
     plan::{CardPlan, LabPlan, Program},
     runtime::Runtime,
 };
-use fabric_proto::deploy::{CONFIG_FILE, CONFIG_VERSIONS, INITIAL_CONFIG};
+use fabric_proto::deploy::{CONFIG_FILE, CONFIG_VERSIONS, CardConfig, INITIAL_CONFIG};
 use serde::Serialize;
 use std::{
     fs::{self, DirBuilder},
@@ -110,6 +110,17 @@ pub(super) fn write_config(card: &CardPlan, runtime: &dyn Runtime) -> Result<(),
     let config = runtime.told(card);
     let told = config.told(version_for(card)).map_err(io::Error::other).map_err(wrong(&path))?;
     write_json(&path, &told)
+}
+
+/// What would be read of that again: a release that knows less is told less. `None` where it cannot be said in its words.
+pub(super) fn read_back(card: &CardPlan, runtime: &dyn Runtime) -> Option<CardConfig> {
+    lasting(&serde_json::to_vec(&runtime.told(card).told(version_for(card)).ok()?).ok()?)
+}
+
+/// A written configuration without what may change under a card that runs: the releases there are to be had.
+pub(super) fn lasting(text: &[u8]) -> Option<CardConfig> {
+    let config = serde_json::from_slice(text).ok()?;
+    Some(CardConfig { releases: Vec::new(), ..config })
 }
 
 /// The version of its configuration that a card reads. One whose manifest cannot be read says itself what is wrong with it.
