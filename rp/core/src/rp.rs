@@ -38,7 +38,6 @@ use crate::{
     rib::{self, FeedId},
 };
 use bytes::Bytes;
-use capability::Capabilities;
 use fabric_proto::{
     checkpoint::{CfClientId, CfMessage},
     deploy::{KnownRelease, RedundancyTimers},
@@ -190,7 +189,6 @@ pub struct Rp {
     role: Role,
     rf: Rf,
     spoken: Spoken,
-    capabilities: Capabilities,
     /// Checkpointing as active, and as standby.
     cf: CfActive,
     replica: CfStandby,
@@ -251,7 +249,6 @@ impl Rp {
             role: Role::Waiting,
             rf: Rf::new(facility, now),
             spoken: Spoken::default(),
-            capabilities: Capabilities::default(),
             cf: CfActive::default(),
             replica: CfStandby::new(clients.members().to_vec()),
             left_out: BTreeMap::new(),

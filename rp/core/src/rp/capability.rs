@@ -4,8 +4,8 @@
 //! older one would have to hold as well once it takes over, or is put in: routes with more than 16 paths
 //! ([`Width::Wide`]). It is on while
 //!
-//! 1. nobody holds it back. The procedure of an upgrade does from `loadversion` on, and lets go of it at `commitversion`:
-//!    [`Rp::hold_back`] is its switch, and a chassis under no procedure is committed to what it runs;
+//! 1. the chassis is committed to the release: while an upgrade is under way it comes on nowhere, for the way back is open until
+//!    `commitversion`. Where it is on, it stays on through an upgrade to a release that has it too;
 //! 2. no card of the chassis that this unit has met is of a release without it: line cards by their messages, the other
 //!    route processor by checkpoint messages. Who is met is asked before anything of the table is said to him;
 //! 3. every line card was met, or the chassis has converged without those that are not there. A unit that takes over with
@@ -13,16 +13,10 @@
 
 use super::{Output, Rp};
 use crate::rib::Width;
-use fabric_proto::{codec::Class, id::Slot, operator::EventKind, release::Release, time::Instant};
+use fabric_proto::{codec::Class, id::Slot, operator::EventKind, release::Release};
 
 /// The first version of line-card and of checkpoint messages whose release holds lists of more than 16 paths.
 const HOLDS_WIDE: u8 = 3;
-
-/// What this unit has been told of its upgrade.
-#[derive(Debug, Default)]
-pub(super) struct Capabilities {
-    held_back: bool,
-}
 
 /// Whether the cards of a chassis can hold something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +30,6 @@ pub(super) enum Held {
 }
 
 impl Rp {
-    /// For the procedure of an upgrade: what a card of an older release cannot hold is off while `held`. Takes effect at once.
-    pub fn hold_back(&mut self, now: Instant, held: bool, out: &mut Vec<Output>) {
-        let begun = out.len();
-        self.capabilities.held_back = held;
-        self.settle(now, out);
-        self.log.keep(now, &out[begun..]);
-    }
-
     /// Cards came, went, or are of another release now: what they can decides.
     pub(super) fn weigh_capabilities(&mut self, out: &mut Vec<Output>) {
         let has = self.boot.issu.built >= Release::V2_1;
@@ -54,7 +40,7 @@ impl Rp {
         let held = self.spoken.held_by(&self.boot.line_cards, [Class::LineCard, Class::Checkpoint], HOLDS_WIDE);
         let width = match held {
             Held::NotBy(_) => Width::Narrow,
-            Held::ByAll | Held::ByThoseMet if self.capabilities.held_back => Width::Narrow,
+            Held::ByAll | Held::ByThoseMet if self.clients.issu.procedure.upgrade().is_some() => was,
             Held::ByAll => Width::Wide,
             // Not before the others were met, unless it is on already.
             Held::ByThoseMet if self.role.converged() => Width::Wide,
