@@ -8,7 +8,7 @@ use crate::{
     standing::active_rp,
 };
 use fabric_proto::{
-    id::{CardId, Slot, Unit},
+    id::{CardId, Slot},
     operator::{DropOrder, Impairment, PlaneSet, Reply, Request, StorageFault},
     time::Instant,
 };
@@ -168,7 +168,7 @@ async fn strike(
         FaultName::Partition | FaultName::Heal | FaultName::Impair => {
             impair(lab, fault, target, injected).await?;
             if fault.name == FaultName::Heal && target.peer.is_none() {
-                for card in cards.iter().filter(|card| matches!(slot_of(card), Some(Slot::Lc(_)))) {
+                for card in cards.iter().filter(|card| matches!(card.slot(), Some(Slot::Lc(_)))) {
                     drop_packets(lab, card, DropOrder::default(), &mut Vec::new()).await?;
                 }
             }
@@ -379,15 +379,7 @@ async fn resolve(
         TargetUnit::Chassis => Vec::new(),
         TargetUnit::ActiveRp | TargetUnit::StandbyRp => {
             let (active, _) = active_rp(lab, &chassis.node).await.ok_or_else(|| no_active(target))?;
-            if unit == TargetUnit::ActiveRp {
-                vec![active]
-            } else {
-                let peer = match active.unit {
-                    Unit::Card(Slot::Rp(slot)) => slot.peer(),
-                    Unit::Card(Slot::Lc(_)) | Unit::Tester | Unit::Operator => None,
-                };
-                peer.map(|slot| card(Slot::Rp(slot))).into_iter().collect()
-            }
+            if unit == TargetUnit::ActiveRp { vec![active] } else { active.peer_rp().into_iter().collect() }
         }
     };
     match cards.iter().find(|card| plan.card(card).is_none()) {
@@ -433,7 +425,7 @@ async fn impair(lab: &Lab, fault: &Fault, target: &Target, injected: &mut Inject
     let chassis = || lab.plan().cards.iter().map(|card| &card.config.id).filter(|id| Some(&id.node) == node.as_ref());
     let others: Vec<CardId> = match target.peer {
         Some(_) => injected.peers.clone(),
-        None => chassis().filter(|id| slot_of(id).is_some()).cloned().collect(),
+        None => chassis().filter(|id| id.slot().is_some()).cloned().collect(),
     };
     let mut edges = Vec::new();
     for card in &injected.cards {
@@ -450,7 +442,7 @@ async fn impair(lab: &Lab, fault: &Fault, target: &Target, injected: &mut Inject
     edges.retain(|(from, to)| target.peer.is_some() || plane_between(from, to, fault.plane).is_some());
     for (from, to) in edges {
         let plane = plane_between(&from, &to, fault.plane).unwrap_or(fault.plane);
-        let set = |impairment| Request::Impair { to: slot_of(&to), plane, impairment };
+        let set = |impairment| Request::Impair { to: to.slot(), plane, impairment };
         let back = fault.name.undone_by().map(|_| set(Impairment::default()));
         order(lab, &from, fault.name, (set(fault.impairment), back), &mut injected.undo).await?;
     }
@@ -460,14 +452,7 @@ async fn impair(lab: &Lab, fault: &Fault, target: &Target, injected: &mut Inject
 /// What of the wanted planes there is between two cards: route processors have control only, line cards have data
 /// among each other.
 fn plane_between(one: &CardId, other: &CardId, wanted: PlaneSet) -> Option<PlaneSet> {
-    let rp = |card| matches!(slot_of(card), Some(Slot::Rp(_)));
+    let rp = |card: &CardId| matches!(card.slot(), Some(Slot::Rp(_)));
     let there = if rp(one) || rp(other) { PlaneSet::Control } else { PlaneSet::Data };
     (wanted == PlaneSet::Both || wanted == there).then_some(there)
-}
-
-fn slot_of(card: &CardId) -> Option<Slot> {
-    match card.unit {
-        Unit::Card(slot) => Some(slot),
-        Unit::Tester | Unit::Operator => None,
-    }
 }

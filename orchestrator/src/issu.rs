@@ -12,7 +12,7 @@ use standing::Standing;
 
 use crate::standing::{active_rp, described, unlinked};
 use fabric_proto::{id::CardId, time::Instant as Clock};
-use lab::{CardAction, Lab, LabError, card_name, images::Images};
+use lab::{Lab, LabError, card_name, images::Images};
 use notation::document::BadInput;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -212,7 +212,7 @@ impl<'a> Walk<'a> {
                 let line = self.line(stage, command, &before);
                 say(&line);
                 self.type_in(&before.active, &line).await?;
-                let other = standing::peer(&before.active);
+                let other = before.active.peer_rp();
                 self.until(stage, Back::IsWrong, |now| self.is_over(stage, now, other.as_ref())).await?;
             }
             None => self.line_cards(say).await?,
@@ -243,11 +243,8 @@ impl<'a> Walk<'a> {
     fn line(&self, stage: Stage, command: &str, standing: &Standing) -> String {
         let to = &self.plan.to;
         let forced = if self.forced { " forced" } else { "" };
-        match (
-            stage,
-            standing::slot(&standing.active),
-            standing::peer(&standing.active).as_ref().and_then(standing::slot),
-        ) {
+        let active = &standing.active;
+        match (stage, active.slot(), active.peer_rp().and_then(|peer| peer.slot())) {
             (Stage::Load, Some(active), Some(standby)) => format!("{command} {active} {to} {standby} {to}{forced}"),
             (Stage::Load, ..) => format!("{command} {to}{forced}"),
             (Stage::Run | Stage::Accept | Stage::Commit | Stage::LineCards, ..) => command.to_owned(),
@@ -306,11 +303,7 @@ impl<'a> Walk<'a> {
 
     /// What the active's log says last of the upgrade.
     async fn last_words(&self, active: &CardId) -> String {
-        let shown = async {
-            let mut session = self.lab.session(active).await?;
-            session.exec("show logging").await
-        };
-        let text = shown.await.map(|output| output.text).unwrap_or_default();
+        let text = self.lab.exec(active, "show logging").await.map(|output| output.text).unwrap_or_default();
         let said = text.lines().rev().find(|line| line.contains("%ISSU_PROCESS"));
         said.map_or_else(|| "its log does not say why".to_owned(), |line| line.trim().to_owned())
     }
@@ -338,8 +331,7 @@ impl<'a> Walk<'a> {
                 }
                 How::Reset(why) => {
                     say(&format!("line card {name}: reset ({why})"));
-                    self.lab.swap_image(card, &self.plan.to, &manifest).await?;
-                    self.lab.act(card, CardAction::Restart).await?;
+                    self.lab.reset_with(card, &self.plan.to, &manifest).await?;
                 }
             }
             self.card_back(card).await?;

@@ -2,7 +2,8 @@
 
 use fabric_proto::{
     id::{CardId, Slot, Unit},
-    operator::RpStats,
+    operator::{CardStats, RpStats},
+    redundancy::Mode,
 };
 use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 use lab::{Lab, card_name};
@@ -31,6 +32,12 @@ pub async fn active_rp(lab: &Lab, node: &str) -> Option<(CardId, RpStats)> {
             Ok(None) | Err(_) => return best,
         }
     }
+}
+
+/// The mode for which a standby is ready, as it says itself.
+pub fn ready_in(standby: &CardStats) -> Option<Mode> {
+    let rp = standby.rp.as_ref()?;
+    (rp.state == rp.operating.promised_state()).then_some(rp.operating)
 }
 
 /// Two line cards of `node` that run and have no data connection, if there are such: packets between them would be lost as

@@ -2,7 +2,7 @@
 
 use crate::fault::{Fault, FaultName, Step, Storm, Target, TargetUnit};
 use fabric_proto::{
-    id::{CardId, LcSlot, RpSlot, Slot, Unit},
+    id::{CardId, LcSlot, RpSlot, Slot},
     operator::{Impairment, PlaneSet},
 };
 use lab::plan::LabPlan;
@@ -60,12 +60,8 @@ pub fn steps(storm: Storm, node: &str, rps: &[RpSlot], line_cards: &[LcSlot]) ->
 
 /// The faults of a storm over a chassis of a lab.
 pub fn of_chassis(storm: Storm, plan: &LabPlan, node: &str) -> Vec<Step> {
-    let slots = |card: &CardId| match card.unit {
-        Unit::Card(slot) => Some(slot),
-        Unit::Tester | Unit::Operator => None,
-    };
     let (mut rps, mut line_cards) = (Vec::new(), Vec::new());
-    for slot in plan.cards.iter().map(|card| &card.config.id).filter(|id| id.node == node).filter_map(slots) {
+    for slot in plan.cards.iter().map(|card| &card.config.id).filter(|id| id.node == node).filter_map(CardId::slot) {
         match slot {
             Slot::Rp(slot) => rps.push(slot),
             Slot::Lc(slot) => line_cards.push(slot),

@@ -6,7 +6,7 @@ pub use compat::{CONFIG_VERSIONS, Told};
 
 use crate::{
     compat::v1_0::deploy as v1,
-    id::{CardId, LcSlot, RpSlot, Slot, Unit},
+    id::{CardId, LcSlot, RpSlot, Slot},
     issu::{Image, Row},
     release::Release,
     version::Versions,
@@ -172,9 +172,9 @@ impl TableSpec {
 impl CardConfig {
     /// The card's RP slot, if it is one.
     pub fn rp(&self) -> Option<RpSlot> {
-        match self.id.unit {
-            Unit::Card(Slot::Rp(slot)) => Some(slot),
-            Unit::Card(Slot::Lc(_)) | Unit::Tester | Unit::Operator => None,
+        match self.id.slot()? {
+            Slot::Rp(slot) => Some(slot),
+            Slot::Lc(_) => None,
         }
     }
 
@@ -190,9 +190,9 @@ impl CardConfig {
 
     /// The card's line-card slot, if it is one.
     pub fn lc(&self) -> Option<LcSlot> {
-        match self.id.unit {
-            Unit::Card(Slot::Lc(slot)) => Some(slot),
-            Unit::Card(Slot::Rp(_)) | Unit::Tester | Unit::Operator => None,
+        match self.id.slot()? {
+            Slot::Lc(slot) => Some(slot),
+            Slot::Rp(_) => None,
         }
     }
 }

@@ -313,6 +313,22 @@ impl CardId {
     pub fn operator(lab: &str) -> Self {
         Self { lab: lab.to_owned(), node: "-".to_owned(), unit: Unit::Operator }
     }
+
+    /// Its slot, if it is in a chassis.
+    pub fn slot(&self) -> Option<Slot> {
+        match self.unit {
+            Unit::Card(slot) => Some(slot),
+            Unit::Tester | Unit::Operator => None,
+        }
+    }
+
+    /// The other route processor's place, for one of the two that make a pair.
+    pub fn peer_rp(&self) -> Option<Self> {
+        match self.slot()? {
+            Slot::Rp(own) => Some(Self::card(&self.lab, &self.node, Slot::Rp(own.peer()?))),
+            Slot::Lc(_) => None,
+        }
+    }
 }
 
 /// `lab/node/A`, `lab/node/1`, `lab/node/tester`, `lab/-/operator`.

@@ -32,7 +32,7 @@ use crate::{
 use event::Hub;
 use fabric_proto::{
     id::{CardId, Slot, Unit},
-    operator::{CardStats, Reply, Request},
+    operator::{CardStats, CommandOutput, Reply, Request},
     time::Instant,
 };
 use futures_util::future::try_join_all;
@@ -184,6 +184,14 @@ impl Lab {
     /// A command line session.
     pub async fn session(&self, card: &CardId) -> Result<Session, LabError> {
         self.operator.session(card).await
+    }
+
+    /// One line, in a session of its own.
+    pub async fn exec(&self, card: &CardId, line: &str) -> Result<CommandOutput, LabError> {
+        let mut session = self.session(card).await?;
+        let output = session.exec(line).await?;
+        session.end().await;
+        Ok(output)
     }
 
     /// Every event of every card from now on (`history`: and those kept), across restarts of the cards. The

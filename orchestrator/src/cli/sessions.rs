@@ -8,7 +8,7 @@ use super::{
     output,
 };
 use crate::standing;
-use fabric_proto::{id::CardId, operator::CommandOutput};
+use fabric_proto::id::CardId;
 use lab::{Lab, Upgraded, card_name, plan::startup_config, topology::Topology};
 use notation::document::BadInput;
 use serde::Serialize;
@@ -50,13 +50,6 @@ pub(super) async fn upgrade_card(args: UpgradeCardArgs) -> Result<Exit, CliError
         Upgraded::Reset { .. } => output::say(format_args!("{name} runs release {to}, after a reset")),
     }
     Ok(Exit::Pass)
-}
-
-async fn one_line(lab: &Lab, card: &CardId, line: &str) -> Result<CommandOutput, CliError> {
-    let mut session = lab.session(card).await?;
-    let output = session.exec(line).await?;
-    session.end().await;
-    Ok(output)
 }
 
 #[derive(Serialize)]
@@ -107,7 +100,7 @@ pub(super) async fn save(args: SaveArgs) -> Result<Exit, CliError> {
             None => startup_config(&topology, chassis),
             Some(lab) => {
                 let card = card_named(lab, &chassis.name).await?;
-                let shown = one_line(lab, &card, "show running-config").await?;
+                let shown = lab.exec(&card, "show running-config").await?;
                 configuration(&shown.text)
             }
         };

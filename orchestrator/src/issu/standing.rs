@@ -1,11 +1,8 @@
 //! How an upgrade stands, by the active RP and by what the cards run.
 
 use super::IssuError;
-use crate::standing::active_rp;
-use fabric_proto::{
-    id::{CardId, Slot, Unit},
-    operator::RpStats,
-};
+use crate::standing::{active_rp, ready_in};
+use fabric_proto::{id::CardId, operator::RpStats};
 use lab::Lab;
 use notation::document::BadInput;
 use serde_json::Value;
@@ -32,13 +29,12 @@ impl Standing {
         };
         let shown = shown(lab, &active).await?;
         let release = |name: &str| shown[name].as_str().map(str::to_owned);
-        let standby = match peer(&active) {
+        let standby = match active.peer_rp() {
             Some(peer) if lab.plan().card(&peer).is_some() => lab.stats(&peer).await,
             Some(_) | None => None,
         };
         let running = lab.stats(&active).await;
-        let own = standby.as_ref().and_then(|stats| stats.rp.as_ref());
-        let agree = own.is_some_and(|own| own.state == own.operating.promised_state() && own.operating == rp.operating);
+        let agree = standby.as_ref().and_then(ready_in) == Some(rp.operating);
         Ok(Self {
             rp,
             state: shown["issu_state"].as_str().unwrap_or_default().to_owned(),
@@ -61,27 +57,10 @@ async fn shown(lab: &Lab, active: &CardId) -> Result<Value, IssuError> {
 }
 
 async fn ask(lab: &Lab, active: &CardId, line: &str) -> Result<Value, IssuError> {
-    let mut session = lab.session(active).await?;
-    let output = session.exec(line).await?;
-    session.end().await;
+    let output = lab.exec(active, line).await?;
     serde_json::from_str(&output.text).map_err(|_| IssuError::Refused {
         card: active.clone(),
         line: line.to_owned(),
         why: output.text.trim().to_owned(),
     })
-}
-
-pub(super) fn slot(card: &CardId) -> Option<Slot> {
-    match card.unit {
-        Unit::Card(slot) => Some(slot),
-        Unit::Tester | Unit::Operator => None,
-    }
-}
-
-/// The other route processor's place.
-pub(super) fn peer(active: &CardId) -> Option<CardId> {
-    match slot(active)? {
-        Slot::Rp(own) => Some(CardId::card(&active.lab, &active.node, Slot::Rp(own.peer()?))),
-        Slot::Lc(_) => None,
-    }
 }

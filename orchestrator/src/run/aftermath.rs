@@ -1,7 +1,7 @@
 //! What must hold after any fault whatever, once the chassis says that it is itself again.
 
 use super::bench::Bench;
-use fabric_proto::id::{CardId, Slot, Unit};
+use fabric_proto::id::Slot;
 use lab::card_name;
 
 /// What is wrong: two actives, none, or a line card that obeys somebody else. Cards that do not answer are dead, as
@@ -22,7 +22,7 @@ pub(super) async fn look(bench: &Bench<'_>) -> Vec<String> {
         };
         for id in bench.lab.plan().line_cards(&node) {
             let Some(lc) = bench.lab.stats(id).await.and_then(|stats| stats.lc) else { continue };
-            if lc.epoch != *epoch || lc.active.map(Slot::Rp) != slot_of(active) {
+            if lc.epoch != *epoch || lc.active.map(Slot::Rp) != active.slot() {
                 let obeys = lc.active.map_or_else(|| "nobody".to_owned(), |rp| format!("RP {rp}"));
                 let (card, active) = (card_name(id), card_name(active));
                 wrong.push(format!("{card} obeys {obeys} in epoch {}, {active} is active in {epoch}", lc.epoch));
@@ -30,11 +30,4 @@ pub(super) async fn look(bench: &Bench<'_>) -> Vec<String> {
         }
     }
     wrong
-}
-
-fn slot_of(card: &CardId) -> Option<Slot> {
-    match card.unit {
-        Unit::Card(slot) => Some(slot),
-        Unit::Tester | Unit::Operator => None,
-    }
 }

@@ -3,21 +3,16 @@
 
 use super::{
     RunError,
-    bench::Bench,
+    bench::{Bench, not_ready},
     course::{Course, traffic_back},
     phases::new_active,
 };
 use crate::{
     fault::{Fault, FaultName, Target, TargetUnit},
     inject,
+    standing::ready_in,
 };
-use fabric_proto::{
-    id::{CardId, Slot, Unit},
-    issu::Compatibility,
-    operator::RpStats,
-    platform::NATIVE,
-    time::Instant as Clock,
-};
+use fabric_proto::{id::CardId, issu::Compatibility, operator::RpStats, platform::NATIVE, time::Instant as Clock};
 use lab::CardAction;
 use measure::trial::Fsu;
 use notation::mode::Mode;
@@ -70,7 +65,7 @@ pub(super) async fn upgrade(bench: &mut Bench<'_>, mode: Mode, course: &mut Cour
             break;
         }
         if fabric::clock::now().since(rest) > at_most {
-            let found = "the old active still runs the old release, or is not ready";
+            let found = "the old active still runs the old release, or is not ready".to_owned();
             return Err(not_ready(&chassis.node, &wanted, at_most, found));
         }
         bench.timeline.pass(Instant::now() + Duration::from_millis(20)).await;
@@ -84,26 +79,12 @@ fn ms_since(earlier: Clock) -> f64 {
     fabric::clock::now().since(earlier).as_secs_f64() * 1e3
 }
 
-fn not_ready(node: &str, wanted: &str, at_most: Duration, found: &str) -> RunError {
-    RunError::NotReady {
-        node: node.to_owned(),
-        wanted: wanted.to_owned(),
-        seconds: at_most.as_secs(),
-        found: found.to_owned(),
-    }
-}
-
 /// The active RP and the one that stands by it.
 async fn pair(bench: &mut Bench<'_>, node: &str, at_most: Duration) -> Result<(CardId, CardId), RunError> {
     let (active, _) = bench.until(node, "an active RP", at_most, |_| true).await?;
-    let peer = match active.unit {
-        Unit::Card(Slot::Rp(slot)) => slot.peer(),
-        Unit::Card(Slot::Lc(_)) | Unit::Tester | Unit::Operator => None,
-    };
-    let standby = peer.map(|slot| CardId::card(&active.lab, node, Slot::Rp(slot)));
-    match standby.filter(|id| bench.lab.plan().card(id).is_some()) {
+    match active.peer_rp().filter(|id| bench.lab.plan().card(id).is_some()) {
         Some(standby) => Ok((active, standby)),
-        None => Err(not_ready(node, "two route processors", at_most, "a single one")),
+        None => Err(not_ready(node, "two route processors", at_most, "a single one".to_owned())),
     }
 }
 
@@ -137,7 +118,8 @@ async fn staged(
             return Ok(rp.operating.into());
         }
         if Instant::now() >= deadline {
-            return Err(not_ready(node, &wanted, at_most, "the standby still runs the old release, or is not ready"));
+            let found = "the standby still runs the old release, or is not ready".to_owned();
+            return Err(not_ready(node, &wanted, at_most, found));
         }
         bench.timeline.pass(Instant::now() + Duration::from_millis(20)).await;
     }
@@ -145,9 +127,7 @@ async fn staged(
 
 /// The mode for which a standby is ready on a release, as it says itself.
 async fn ready(bench: &Bench<'_>, standby: &CardId, target: &str) -> Option<fabric_proto::redundancy::Mode> {
-    let stats = bench.lab.stats(standby).await.filter(|stats| stats.release == target)?;
-    let rp = stats.rp?;
-    (rp.state == rp.operating.promised_state()).then_some(rp.operating)
+    ready_in(&bench.lab.stats(standby).await.filter(|stats| stats.release == target)?)
 }
 
 /// Waits until the standby of before owns the chassis and has converged.
@@ -168,7 +148,7 @@ async fn converged(
             return Ok(());
         }
         if Instant::now() >= deadline {
-            return Err(not_ready(node, &wanted, at_most, &format!("{} is active", lab::card_name(&active))));
+            return Err(not_ready(node, &wanted, at_most, format!("{} is active", lab::card_name(&active))));
         }
         bench.timeline.pass(Instant::now() + Duration::from_millis(20)).await;
     }

@@ -2,12 +2,13 @@
 
 use super::{CardAction, LOG_LINES, Lab, LabError, READY, layout, slot};
 use crate::{
+    images,
     plan::CardPlan,
     runtime::{Farewell, Heir},
 };
 use fabric_proto::{
     deploy::Manifest,
-    id::{CardId, Slot, Unit},
+    id::{CardId, Slot},
     operator::CardStats,
 };
 use std::{path::Path, time::Duration};
@@ -43,7 +44,7 @@ impl Lab {
     /// cannot be given keeps its program and its image, and goes on ([`LabError::Kept`], [`LabError::Unfit`]).
     pub async fn upgrade_card(&self, card: &CardId, release: &str, manifest: &Path) -> Result<(), LabError> {
         let mut plan = self.plan.card(card).ok_or_else(|| LabError::NoCard(card.clone()))?.clone();
-        if !matches!(card.unit, Unit::Card(Slot::Lc(_))) {
+        if !matches!(card.slot(), Some(Slot::Lc(_))) {
             return Err(LabError::NoLineCard(card.clone()));
         }
         let _lock = slot::lock(&plan).await?;
@@ -78,12 +79,17 @@ impl Lab {
             Err(error) => return Err(error),
         };
         say(&why);
+        self.reset_with(card, release, manifest).await?;
+        Ok(Upgraded::Reset { why })
+    }
+
+    /// Resets a card with the image of another release, and waits until it runs that.
+    pub async fn reset_with(&self, card: &CardId, release: &str, manifest: &Path) -> Result<(), LabError> {
         self.swap_image(card, release, manifest).await?;
         self.act(card, CardAction::Restart).await?;
         let mut plan = self.plan.card(card).ok_or_else(|| LabError::NoCard(card.clone()))?.clone();
         release.clone_into(&mut plan.release);
-        self.renewed(&plan).await?;
-        Ok(Upgraded::Reset { why })
+        self.renewed(&plan).await
     }
 
     /// Waits until a card that was reset says that it runs its new release.
@@ -120,8 +126,7 @@ impl Lab {
             return Err(LabError::Runs { card: card.clone(), release: release.to_owned() });
         }
         let read = |path: &Path| fabric::card::manifest(path).map_err(|error| kept(error.to_string()));
-        let folder = manifest.parent().and_then(Path::parent).unwrap_or(Path::new("."));
-        let own = folder.join(&running.release).join("manifest.yml");
+        let own = images::beside(manifest, &running.release);
         hands_over(&read(&own)?, &read(manifest)?).map_err(kept)?;
         Ok(running)
     }
