@@ -51,6 +51,8 @@ pub(super) struct Checker {
     pub(super) switchovers: u64,
     /// Software upgrades that were committed, and that were taken back after they had begun.
     pub(super) upgrades: [u64; 2],
+    /// The last that was said of one is that both units run one release.
+    pub(super) upgrade_ended: bool,
     deep: bool,
     /// The highest epoch that each line card has obeyed.
     obeyed: Vec<Epoch>,
@@ -100,6 +102,7 @@ impl Checker {
             violation: None,
             switchovers: 0,
             upgrades: [0; 2],
+            upgrade_ended: false,
             deep: chassis.deep,
             obeyed: vec![Epoch::NONE; line_cards],
             claims: BTreeMap::new(),
@@ -142,9 +145,11 @@ impl Checker {
     pub(super) fn logged(&mut self, event: &EventKind) {
         match event {
             EventKind::Switchover { .. } => self.switchovers += 1,
-            EventKind::Log { line } if line.starts_with("%ISSU_PROCESS-6-COMMITTED") => self.upgrades[0] += 1,
-            EventKind::Log { line } if line.starts_with("%ISSU_PROCESS") && line.contains("ABORT") => {
-                self.upgrades[1] += 1
+            EventKind::ResetSlot { release: Some(_), .. } => self.upgrade_ended = false,
+            EventKind::Log { line } if line.starts_with("%ISSU_PROCESS") => {
+                self.upgrade_ended = line.contains("both units run");
+                self.upgrades[0] += u64::from(line.starts_with("%ISSU_PROCESS-6-COMMITTED"));
+                self.upgrades[1] += u64::from(line.contains("ABORT"));
             }
             _ => {}
         }
