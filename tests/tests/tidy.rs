@@ -28,8 +28,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("notation", &["fabric-proto", "user-files"]),
     ("report", &["fabric-proto", "measure", "notation", "user-files"]),
     // The grammar of configurations is the card's own: what a card would refuse is refused before anything is deployed.
-    ("lab", &["fabric", "fabric-proto", "notation", "route-table", "rp-core", "user-files"]),
-    ("orchestrator", &["fabric", "fabric-proto", "lab", "measure", "notation", "report", "route-table", "user-files"]),
+    ("bridge", &["fabric-proto"]),
+    ("lab", &["bridge", "fabric", "fabric-proto", "notation", "route-table", "rp-core", "user-files"]),
+    ("orchestrator", &["bridge", "fabric", "fabric-proto", "lab", "measure", "notation", "report", "route-table", "user-files"]),
     (
         "chassis-tests",
         &["fabric", "fabric-proto", "lab", "linecard-core", "measure", "route-table", "rp-contract", "rp-core"],

@@ -18,6 +18,9 @@ use std::{
     },
 };
 
+/// What makes TAP devices.
+pub const TUN: &str = "/dev/net/tun";
+
 /// Flags of `TUNSETIFF` (`linux/if_tun.h`).
 const IFF_TAP: libc::c_short = 0x0002;
 const IFF_NO_CARRIER: libc::c_short = 0x0040;
@@ -67,7 +70,8 @@ pub struct NewTap {
 impl NewTap {
     /// Makes one, without carrier. It goes when the device is closed.
     pub fn make() -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open("/dev/net/tun")?;
+        let opened = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(TUN);
+        let file = opened.map_err(|error| io::Error::new(error.kind(), format!("{TUN}: {error}")))?;
         // SAFETY: a C structure of numbers, for which all zeroes are a value.
         let mut request: libc::ifreq = unsafe { mem::zeroed() };
         for (to, from) in request.ifr_name.iter_mut().zip(b"swact%d") {

@@ -6,6 +6,7 @@
 
 use bridge::{config::Config, init, namespace, serve};
 use clap::{Parser, Subcommand};
+use nix::sys::signal::SigSet;
 use std::{
     fs,
     os::unix::process::ExitStatusExt,
@@ -57,6 +58,10 @@ const BROKEN: u8 = 70;
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_target(false).init();
+    // A bridge waits for its signals; what it starts has them as anybody has.
+    if let Err(error) = SigSet::all().thread_unblock() {
+        tracing::debug!("signals: {error}");
+    }
     match Arguments::parse().verb {
         Verb::Serve { config: file } => match load(&file) {
             Ok(config) => ended(serve::serve(config, &file).map(|()| 0)),

@@ -81,7 +81,7 @@ pub fn enter(pid: i32) -> io::Result<()> {
         ("uts", CloneFlags::CLONE_NEWUTS),
         ("ipc", CloneFlags::CLONE_NEWIPC),
         ("net", CloneFlags::CLONE_NEWNET),
-        ("pid", CloneFlags::CLONE_NEWPID),
+        ("pid_for_children", CloneFlags::CLONE_NEWPID),
         ("mnt", CloneFlags::CLONE_NEWNS),
     ];
     // All are opened first: behind another mount namespace they may not be found any more.

@@ -11,6 +11,7 @@ mod event;
 mod files;
 mod layout;
 mod link;
+mod nodes;
 mod shelf;
 mod slot;
 mod upgrade;
@@ -115,6 +116,7 @@ impl Lab {
         runtime.create(&plan).await?;
         start_shelf(&plan)?;
         try_join_all(plan.cards.iter().map(|card| runtime.start(card))).await?;
+        try_join_all(plan.nodes.iter().map(|node| runtime.start_node(node))).await?;
         let lab = Self::open(plan, runtime)?;
         for card in &lab.plan.cards {
             lab.ready(card).await?;

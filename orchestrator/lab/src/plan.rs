@@ -3,11 +3,13 @@
 
 mod address;
 mod config;
+mod nodes;
 mod place;
 mod routing;
 
 pub use address::{Neighbour, PlacedNeighbour, next_hops, port_ipv4, port_ipv6};
 pub use config::startup_config;
+pub use nodes::NodePlan;
 pub use place::{Placement, Plane, Subnet};
 pub use routing::{Exit, Route, Routing, Unusable};
 
@@ -18,7 +20,7 @@ pub use crate::{
 
 use crate::{
     images::Images,
-    topology::{Chassis, Limits, NodePort, Routes, Tester, Topology},
+    topology::{Chassis, Limits, Link, NodePort, Routes, Tester, Topology},
 };
 use fabric_proto::{
     deploy::{CardAddress, CardConfig, FeedAddress, KnownRelease, RedundancyTimers, TableSpec, TlsFiles, WireEnd},
@@ -50,6 +52,9 @@ pub struct LabPlan {
     pub cards: Vec<CardPlan>,
     /// Its chassis as wholes.
     pub chassis: Vec<ChassisPlan>,
+    /// Its nodes that are none of ours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodePlan>,
 }
 
 /// A chassis as a whole.
@@ -115,6 +120,7 @@ impl LabPlan {
             dir: dir.to_owned(),
             topology: whole(topology.document.path()),
             chassis: chassis.collect(),
+            nodes: planner.nodes(),
             placement,
             cards,
         })
@@ -138,6 +144,9 @@ impl LabPlan {
                 wire.path = wire_file(dir, name.ok_or_else(|| format!("{} is no wire", wire.path.display()))?);
             }
         }
+        for node in &mut self.nodes {
+            node.rooted(dir)?;
+        }
         Ok(self)
     }
 
@@ -146,7 +155,12 @@ impl LabPlan {
         self.cards.iter().find(|card| card.config.id == *id)
     }
 
-    /// All identities, in starting order.
+    /// The node that is none of ours with this identity.
+    pub fn node(&self, id: &CardId) -> Option<&NodePlan> {
+        self.nodes.iter().find(|node| node.id == *id)
+    }
+
+    /// All identities of cards and testers, in starting order.
     pub fn ids(&self) -> impl Iterator<Item = &CardId> + '_ {
         self.cards.iter().map(|card| &card.config.id)
     }
@@ -207,6 +221,7 @@ fn unit_name(id: &CardId) -> String {
     match id.unit {
         Unit::Card(slot) => slot.to_string(),
         Unit::Tester => "tester".to_owned(),
+        Unit::Linux => "linux".to_owned(),
         Unit::Operator => "operator".to_owned(),
     }
 }
@@ -244,12 +259,19 @@ impl Planner<'_> {
         Err(BadInput::new(self.dir.display(), message, remedy))
     }
 
-    /// Wires of a node's ports that `port_number` accepts. Testers listen; between chassis, the first endpoint does.
+    /// Which end of a link listens: a tester, or a card where the other end is none of ours, whose bridge may be somebody
+    /// else's; between two of a kind, the first.
+    fn listener(&self, link: &Link) -> usize {
+        let of = |kind: fn(NodePort) -> bool| link.ends.iter().position(|end| kind(end.port));
+        let ours = || of(|port| !matches!(port, NodePort::Interface(_)));
+        of(|port| matches!(port, NodePort::Tester(_))).or_else(ours).unwrap_or(0)
+    }
+
+    /// Wires of a node's ports that `port_number` accepts.
     fn wires(&self, node: &str, port_number: impl Fn(NodePort) -> Option<u8>) -> Vec<WireEnd> {
         let mut wires = Vec::new();
         for (index, link) in self.topology.links.iter().enumerate() {
-            let tester_side = link.ends.iter().position(|end| matches!(end.port, NodePort::Tester(_)));
-            let listener = tester_side.unwrap_or(0);
+            let listener = self.listener(link);
             for (side, end) in link.ends.iter().enumerate() {
                 if end.node == node
                     && let Some(port) = port_number(end.port)
@@ -267,7 +289,7 @@ impl Planner<'_> {
         let table = self.topology.chassis.iter().find(|chassis| self.feeder(chassis) == Some(tester.name.as_str()));
         let wires = self.wires(&tester.name, |port| match port {
             NodePort::Tester(port) => Some(port),
-            NodePort::Chassis(_) => None,
+            NodePort::Chassis(_) | NodePort::Interface(_) => None,
         });
         let mut config = self.config(id);
         config.wires = wires;
@@ -309,7 +331,7 @@ impl Planner<'_> {
                 config.data = Some(self.address(&config.id, Plane::Data));
                 config.wires = self.wires(&chassis.name, |port| match port {
                     NodePort::Chassis(PortId { slot, port }) if slot == lc => Some(port),
-                    NodePort::Chassis(_) | NodePort::Tester(_) => None,
+                    NodePort::Chassis(_) | NodePort::Tester(_) | NodePort::Interface(_) => None,
                 });
                 self.finish(config, Program::Linecard, chassis.image.clone(), None, chassis.limits_of(slot))
             }

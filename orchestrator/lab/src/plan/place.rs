@@ -130,11 +130,13 @@ fn unit_number(unit: &Unit) -> u32 {
         Unit::Card(Slot::Rp(slot)) => 100 + slot.index() as u32,
         Unit::Tester => 110,
         Unit::Operator => 111,
+        // It has no endpoint.
+        Unit::Linux => 112,
     }
 }
 
 /// FNV-1a.
-fn hash(dir: &Path) -> u64 {
+pub(super) fn hash(dir: &Path) -> u64 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
     dir.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step)
 }

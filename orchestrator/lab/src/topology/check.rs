@@ -1,9 +1,9 @@
 //! What a topology must hold beyond its shape.
 
 use super::{
-    Chassis, Limits, LineCard, Link, LinkEnd, NodePort, Redundancy, Startup, Tester, Topology,
+    Chassis, HOST, HostEnd, Limits, LineCard, Link, LinkEnd, MACVLAN, NodePort, Redundancy, Startup, Tester, Topology,
     file::{Component, File, Kind, LinkEntry, Node, RedundancyEntry},
-    platform, routes,
+    linux, platform, routes,
 };
 use fabric_proto::{
     deploy::RedundancyTimers,
@@ -37,18 +37,34 @@ pub(super) fn check(document: Document) -> Result<Topology, BadInput> {
     }
     let prefix = file.prefix.map_or_else(|| PREFIX.to_owned(), |prefix| prefix.value);
     let mut chassis = Vec::new();
-    let mut testers = Vec::new();
+    let (mut testers, mut linux) = (Vec::new(), Vec::new());
     for (name, node) in &file.topology.nodes {
         check_name(&document, "node", name, NODE_NAME_MAX, node.referenced)?;
+        if [HOST, MACVLAN].contains(&name.as_str()) {
+            let message = format!("'{name}' names interfaces of this machine in links");
+            return Err(document.wrong(node.referenced, message, "give the node another name"));
+        }
         match node.value.kind.value {
             Kind::Chassis => chassis.push(check_chassis(&document, name, node)?),
             Kind::Tester => testers.push(check_tester(&document, name, node)?),
+            Kind::Linux => linux.push(linux::check(&document, name, node)?),
         }
     }
-    let mut topology = Topology { document, name: file.name.value, prefix, chassis, testers, links: Vec::new() };
+    let mut topology = Topology {
+        document,
+        name: file.name.value,
+        prefix,
+        chassis,
+        testers,
+        linux,
+        links: Vec::new(),
+        host_ends: Vec::new(),
+    };
     let mut used = BTreeMap::new();
     for entry in &file.topology.links {
         let link = check_link(&topology, entry, &mut used)?;
+        let ends = check_host_ends(&topology, &link, entry)?;
+        topology.host_ends.extend(ends);
         topology.links.push(link);
     }
     for chassis in &topology.chassis {
@@ -74,7 +90,12 @@ fn check_name(
 }
 
 /// Complains about a key that the node's kind does not have.
-fn forbid<T>(document: &Document, key: &str, value: Option<&Spanned<T>>, kind: &str) -> Result<(), BadInput> {
+pub(super) fn forbid<T>(
+    document: &Document,
+    key: &str,
+    value: Option<&Spanned<T>>,
+    kind: &str,
+) -> Result<(), BadInput> {
     let Some(value) = value else { return Ok(()) };
     Err(document.wrong(
         value.referenced,
@@ -96,6 +117,10 @@ fn check_tester(document: &Document, name: &str, node: &Spanned<Node>) -> Result
         modelled_times,
         memory,
         cpu,
+        cmd,
+        env,
+        binds,
+        exec,
     } = &node.value;
     forbid(document, "platform", platform.as_ref(), "tester")?;
     forbid(document, "modelled-times", modelled_times.as_ref(), "tester")?;
@@ -104,6 +129,10 @@ fn check_tester(document: &Document, name: &str, node: &Spanned<Node>) -> Result
     forbid(document, "redundancy", redundancy.as_ref(), "tester")?;
     forbid(document, "components", components.as_ref(), "tester")?;
     forbid(document, "routes", routes.as_ref(), "tester")?;
+    forbid(document, "cmd", cmd.as_ref(), "tester")?;
+    forbid(document, "env", env.as_ref(), "tester")?;
+    forbid(document, "binds", binds.as_ref(), "tester")?;
+    forbid(document, "exec", exec.as_ref(), "tester")?;
     let Some(ports) = ports else {
         let message = format!("tester {name} does not say how many ports it has");
         return Err(document.wrong(kind.referenced, message, "add 'ports: 2' to the node"));
@@ -133,8 +162,16 @@ fn check_chassis(document: &Document, name: &str, node: &Spanned<Node>) -> Resul
         modelled_times,
         memory,
         cpu,
+        cmd,
+        env,
+        binds,
+        exec,
     } = &node.value;
     forbid(document, "ports", ports.as_ref(), "chassis")?;
+    forbid(document, "cmd", cmd.as_ref(), "chassis")?;
+    forbid(document, "env", env.as_ref(), "chassis")?;
+    forbid(document, "binds", binds.as_ref(), "chassis")?;
+    forbid(document, "exec", exec.as_ref(), "chassis")?;
     let profile = platform::profile(document, platform.as_ref())?;
     let Some(image) = image else {
         let message = format!("chassis {name} does not say which release it runs");
@@ -211,7 +248,7 @@ fn check_components(
 }
 
 /// What is said here, and for the rest `node`, what is said for all cards of the node.
-fn check_limits(
+pub(super) fn check_limits(
     document: &Document,
     memory: Option<&Spanned<Bytes>>,
     cpu: Option<&Spanned<f64>>,
@@ -324,7 +361,30 @@ fn check_link(
         let message = "this link joins a tester to a tester";
         return Err(document.wrong(entry.endpoints.referenced, message, "one end must be a port of a chassis"));
     }
+    if ends.iter().all(|end| [HOST, MACVLAN].contains(&end.node.as_str())) {
+        let message = "this link joins this machine to itself";
+        return Err(document.wrong(entry.endpoints.referenced, message, "one end must be a port of a node"));
+    }
     Ok(Link { ends })
+}
+
+/// Of a link, the ends on interfaces of this machine.
+fn check_host_ends(topology: &Topology, link: &Link, entry: &LinkEntry) -> Result<Vec<HostEnd>, BadInput> {
+    let with_addresses = entry.with_addresses.as_ref().is_some_and(|told| told.value);
+    let ends: Vec<_> = link
+        .ends
+        .iter()
+        .zip(&entry.endpoints.value)
+        .filter(|(end, _)| [HOST, MACVLAN].contains(&end.node.as_str()))
+        .map(|(end, text)| HostEnd { end: end.clone(), at: text.referenced, with_addresses })
+        .collect();
+    match &entry.with_addresses {
+        Some(told) if ends.is_empty() => {
+            let message = "no end of this link is an interface of this machine";
+            Err(topology.document.wrong(told.referenced, message, "remove 'with-addresses'"))
+        }
+        _ => Ok(ends),
+    }
 }
 
 fn check_end(topology: &Topology, text: &Spanned<String>) -> Result<LinkEnd, BadInput> {
@@ -360,6 +420,10 @@ fn check_end(topology: &Topology, text: &Spanned<String>) -> Result<LinkEnd, Bad
                 format!("its ports are p1 to p{}", tester.ports),
             )),
         };
+    }
+    if topology.linux(node).is_some() || [HOST, MACVLAN].contains(&node) {
+        let name = linux::interface(node, port).map_err(|(message, remedy)| complain(message, remedy))?;
+        return Ok(LinkEnd { node: node.to_owned(), port: NodePort::Interface(name) });
     }
     Err(complain(format!("there is no node '{node}'"), "add it to 'nodes', or correct the endpoint".to_owned()))
 }

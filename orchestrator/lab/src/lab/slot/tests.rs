@@ -121,7 +121,7 @@ fn card(dir: &Path, id: &str) -> CardPlan {
         startup_config: None,
         limits: Default::default(),
     };
-    File::create(layout::slot_lock(&card)).unwrap();
+    File::create(layout::slot_lock(&card.folder)).unwrap();
     card
 }
 
