@@ -151,3 +151,6 @@ fn check_bind(document: &Document, text: &Spanned<String>) -> Result<Bind, BadIn
     })?;
     Ok(Bind { source, target, read_only })
 }
+
+#[cfg(test)]
+mod tests;
