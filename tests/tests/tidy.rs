@@ -30,7 +30,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // The grammar of configurations is the card's own: what a card would refuse is refused before anything is deployed.
     ("bridge", &["fabric-proto"]),
     ("lab", &["bridge", "fabric", "fabric-proto", "notation", "route-table", "rp-core", "user-files"]),
-    ("orchestrator", &["bridge", "fabric", "fabric-proto", "lab", "measure", "notation", "report", "route-table", "user-files"]),
+    (
+        "orchestrator",
+        &["bridge", "fabric", "fabric-proto", "lab", "measure", "notation", "report", "route-table", "user-files"],
+    ),
     (
         "chassis-tests",
         &["fabric", "fabric-proto", "lab", "linecard-core", "measure", "route-table", "rp-contract", "rp-core"],

@@ -17,11 +17,12 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Whoever asks says what within this time.
 const QUESTION: Duration = Duration::from_secs(2);
+const BREATH: Duration = Duration::from_millis(5);
 
 /// Why a bridge cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +130,12 @@ impl Bridge {
     }
 
     fn port(&self, interface: &str) -> Option<&Shared> {
-        self.ports.iter().find(|port| port.port().interface.name() == interface).map(|port| &**port)
+        let is_it = |port: &&Arc<Shared>| match &port.port().interface {
+            // As the topology calls it.
+            Interface::Macvlan { parent, .. } => parent == interface,
+            own => own.name() == interface,
+        };
+        self.ports.iter().find(is_it).map(|port| &**port)
     }
 
     /// Runs the node's command behind its interfaces.
@@ -137,8 +143,13 @@ impl Bridge {
         let Some(command) = &self.config.command else {
             return Err(io::Error::other("the node is run by somebody else"));
         };
-        if self.pid.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
-            return Err(io::Error::other("it runs already"));
+        // One that has just been killed is about to be seen to have ended.
+        let limit = Instant::now() + QUESTION;
+        while self.pid.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            if Instant::now() >= limit {
+                return Err(io::Error::other("it runs already"));
+            }
+            thread::sleep(BREATH);
         }
         let begun = node::begin(&self.config, command, &self.file)?;
         let pid = begun.pid();
@@ -176,7 +187,9 @@ impl Bridge {
     }
 
     fn status(&self) -> Status {
-        let pid = *self.pid.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = self.ports.is_empty() || self.ports.iter().any(|port| port.status().present);
+        // One that somebody else runs does not say that it has ended; its interfaces do.
+        let pid = (*self.pid.lock().unwrap_or_else(PoisonError::into_inner)).filter(|_| present);
         let there = pid.and_then(|pid| addresses(&network_of(pid).ok()?).ok()).unwrap_or_default();
         let own = |port: &Arc<Shared>| {
             let mut status = port.status();

@@ -196,7 +196,8 @@ fn a_node_forwards_between_two_wires() {
             let Some(etherparse::TransportSlice::Udp(udp)) = &packet.transport else { return false };
             assert_eq!(frame[..12], [ENDS[1], NODE[1]].concat());
             assert_eq!(ip.header().ttl(), 63);
-            let sum = udp.to_header().calc_checksum_ipv4_raw(ip.header().source(), ip.header().destination(), udp.payload());
+            let sum =
+                udp.to_header().calc_checksum_ipv4_raw(ip.header().source(), ip.header().destination(), udp.payload());
             assert_eq!(sum.unwrap(), udp.checksum());
             assert_eq!(udp.payload()[..2], next.to_be_bytes());
             assert_eq!(udp.payload()[2..], [0xa5; 84]);
@@ -297,7 +298,8 @@ fn a_node_that_does_not_come_up_says_why() {
         let file = node.dir.path().join("config.json");
         std::fs::write(&file, serde_json::to_vec(&node.config).unwrap()).unwrap();
         let serve = ["serve", "--config"];
-        node.bridge = Command::new(env!("CARGO_BIN_EXE_bridge")).args(serve).arg(file).stdin(Stdio::null()).spawn().unwrap();
+        node.bridge =
+            Command::new(env!("CARGO_BIN_EXE_bridge")).args(serve).arg(file).stdin(Stdio::null()).spawn().unwrap();
         eventually("the bridge listens", || node.ask(&Request::Status).is_some());
         let why = refused(&node);
         assert!(why.contains(said), "{why}\n{}", node.log());

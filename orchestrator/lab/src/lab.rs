@@ -296,6 +296,7 @@ pub async fn destroy(claim: &Claim) -> Result<(), LabError> {
     ProcessRuntime::new("", dir).destroy().await?;
     match layout::read_plan(dir) {
         Ok(plan) => {
+            plan.nodes.iter().for_each(runtime::foreign::tidy);
             if let Placement::Docker { prefix, .. } = &plan.placement {
                 let engine = docker::Engine::find().await?;
                 docker::DockerRuntime::new(engine, prefix, &plan.lab, &plan.dir).sweep(Some(&plan)).await?;

@@ -5,6 +5,7 @@
 
 mod check;
 mod file;
+mod links;
 mod linux;
 mod platform;
 mod routes;

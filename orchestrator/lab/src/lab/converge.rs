@@ -5,7 +5,7 @@ use crate::{
     pki,
     plan::{CardPlan, LabPlan, NodePlan, Placement},
     runtime::{
-        self, Runtime, RuntimeError, Signal,
+        self, Runtime, RuntimeError, Signal, foreign,
         process::{ProcessRuntime, find::plain},
     },
 };
@@ -101,7 +101,14 @@ pub async fn changes(new: &LabPlan) -> Result<Vec<Change>, LabError> {
 }
 
 async fn known(old: &LabPlan, new: &LabPlan, runtime: &dyn Runtime) -> Known {
-    let running = runtime.running().await.into_iter().collect();
+    let mut running: BTreeSet<_> = runtime.running().await.into_iter().collect();
+    for node in &new.nodes {
+        // Whoever has lost its bridge has lost its interfaces.
+        let status = foreign::status(node).await;
+        if status.is_none_or(|status| node.has_node() && status.pid.is_none()) {
+            running.remove(&node.id);
+        }
+    }
     let there = || new.cards.iter().filter(|card| old.card(&card.config.id).is_some());
     let ids = |cards: Vec<&CardPlan>| cards.into_iter().map(|card| card.config.id.clone()).collect();
     let nodes = || new.nodes.iter().filter(|node| old.node(&node.id).is_some());
@@ -230,6 +237,8 @@ async fn carry_out_node(step: Step, node: &NodePlan, runtime: &dyn Runtime) -> R
     }
     let _lock = slot::lock(&node.folder).await?;
     slot::fill(&node.folder)?;
+    // What lives on without a bridge cannot be joined to anything any more.
+    runtime::clear(runtime, &node.id).await?;
     Ok(runtime.start_node(node).await?)
 }
 

@@ -52,7 +52,8 @@ const NODE: u32 = 128;
 impl Subnet {
     /// Networks for the lab in `dir`, in the order in which they should be tried: all that are large enough.
     pub fn candidates(topology: &Topology, dir: &Path) -> impl Iterator<Item = Self> + use<> {
-        let nodes = (topology.chassis.len() + topology.testers.len()) as u32;
+        // The gateway has an address where nobody else has.
+        let nodes = (topology.chassis.len() + topology.testers.len()).max(1) as u32;
         let size = (nodes * NODE).next_power_of_two();
         let count = BENCHMARK.size() / size;
         let first = hash(dir) as u32 % count.max(1);

@@ -7,9 +7,10 @@ use crate::{
     topology::{HostEnd, Linux, Placed, Topology},
 };
 use bridge::{
+    config::Interface,
     device::TUN,
     namespace::is_privileged,
-    netlink::is_on_host,
+    netlink::{Netlink, index_of, is_on_host},
     request::{Answer, Request, Status, ask},
 };
 use nix::{ifaddrs::getifaddrs, sys::socket::SockaddrLike};
@@ -169,6 +170,21 @@ pub(super) async fn first_request(node: &NodePlan, asked: Request) -> Result<(),
             }
         }
         tokio::time::sleep(BREATH).await;
+    }
+}
+
+/// Does to this machine's interfaces what a bridge that was killed has left undone: what was made for it is removed, and what is
+/// somebody else's sees that its wire is gone.
+pub fn tidy(node: &NodePlan) {
+    for port in &node.bridge.ports {
+        let done = match &port.interface {
+            Interface::Node { .. } => continue,
+            Interface::Host { name } => index_of(name).and_then(|index| Netlink::open()?.set_up(index, false)),
+            Interface::Macvlan { name, .. } => index_of(name).and_then(|index| Netlink::open()?.remove(index)),
+        };
+        if let Err(error) = done {
+            tracing::debug!(interface = port.interface.name(), "it is gone, or was never made: {error}");
+        }
     }
 }
 

@@ -142,7 +142,9 @@ impl ProcessRuntime {
 
     /// Ends a node and its bridge.
     pub(super) async fn end_node(&self, node: &NodePlan) -> Result<(), RuntimeError> {
-        self.end_all(|found| found.node == node.id.node).await
+        self.end_all(|found| found.node == node.id.node).await?;
+        foreign::tidy(node);
+        Ok(())
     }
 
     /// Kills all that match until none is found: a process may have been between fork and exec.

@@ -40,7 +40,8 @@ fn nodes_and_their_links_are_understood() {
     assert_eq!(frr1.image.as_ref().unwrap().value, "frr:8");
     assert_eq!(frr1.cmd.as_ref().unwrap().value, ["sh", "-c", "exec watchfrr zebra 'a b'"]);
     assert_eq!(frr1.env["WORDS"], "a=b c");
-    let binds: Vec<_> = frr1.binds.iter().map(|bind| (bind.value.target.to_str().unwrap(), bind.value.read_only)).collect();
+    let binds: Vec<_> =
+        frr1.binds.iter().map(|bind| (bind.value.target.to_str().unwrap(), bind.value.read_only)).collect();
     assert_eq!(binds, [("/etc/frr", true), ("/scratch", false)]);
     assert_eq!(frr1.exec[0].value, ["ip", "addr", "add", "10.1.1.2/24", "dev", "eth1"]);
     let end = LinkEnd { node: "frr1".to_owned(), port: NodePort::Interface(InterfaceName::parse("eth2").unwrap()) };
@@ -52,20 +53,56 @@ fn nodes_and_their_links_are_understood() {
 #[test]
 fn what_nodes_cannot_be_is_refused_with_its_place() {
     for (old, new, said) in [
-        ("      image: frr:8\n", "      ports: 2\n", "10:14: frr1 has the interfaces that its links end on, and no others\n  remove 'ports', and link 'frr1:eth1'"),
-        ("      image: frr:8\n", "      platform: native\n", "10:17: a linux node has no 'platform'\n  remove the key, or change the node's kind"),
-        ("      image: \"1.0\"\n", "      image: \"1.0\"\n      cmd: ls\n", "7:12: a chassis has no 'cmd'\n  remove the key, or change the node's kind"),
+        (
+            "      image: frr:8\n",
+            "      ports: 2\n",
+            "10:14: frr1 has the interfaces that its links end on, and no others\n  remove 'ports', and link 'frr1:eth1'",
+        ),
+        (
+            "      image: frr:8\n",
+            "      platform: native\n",
+            "10:17: a linux node has no 'platform'\n  remove the key, or change the node's kind",
+        ),
+        (
+            "      image: \"1.0\"\n",
+            "      image: \"1.0\"\n      cmd: ls\n",
+            "7:12: a chassis has no 'cmd'\n  remove the key, or change the node's kind",
+        ),
         ("'a b'\"\n", "'a b'\n", "11:12: a quote in this command is not closed\n  close it"),
         ("[ip addr add 10.1.1.2/24 dev eth1]", "[\"\"]", "14:14: this command is empty\n  write one, or remove it"),
-        ("/etc:/etc/frr:ro", "/etc:etc/frr", "13:15: '/etc:etc/frr' is no bind\n  its second part begins at the root: '/etc/frr'"),
-        ("/etc:/etc/frr:ro", "/etc", "13:15: '/etc' is no bind\n  write 'frr.conf:/etc/frr/frr.conf', and ':ro' behind it where it is not to be changed"),
+        (
+            "/etc:/etc/frr:ro",
+            "/etc:etc/frr",
+            "13:15: '/etc:etc/frr' is no bind\n  its second part begins at the root: '/etc/frr'",
+        ),
+        (
+            "/etc:/etc/frr:ro",
+            "/etc",
+            "13:15: '/etc' is no bind\n  write 'frr.conf:/etc/frr/frr.conf', and ':ro' behind it where it is not to be changed",
+        ),
         ("LEVEL:", "\"A=B\":", "12:20: 'A=B' is no variable of an environment\n  write 'NAME: value'"),
-        ("    h1:\n", "    host:\n", "16:7: 'host' names interfaces of this machine in links\n  give the node another name"),
-        ("h1:eth1", "h1:a-name-too-long-for-linux", "19:32: 'a-name-too-long-for-linux' is no name of an interface\n  use 1 to 15 letters, digits, '.', '_' and '-', as in 'h1:eth1'"),
+        (
+            "    h1:\n",
+            "    host:\n",
+            "16:7: 'host' names interfaces of this machine in links\n  give the node another name",
+        ),
+        (
+            "h1:eth1",
+            "h1:a-name-too-long-for-linux",
+            "19:32: 'a-name-too-long-for-linux' is no name of an interface\n  use 1 to 15 letters, digits, '.', '_' and '-', as in 'h1:eth1'",
+        ),
         ("h1:eth1", "h1:lo", "19:32: h1 has an interface lo already\n  name another one, as in 'h1:eth1'"),
         ("h1:eth1", "frr1:eth1", "19:32: port frr1:eth1 has a link already\n  line 18 uses it: a port takes one link"),
-        ("host:clab0\", \"pe1:1/2", "host:clab0\", \"host:clab1", "20:18: this link joins this machine to itself\n  one end must be a port of a node"),
-        ("[\"pe1:1/3\", \"macvlan:eth0\"]", "[\"pe1:1/3\", \"h1:eth2\"]", "21:61: no end of this link is an interface of this machine\n  remove 'with-addresses'"),
+        (
+            "host:clab0\", \"pe1:1/2",
+            "host:clab0\", \"host:clab1",
+            "20:18: this link joins this machine to itself\n  one end must be a port of a node",
+        ),
+        (
+            "[\"pe1:1/3\", \"macvlan:eth0\"]",
+            "[\"pe1:1/3\", \"h1:eth2\"]",
+            "21:61: no end of this link is an interface of this machine\n  remove 'with-addresses'",
+        ),
     ] {
         let said = format!("lab.chassis.yml:{said}");
         assert_eq!(complaint(old, new), said, "{new}");
