@@ -21,6 +21,7 @@ pub const HEADERS_MAX: usize = ETHERNET + 40 + 8;
 /// A frame that may be put together with others.
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
+    frame: &'a [u8],
     headers: &'a [u8],
     payload: &'a [u8],
     is_v4: bool,
@@ -65,7 +66,7 @@ impl<'a> Datagram<'a> {
             && word(transport + 6) != 0
             && !payload.is_empty()
             && checksum::fold(sum) == 0xffff;
-        good.then_some(Self { headers, payload, is_v4 })
+        good.then_some(Self { frame, headers, payload, is_v4 })
     }
 
     fn transport(&self) -> usize {
@@ -108,7 +109,7 @@ pub struct Group<'a> {
 impl<'a> Group<'a> {
     /// One without anything in it.
     pub fn empty() -> Self {
-        let first = Datagram { headers: &[], payload: &[], is_v4: true };
+        let first = Datagram { frame: &[], headers: &[], payload: &[], is_v4: true };
         Self { first, parts: [&[]; SEGMENTS_MAX], count: 0, bytes: 0, is_full: true }
     }
 
@@ -139,6 +140,11 @@ impl<'a> Group<'a> {
         // A shorter one is the last.
         self.is_full = self.count == SEGMENTS_MAX || next.payload.len() < size;
         true
+    }
+
+    /// The frame that is alone in it; there is nothing to put together then.
+    pub fn alone(&self) -> Option<&'a [u8]> {
+        (self.count == 1).then_some(self.first.frame)
     }
 
     /// The datagrams' payloads.

@@ -243,7 +243,7 @@ impl Delivery<'_> {
                 None => {
                     self.train(&group);
                     group.clear();
-                    self.write(&[IoSlice::new(&Vnet::default().bytes()), IoSlice::new(frame)], 1);
+                    self.one(frame);
                 }
             }
         }
@@ -251,7 +251,14 @@ impl Delivery<'_> {
         Ok(used)
     }
 
+    fn one(&mut self, frame: &[u8]) {
+        self.write(&[IoSlice::new(&Vnet::default().bytes()), IoSlice::new(frame)], 1);
+    }
+
     fn train(&mut self, group: &Group<'_>) {
+        if let Some(frame) = group.alone() {
+            return self.one(frame);
+        }
         let parts = group.parts();
         if parts.is_empty() {
             return;
