@@ -10,7 +10,7 @@ use nix::{errno::Errno, libc, net::if_::if_nametoindex};
 use std::{
     ffi::CStr,
     fs::{File, OpenOptions},
-    io::{self, IoSlice, Read, Write},
+    io::{self, IoSlice, IoSliceMut, Read, Write},
     mem,
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
@@ -31,7 +31,10 @@ const OFFLOAD_TCP: libc::c_uint = 0x01 | 0x02 | 0x04;
 const OFFLOAD_UDP: libc::c_uint = 0x20 | 0x40;
 /// Options of packet sockets (`linux/if_packet.h`).
 const PACKET_ADD_MEMBERSHIP: libc::c_int = 1;
+const PACKET_AUXDATA: libc::c_int = 8;
 const PACKET_VNET_HDR: libc::c_int = 15;
+const VLAN_VALID: u32 = 1 << 4;
+const VLAN_TPID_VALID: u32 = 1 << 6;
 const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
 
 mod calls {
@@ -115,6 +118,7 @@ impl Device {
         // SAFETY: the descriptor is new and nobody else's.
         let file = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
         set(&file, PACKET_VNET_HDR, &1)?;
+        set(&file, PACKET_AUXDATA, &1)?;
         // What the host itself sends there is no business of the wire's.
         set(&file, PACKET_IGNORE_OUTGOING, &1)?;
         let all = libc::packet_mreq {
@@ -156,7 +160,10 @@ impl Device {
 
     /// Reads a header and what it is about.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&self.file).read(buffer)
+        match self.kind {
+            Kind::Tap => (&self.file).read(buffer),
+            Kind::Packet(_) => read_packet(&self.file, buffer),
+        }
     }
 
     /// Writes a header and what it is about.
@@ -185,6 +192,53 @@ impl AsFd for Device {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
+}
+
+/// Length of a VLAN tag.
+const TAG: usize = 4;
+
+/// Reads from a packet socket. The kernel takes the outermost tag off a frame and tells it beside: it is put back.
+fn read_packet(socket: &File, buffer: &mut [u8]) -> io::Result<usize> {
+    let (headers, rest) = buffer.split_at_mut(vnet::LEN);
+    let mut parts = [IoSliceMut::new(headers), IoSliceMut::new(&mut rest[TAG..])];
+    let mut beside = [0_u64; 8];
+    // SAFETY: a C structure of numbers and pointers, for which all zeroes are a value.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = parts.as_mut_ptr().cast();
+    message.msg_iovlen = parts.len() as _;
+    message.msg_control = beside.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&beside) as _;
+    // SAFETY: the descriptor is open; all that the message points to lives through the call and has the lengths that it says.
+    let read = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, 0) };
+    let length = Errno::result(read)? as usize;
+    let tag = tag_beside(&message);
+    let Some(frame) = length.checked_sub(vnet::LEN).filter(|frame| *frame >= 12) else { return Ok(length) };
+    match tag {
+        None => buffer.copy_within(vnet::LEN + TAG..vnet::LEN + TAG + frame, vnet::LEN),
+        Some([protocol, control]) => {
+            buffer.copy_within(vnet::LEN + TAG..vnet::LEN + TAG + 12, vnet::LEN);
+            buffer[vnet::LEN + 12..vnet::LEN + 14].copy_from_slice(&protocol.to_be_bytes());
+            buffer[vnet::LEN + 14..vnet::LEN + 16].copy_from_slice(&control.to_be_bytes());
+            vnet::shift(buffer, TAG as u16);
+            return Ok(length + TAG);
+        }
+    }
+    Ok(length)
+}
+
+/// The tag that the kernel tells of: its protocol and its control field.
+fn tag_beside(message: &libc::msghdr) -> Option<[u16; 2]> {
+    // SAFETY: the kernel has filled the message in, and says how far.
+    let first = unsafe { libc::CMSG_FIRSTHDR(message).as_ref() }?;
+    if first.cmsg_level != libc::SOL_PACKET || first.cmsg_type != PACKET_AUXDATA {
+        return None;
+    }
+    // SAFETY: what follows such a header is this structure; it need not be aligned.
+    let told: libc::tpacket_auxdata =
+        unsafe { libc::CMSG_DATA(first).cast::<libc::tpacket_auxdata>().read_unaligned() };
+    let has_protocol = told.tp_status & VLAN_TPID_VALID != 0;
+    let protocol = if has_protocol { told.tp_vlan_tpid } else { libc::ETH_P_8021Q as u16 };
+    (told.tp_status & VLAN_VALID != 0).then_some([protocol, told.tp_vlan_tci])
 }
 
 /// Sets an option of a packet socket.

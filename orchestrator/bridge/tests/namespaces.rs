@@ -1,5 +1,5 @@
 //! The bridge with real namespaces: what a wire carries gets to a node's kernel and back. Needs root; says so where it is not.
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
 use bridge::{
     config::{Config, Interface, NodeCommand, Port},

@@ -15,6 +15,16 @@ pub const GSO_UDP_L4: u8 = 5;
 /// Beside one of TCP's: congestion was reported.
 pub const GSO_ECN: u8 = 0x80;
 
+/// What is read has become longer at its beginning: the transport header, if it is spoken of, begins later.
+pub fn shift(read: &mut [u8], by: u16) {
+    if let Some(header) = read.first_chunk_mut::<LEN>()
+        && header[0] & NEEDS_CSUM != 0
+    {
+        let start = u16::from_ne_bytes([header[6], header[7]]).saturating_add(by);
+        header[6..8].copy_from_slice(&start.to_ne_bytes());
+    }
+}
+
 /// The header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Vnet {

@@ -139,7 +139,7 @@ fn compare(old: Option<&LabPlan>, new: &LabPlan, known: &Known) -> Vec<Change> {
     let has = |plan: &LabPlan, id: &CardId| plan.card(id).is_some() || plan.node(id).is_some();
     let all =
         |plan: &LabPlan| -> Vec<CardId> { plan.ids().chain(plan.nodes.iter().map(|node| &node.id)).cloned().collect() };
-    let gone = old.into_iter().flat_map(|old| all(old)).filter(|id| !has(new, id));
+    let gone = old.into_iter().flat_map(&all).filter(|id| !has(new, id));
     let mut changes: Vec<_> = gone.map(|id| change(&id, Step::Remove, "the topology does not have it")).collect();
     for id in &all(new) {
         changes.push(if old.is_none_or(|old| !has(old, id)) {
