@@ -249,11 +249,11 @@ impl Planner<'_> {
     }
 
     fn check_socket_paths(&self) -> Result<(), BadInput> {
-        let longest =
-            (0..self.topology.links.len()).map(|link| self.wire_path(link)).max_by_key(|path| path.as_os_str().len());
+        let wires = (0..self.topology.links.len()).map(|link| self.wire_path(link));
+        let bridges = self.nodes().into_iter().map(|node| node.bridge.socket);
+        let longest = wires.chain(bridges).max_by_key(|path| path.as_os_str().len());
         let Some(path) = longest.filter(|path| path.as_os_str().len() > SOCKET_PATH_MAX) else { return Ok(()) };
-        let message =
-            format!("a wire's socket would be called {}: that is {} bytes", path.display(), path.as_os_str().len());
+        let message = format!("a socket would be called {}: that is {} bytes", path.display(), path.as_os_str().len());
         let remedy =
             format!("the kernel allows {SOCKET_PATH_MAX}: set SWACT_DIR to a shorter folder, or shorten names");
         Err(BadInput::new(self.dir.display(), message, remedy))

@@ -156,12 +156,12 @@ fn what_a_node_needs_is_looked_at_first() {
         (
             "    h1:\n      kind: linux\n",
             "    h1:\n      kind: linux\n      cmd: no-such-command -x\n",
-            "chassis.yml:21:12: this machine has no command 'no-such-command'",
+            "chassis.yml:20:12: this machine has no command 'no-such-command'",
         ),
         (
             "    h1:\n      kind: linux\n",
             "    h1:\n      kind: linux\n      image: frr\n",
-            "chassis.yml:21:14: node h1 has an image and no command",
+            "chassis.yml:20:14: node h1 has an image and no command",
         ),
         ("\"h1:eth2\", \"h2:eth2\"", "\"h1:eth2\", \"host:nothing0\"", "this machine has no interface 'nothing0'"),
         ("\"h1:eth2\", \"h2:eth2\"", "\"h1:eth2\", \"host:lo\"", "interface 'lo' has addresses"),
