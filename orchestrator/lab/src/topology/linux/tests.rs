@@ -101,7 +101,7 @@ fn what_nodes_cannot_be_is_refused_with_its_place() {
         (
             "[\"pe1:1/3\", \"macvlan:eth0\"]",
             "[\"pe1:1/3\", \"h1:eth2\"]",
-            "21:61: no end of this link is an interface of this machine\n  remove 'with-addresses'",
+            "21:59: no end of this link is an interface of this machine\n  remove 'with-addresses'",
         ),
     ] {
         let said = format!("lab.chassis.yml:{said}");
