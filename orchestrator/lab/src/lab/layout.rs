@@ -15,7 +15,7 @@
 use super::{LabError, files};
 use crate::{
     plan::{CardPlan, LabPlan, NodePlan, Program},
-    runtime::Runtime,
+    runtime::{Runtime, process::labels},
 };
 use fabric_proto::deploy::{CONFIG_FILE, CONFIG_VERSIONS, CardConfig, INITIAL_CONFIG};
 use serde::Serialize;
@@ -98,7 +98,13 @@ pub(super) fn furnish_node(node: &NodePlan) -> Result<(), LabError> {
     for wire in node.bridge.ports.iter().filter_map(|port| port.wire.parent()) {
         make_dir(wire)?;
     }
-    write_json(&node.config_file(), &node.bridge)?;
+    let mut told = node.bridge.clone();
+    if let Some(command) = &mut told.command {
+        // `<lab>/<node>/linux`
+        let dir = node.folder.ancestors().nth(2).unwrap_or(&node.folder);
+        command.labels = labels(&node.id, dir);
+    }
+    write_json(&node.config_file(), &told)?;
     write_json(&node.folder.join(NODE_FILE), node)?;
     files::mark(&slot_lock(&node.folder))
 }

@@ -1,10 +1,7 @@
 //! Nodes that are none of ours: what runs in them, and what their bridges are told.
 
 use super::{CardFiles, Planner, wire_file};
-use crate::{
-    runtime::{label, slot_label},
-    topology::{HOST, InterfaceName, Limits, Linux, MACVLAN, NodePort},
-};
+use crate::topology::{HOST, InterfaceName, Limits, Linux, MACVLAN, NodePort};
 use bridge::config::{Config, Interface, NodeCommand, Port};
 use fabric_proto::id::CardId;
 use serde::{Deserialize, Serialize};
@@ -54,8 +51,6 @@ impl NodePlan {
         }
         if let Some(command) = &mut self.bridge.command {
             command.log.clone_from(&self.log);
-            let dir = crate::runtime::process::find::plain(dir).to_string_lossy().into_owned();
-            command.labels.insert(label::DIR.to_owned(), dir);
         }
         Ok(())
     }
@@ -74,19 +69,14 @@ impl Planner<'_> {
 
     fn linux(&self, node: &Linux) -> NodePlan {
         let id = CardId::linux(self.lab(), &node.name);
-        let labels = [
-            (label::LAB, self.lab().to_owned()),
-            (label::NODE, node.name.clone()),
-            (label::SLOT, slot_label(&id)),
-            (label::DIR, crate::runtime::process::find::plain(self.dir).to_string_lossy().into_owned()),
-        ];
         let command = NodeCommand {
             cmd: node.cmd.as_ref().map(|cmd| cmd.value.clone()).unwrap_or_default(),
             env: node.env.clone(),
             binds: node.binds.iter().map(|bind| bind.value.clone()).collect(),
             exec: node.exec.iter().map(|exec| exec.value.clone()).collect(),
             log: CardFiles::of(self.dir, &id).log,
-            labels: labels.map(|(name, value)| (name.to_owned(), value)).into(),
+            // Whoever starts it says by which it is found again.
+            labels: Default::default(),
         };
         NodePlan {
             image: node.image.as_ref().map(|image| image.value.clone()),

@@ -24,7 +24,7 @@ use find::Found;
 use rustix::process::{Signal as Number, pidfd_send_signal};
 use session::begin_session;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
     os::fd::OwnedFd,
@@ -263,6 +263,17 @@ impl Runtime for ProcessRuntime {
             self.end_all(|_| true).await
         })
     }
+}
+
+/// The labels of a node's own processes, in the lab in `dir`.
+pub(crate) fn labels(id: &CardId, dir: &Path) -> BTreeMap<String, String> {
+    let labels = [
+        (label::LAB, id.lab.clone()),
+        (label::NODE, id.node.clone()),
+        (label::SLOT, slot_label(id)),
+        (label::DIR, find::plain(dir).to_string_lossy().into_owned()),
+    ];
+    labels.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 /// Manifest of the release that a card runs next: what its configuration says, which a swap of images changes.
