@@ -15,12 +15,15 @@ use fabric_proto::{id::CardId, time::Instant as Clock};
 use lab::{Lab, LabError, card_name, images::Images};
 use notation::document::BadInput;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{fmt::Write as _, path::Path, time::Duration};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use tokio::time::{Instant, sleep};
 
 /// Between two looks at the chassis.
 const POLL: Duration = Duration::from_millis(50);
+
+/// Between two attempts to hand a line card over.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// A step of an upgrade, in order.
 #[derive(
@@ -192,11 +195,16 @@ impl<'a> Walk<'a> {
 
     async fn cards_left(&self) -> bool {
         for CardPlan { card, .. } in &self.plan.cards {
-            if self.release(card).await.is_some_and(|release| release != self.plan.to) {
+            if self.release(card).await.as_ref() != Some(&self.plan.to) || self.falls_back(card) {
                 return true;
             }
         }
         false
+    }
+
+    /// Whether a card's next start would be of another release: whoever gave it to the new program did not come to that.
+    fn falls_back(&self, card: &CardId) -> bool {
+        self.lab.next_release(card).is_some_and(|release| release != self.plan.to)
     }
 
     /// Takes a step, and waits until it is over.
@@ -211,7 +219,11 @@ impl<'a> Walk<'a> {
                 let before = self.standing().await?;
                 let line = self.line(stage, command, &before);
                 say(&line);
-                self.type_in(&before.active, &line).await?;
+                match self.type_in(&before.active, &line).await {
+                    // Somebody else has asked for it, and it is under way.
+                    Err(IssuError::Refused { .. }) if stage == Stage::Commit && before.committing => {}
+                    typed => typed?,
+                }
                 let other = before.active.peer_rp();
                 self.until(stage, Back::IsWrong, |now| self.is_over(stage, now, other.as_ref())).await?;
             }
@@ -220,11 +232,17 @@ impl<'a> Walk<'a> {
         Ok(Taken { began, ended: fabric::clock::now() })
     }
 
-    /// How it stands, in a few words.
-    pub async fn found(&self) -> Result<String, IssuError> {
+    /// How it stands after a step, in a few words.
+    pub async fn found(&self, stage: Stage) -> Result<String, IssuError> {
         let Standing { state, releases: [active, standby], .. } = self.standing().await?;
-        let [active, standby] = [active, standby].map(|release| release.unwrap_or_else(|| "none".to_owned()));
-        Ok(format!("state {state}, active {active}, standby {standby}"))
+        let none = |release: Option<String>| release.unwrap_or_else(|| "none".to_owned());
+        let mut found = format!("state {state}, active {}, standby {}", none(active), none(standby));
+        if stage == Stage::LineCards {
+            for CardPlan { card, .. } in &self.plan.cards {
+                let _ = write!(found, ", {} {}", card_name(card), none(self.release(card).await));
+            }
+        }
+        Ok(found)
     }
 
     /// Takes an upgrade back, and waits until the chassis is redundant on its old release.
@@ -321,13 +339,16 @@ impl<'a> Walk<'a> {
         let manifest = self.images.manifest_path(&self.plan.to)?;
         for CardPlan { card, how } in &self.plan.cards {
             if self.release(card).await.as_deref() == Some(self.plan.to.as_str()) {
+                if self.falls_back(card) {
+                    self.lab.swap_image(card, &self.plan.to, &manifest).await?;
+                }
                 continue;
             }
             let name = card_name(card);
             match how {
                 How::HandOver => {
                     say(&format!("line card {name}: hand-over"));
-                    self.lab.upgrade_card(card, &self.plan.to, &manifest).await?;
+                    self.hand_over(card, &manifest).await?;
                 }
                 How::Reset(why) => {
                     say(&format!("line card {name}: reset ({why})"));
@@ -337,6 +358,17 @@ impl<'a> Walk<'a> {
             self.card_back(card).await?;
         }
         Ok(())
+    }
+
+    /// A card that keeps its program may do so for another one's sake, which is just going down: it is asked again.
+    async fn hand_over(&self, card: &CardId, manifest: &Path) -> Result<(), IssuError> {
+        let deadline = Instant::now() + self.at_most;
+        loop {
+            match self.lab.upgrade_card(card, &self.plan.to, manifest).await {
+                Err(LabError::Kept { .. }) if Instant::now() < deadline => sleep(AGAIN).await,
+                done => return Ok(done?),
+            }
+        }
     }
 
     /// The next line card's turn is when this one forwards again: one at a time.

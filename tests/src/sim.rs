@@ -12,6 +12,7 @@
 //!   it; `probe.rs`: packets whose way is watched
 //! * `hands.rs`: what an RP asks its shell for, said in `rp_core::rp::Shell`
 //! * `check.rs`: what must never be; `reference.rs`: what the tables must hold, computed in the simplest way
+//! * `upgrade.rs`: software upgrades end, one way or another
 //! * `schedule.rs`: schedules of faults out of a seed; `vpn.rs`: what release 1.0 has no words for; `life.rs`: lives them; `shrink.rs`: the shortest one that still fails; `story.rs`: told to a person
 
 mod cards;
@@ -29,6 +30,7 @@ mod reference;
 mod schedule;
 mod shrink;
 mod story;
+mod upgrade;
 mod vpn;
 mod wire;
 mod wires;

@@ -24,6 +24,7 @@ fn live(kind: Kind, seeds: std::ops::RangeInclusive<u64>) -> Tally {
 fn every_promise_holds_in_heavy_lives() {
     let tally = live(Kind::Heavy, 1..=HEAVY);
     assert!(tally.switchovers > HEAVY && tally.acknowledged > 0 && tally.probes > 0, "{tally:?}");
+    assert!(tally.upgrades.iter().all(|ends| *ends > HEAVY / 24), "committed, and taken back: {tally:?}");
 }
 
 /// What sets one family apart from another in the real machines: who is reset, which mode images that differ allow, what

@@ -188,6 +188,11 @@ impl Lab {
         self.operator.session(card).await
     }
 
+    /// Whether a card was taken out of its slot.
+    pub fn is_empty(&self, card: &CardId) -> bool {
+        self.plan.card(card).is_some_and(slot::is_empty)
+    }
+
     /// One line, in a session of its own.
     pub async fn exec(&self, card: &CardId, line: &str) -> Result<CommandOutput, LabError> {
         let mut session = self.session(card).await?;

@@ -55,8 +55,17 @@ pub(super) async fn issu(args: IssuArgs, format: Format) -> Result<Exit, CliErro
         up(&walk, args.stop_after, &mut steps).await?;
     }
     let next = if args.abort { None } else { walk.next().await? };
-    if let Some(next) = next.filter(|_| !args.dry_run) {
-        output::say(format_args!("stopped before '{next}': 'show issu state' on {node} says how it stands"));
+    match next.filter(|_| !args.dry_run) {
+        Some(Stage::LineCards) => {
+            let to = &plan.to;
+            output::say(format_args!(
+                "stopped before 'line-cards': not all of them run release {to} ('swact issu' goes on)"
+            ));
+        }
+        Some(next) => {
+            output::say(format_args!("stopped before '{next}': 'show issu state' on {node} says how it stands"))
+        }
+        None => {}
     }
     let row = |done: &StepDone| vec![done.step.clone(), format!("{:.0}", done.ms)];
     let rows = steps.iter().map(row).collect();

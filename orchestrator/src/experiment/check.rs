@@ -53,7 +53,7 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
     let method =
         file.method.iter().map(|step| check_step(&document, &topology, step, seed)).collect::<Result<Vec<_>, _>>()?;
     check_method(&document, &topology, &traffic, &file.method)?;
-    check_during(&document, &file)?;
+    check_during(&document, &file, &topology)?;
     check_expectation(&document, file.expect.as_ref())?;
     if file.observe.at_most.value.0.is_zero() {
         let remedy = "give 'at-most: 60s'";
@@ -208,10 +208,30 @@ fn check_method(
 }
 
 /// What is done during an upgrade is done in trials of one.
-fn check_during(document: &Document, file: &File) -> Result<(), BadInput> {
-    let upgraded = file.modes.value.iter().any(|mode| mode.value == Mode::Issu);
+fn check_during(document: &Document, file: &File, topology: &Topology) -> Result<(), BadInput> {
+    let modes = &file.modes.value;
+    let upgraded = modes.iter().find(|mode| mode.value == Mode::Issu);
+    let upgraded_only = upgraded.filter(|_| modes.len() == 1);
+    if let (Some(mode), Some(chassis)) = (upgraded, topology.chassis.first().filter(|chassis| chassis.rps.len() < 2)) {
+        let message = format!("{} has one route processor: nothing takes over while it is upgraded", chassis.name);
+        return Err(document.wrong(mode.referenced, message, "add {slot: B} to its components"));
+    }
+    let first = file.method.iter().find_map(|entry| entry.during.as_ref());
     for entry in &file.method {
-        let Some(during) = &entry.during else { continue };
+        let Some(during) = &entry.during else {
+            if upgraded_only.is_some() {
+                let message = "no trial does this: all of them upgrade the chassis step by step";
+                let remedy = "say in which step ('during: run'), or add another mode";
+                return Err(document.wrong(entry.fault.referenced, message, remedy));
+            }
+            continue;
+        };
+        if let Some(first) = first.filter(|first| first.value != during.value) {
+            let message =
+                format!("no trial comes to '{}': what is done during '{}' ends it", during.value, first.value);
+            return Err(document.wrong(during.referenced, message, "write another experiment for it"));
+        }
+        let upgraded = upgraded.is_some();
         if !upgraded {
             let message = format!("'during: {}': no trial upgrades the chassis step by step", during.value);
             return Err(document.wrong(during.referenced, message, "add 'issu' to the modes, or remove 'during'"));

@@ -2,8 +2,12 @@
 
 use super::{IssuError, Standing};
 use fabric_proto::{id::CardId, issu::Compatibility};
-use lab::{Lab, hands_over, images::Images};
-use notation::document::BadInput;
+use lab::{
+    Lab, card_name, hands_over,
+    images::{Images, own_program},
+    plan::Program,
+};
+use notation::{document::BadInput, mode::Mode};
 use serde::Serialize;
 
 /// What an upgrade will come to.
@@ -21,6 +25,8 @@ pub struct Plan {
     pub loses: Option<String>,
     /// Line cards, in their order.
     pub cards: Vec<CardPlan>,
+    /// The release has no programs of its own here: cards will run this tree's under its name.
+    pub stand_in: bool,
 }
 
 /// What becomes of a line card.
@@ -54,6 +60,11 @@ impl Plan {
             }
             (Some([from, to]), _) => (from, to),
             (None, Some(to)) => (standing.releases[0].clone().unwrap_or_default(), to.to_owned()),
+            // Its line cards may be left.
+            (None, None) if behind(lab, node, standing.releases[0].as_deref()).await => {
+                let own = standing.releases[0].clone().unwrap_or_default();
+                (own.clone(), own)
+            }
             (None, None) => {
                 let message = format!("no upgrade of {node} is under way");
                 return Err(BadInput::new("--to", message, "name the release that it is to run: --to RELEASE").into());
@@ -63,21 +74,31 @@ impl Plan {
         let row = images.compatibility(&from, &to)?;
         let mut cards = Vec::new();
         for card in lab.plan().line_cards(node) {
-            // One that does not answer, or is not there, has nothing to upgrade.
-            let Some(stats) = lab.stats(card).await else { continue };
+            if lab.is_empty(card) {
+                continue;
+            }
+            let Some(stats) = lab.stats(card).await else {
+                let message = format!("line card {} does not answer", card_name(card));
+                let remedy = "start it ('swact fault restart'), or take it out ('swact fault remove'): what forwards is not to \
+                              become less, card by card";
+                return Err(BadInput::new("node", message, remedy).into());
+            };
             let how = match hands_over(images.get(&stats.release)?, target) {
                 Ok(()) => How::HandOver,
                 Err(why) => How::Reset(why),
             };
             cards.push(CardPlan { card: card.clone(), how });
         }
-        let loses = row.loses();
-        Ok(Self { node: node.to_owned(), from, to, verdict: row.verdict, loses, cards })
+        let mode = Mode::from(standing.rp.configured);
+        let by_mode = || (mode < Mode::Sso).then(|| format!("all state is lost: the redundancy mode is {mode}"));
+        let loses = row.loses().or_else(by_mode);
+        let stand_in = own_program(&images.manifest_path(&to)?, Program::Rp).is_none() && from != to;
+        Ok(Self { node: node.to_owned(), from, to, verdict: row.verdict, loses, cards, stand_in })
     }
 
     /// In a few lines, for people.
     pub fn sentences(&self) -> Vec<String> {
-        let Self { node, from, to, verdict, loses, cards } = self;
+        let Self { node, from, to, verdict, loses, cards, stand_in } = self;
         let loss = loses.as_deref().unwrap_or(match verdict {
             Compatibility::Dynamic => "the route processors find out when they meet",
             Compatibility::Compatible | Compatibility::BaseLevel | Compatibility::Incompatible => {
@@ -87,13 +108,28 @@ impl Plan {
         let mut said = vec![format!("{node}: release {from} to {to}: {verdict}: {loss}")];
         let reset = |card: &CardPlan| match &card.how {
             How::HandOver => None,
-            How::Reset(why) => Some(format!("line card {} will be reset: {why}", lab::card_name(&card.card))),
+            How::Reset(why) => Some(format!("line card {} will be reset: {why}", card_name(&card.card))),
         };
         said.extend(cards.iter().filter_map(reset));
+        if *stand_in {
+            said.push(format!(
+                "no programs of release {to} are in its folder: cards run those that swact came with, under its name"
+            ));
+        }
         said
     }
 }
 
+/// Whether a line card runs another release than the active RP.
+async fn behind(lab: &Lab, node: &str, own: Option<&str>) -> bool {
+    for card in lab.plan().line_cards(node) {
+        if lab.stats(card).await.is_some_and(|stats| Some(stats.release.as_str()) != own) {
+            return true;
+        }
+    }
+    false
+}
+
 fn as_name<S: serde::Serializer>(card: &CardId, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&lab::card_name(card))
+    to.serialize_str(&card_name(card))
 }

@@ -15,6 +15,8 @@ pub(super) struct Standing {
     pub(super) state: String,
     /// The releases, old and new, while an upgrade is under way.
     pub(super) under_way: Option<[String; 2]>,
+    /// `commitversion` was given, and is not over.
+    pub(super) committing: bool,
     /// What active and standby run.
     pub(super) releases: [Option<String>; 2],
     /// Whether the standby itself says that it is ready in the active's mode: what the active says may be of its last life.
@@ -38,6 +40,7 @@ impl Standing {
         Ok(Self {
             rp,
             state: shown["issu_state"].as_str().unwrap_or_default().to_owned(),
+            committing: shown["committing"] == true,
             under_way: release("primary_version").zip(release("secondary_version")).map(<[String; 2]>::from),
             releases: [running, standby].map(|stats| stats.map(|stats| stats.release)),
             active,

@@ -34,49 +34,16 @@ pub(super) async fn method(
     let zero = Instant::now();
     let mut weathered = false;
     for (step, stormy) in &steps {
-        let at = zero + step.at.0;
-        undo_due(bench, course, at).await;
-        bench.timeline.pass(at).await;
-        let prepares = step.fault.name.only_prepares();
-        if !prepares && course.dropped_before_fault.is_none() {
-            let account = Account::read(&bench.lab, &bench.tester(), before).await?;
-            course.dropped_before_fault = Some(account.dropped.drops.total() + account.progress.port_down);
+        if !strike(bench, course, (step, *stormy), zero, before).await? {
+            continue;
         }
-        // What arms a crash point takes away what was armed before.
-        let fates = if step.fault.name.arms() { armed::fates(&bench.lab, &course.armed).await } else { Vec::new() };
-        let tried = fabric::clock::now();
-        let injected = match inject::inject(&bench.lab, bench.images, &step.fault, &step.target).await {
-            Ok(injected) => injected,
-            // In a storm a target may be gone already.
-            Err(missed) => {
-                course.injected.extend(missed.left.map(|left| (None, left)));
-                if !stormy {
-                    return Err(missed.error.into());
-                }
-                tracing::info!(error = %missed.error, "a fault of the storm missed");
-                course.fault_at.get_or_insert(tried);
-                continue;
-            }
-        };
         weathered |= *stormy;
-        armed::learn(&mut course.armed, &fates, &injected.cards);
-        course.armed.extend(Armed::by(&step.fault, &injected));
-        bench.progress.step(&format!("{} {}", step.fault, step.target));
-        if !prepares {
-            course.fault_at.get_or_insert(injected.at);
-        }
-        // Only a card whose program ends takes packets with it that it has not counted.
-        if step.fault.name.ends_programs() || injected.reset {
-            course.hit.extend(injected.cards.iter().cloned());
-        }
+        let Some((_, injected)) = course.injected.last() else { continue };
         if let Some(active) = &active {
-            course.expected = course.expected.or_else(|| expected(bench, mode, &steps, step, &injected, active));
+            course.expected = course.expected.or_else(|| expected(bench, mode, &steps, step, injected, active));
         }
-        course.injected.push((step.time.map(|time| Instant::now() + time.0), injected));
     }
-    if let Some(last) = course.injected.iter().filter_map(|(at, _)| *at).max() {
-        undo_due(bench, course, last).await;
-    }
+    undo_all_due(bench, course).await;
     let stormy = steps.iter().filter(|(_, stormy)| *stormy).count();
     if stormy > 0 {
         if !weathered {
@@ -98,6 +65,53 @@ pub(super) async fn method(
     course.aftermath = aftermath::look(bench).await;
     steady_again(bench, course).await;
     Ok(())
+}
+
+/// Does a step at its time after `zero`, and before it takes back what is due: whether it could be done, which only a fault of a
+/// storm may not be.
+pub(super) async fn strike(
+    bench: &mut Bench<'_>,
+    course: &mut Course,
+    (step, stormy): (&Step, bool),
+    zero: Instant,
+    before: &Counters,
+) -> Result<bool, RunError> {
+    let at = zero + step.at.0;
+    undo_due(bench, course, at).await;
+    bench.timeline.pass(at).await;
+    let prepares = step.fault.name.only_prepares();
+    if !prepares && course.dropped_before_fault.is_none() {
+        let account = Account::read(&bench.lab, &bench.tester(), before).await?;
+        course.dropped_before_fault = Some(account.dropped.drops.total() + account.progress.port_down);
+    }
+    // What arms a crash point takes away what was armed before.
+    let fates = if step.fault.name.arms() { armed::fates(&bench.lab, &course.armed).await } else { Vec::new() };
+    let tried = fabric::clock::now();
+    let injected = match inject::inject(&bench.lab, bench.images, &step.fault, &step.target).await {
+        Ok(injected) => injected,
+        Err(missed) => {
+            course.injected.extend(missed.left.map(|left| (None, left)));
+            if !stormy {
+                return Err(missed.error.into());
+            }
+            // A target may be gone already.
+            tracing::info!(error = %missed.error, "a fault of the storm missed");
+            course.fault_at.get_or_insert(tried);
+            return Ok(false);
+        }
+    };
+    armed::learn(&mut course.armed, &fates, &injected.cards);
+    course.armed.extend(Armed::by(&step.fault, &injected));
+    bench.progress.step(&format!("{} {}", step.fault, step.target));
+    if !prepares {
+        course.fault_at.get_or_insert(injected.at);
+    }
+    // Only a card whose program ends takes packets with it that it has not counted.
+    if step.fault.name.ends_programs() || injected.reset {
+        course.hit.extend(injected.cards.iter().cloned());
+    }
+    course.injected.push((step.time.map(|time| Instant::now() + time.0), injected));
+    Ok(true)
 }
 
 /// The method's steps by time, storms blown up into theirs, and whether they are of a storm. Every trial has a storm of its own.
@@ -146,6 +160,13 @@ fn expected(
     let restart = Fault::plain(FaultName::Restart);
     let rule = expectation::of(if injected.reset { &restart } else { &step.fault }, on)?;
     Some(rule.expected(mode, step.time.map(|time| time.0), chassis))
+}
+
+/// Takes back, each at its time, what has one.
+pub(super) async fn undo_all_due(bench: &mut Bench<'_>, course: &mut Course) {
+    if let Some(last) = course.injected.iter().filter_map(|(at, _)| *at).max() {
+        undo_due(bench, course, last).await;
+    }
 }
 
 /// Takes back what is due until `limit`, each at its time.

@@ -63,7 +63,7 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
             course.expected = bench.experiment.expect;
             match procedure {
                 Mode::Fsu => fsu::upgrade(bench, mode, &mut course).await,
-                Mode::Issu => issu::upgrade(bench, begun, &mut course).await,
+                Mode::Issu => issu::upgrade(bench, begun, &before, &mut course).await,
                 Mode::Hsa | Mode::Rpr | Mode::RprPlus | Mode::Sso => {
                     // Held again, it is the same storm again.
                     method(bench, (due.in_place_of.unwrap_or(index), begun), mode, &before, &mut course).await

@@ -159,6 +159,7 @@ impl Rf {
             Input::SetCrashdumpTimeout(timeout) => self.config.crashdump = timeout,
             Input::ForceSwitchover => self.force_switchover(now, out),
             Input::ReloadPeer => self.reload_peer(now, out),
+            Input::PeerIsReset => self.peer_is_reset(),
             Input::Reload => self.reload(now, out),
             Input::Fenced { highest } => self.fenced(now, highest, out),
             Input::CfReady => self.cf_ready(now, out),

@@ -49,6 +49,10 @@ const PROBES: usize = 8;
 pub(super) struct Checker {
     pub(super) violation: Option<Violation>,
     pub(super) switchovers: u64,
+    /// Software upgrades that were committed, and that were taken back after they had begun.
+    pub(super) upgrades: [u64; 2],
+    /// The last that was said of one is that both units run one release.
+    pub(super) upgrade_ended: bool,
     deep: bool,
     /// The highest epoch that each line card has obeyed.
     obeyed: Vec<Epoch>,
@@ -97,6 +101,8 @@ impl Checker {
         Self {
             violation: None,
             switchovers: 0,
+            upgrades: [0; 2],
+            upgrade_ended: false,
             deep: chassis.deep,
             obeyed: vec![Epoch::NONE; line_cards],
             claims: BTreeMap::new(),
@@ -137,8 +143,15 @@ impl Checker {
     }
 
     pub(super) fn logged(&mut self, event: &EventKind) {
-        if let EventKind::Switchover { .. } = event {
-            self.switchovers += 1;
+        match event {
+            EventKind::Switchover { .. } => self.switchovers += 1,
+            EventKind::ResetSlot { release: Some(_), .. } => self.upgrade_ended = false,
+            EventKind::Log { line } if line.starts_with("%ISSU_PROCESS") => {
+                self.upgrade_ended = line.contains("both units run");
+                self.upgrades[0] += u64::from(line.starts_with("%ISSU_PROCESS-6-COMMITTED"));
+                self.upgrades[1] += u64::from(line.contains("ABORT"));
+            }
+            _ => {}
         }
     }
 
@@ -379,6 +392,9 @@ impl World {
         let wrong = |what: String| Err(Violation(what));
         if self.resets > 0 {
             return wrong("a slot is about to be reset".to_owned());
+        }
+        if self.upgrade_moves() {
+            return wrong("an upgrade is on its way".to_owned());
         }
         let Some(active) = self.active() else {
             return wrong(format!("there is not exactly one active: {:?}", self.standing()));

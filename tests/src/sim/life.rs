@@ -107,7 +107,7 @@ pub enum Fault {
     SlowCard(LcSlot, u64, u64),
     /// `hw-module slot N reset`.
     ResetCard(LcSlot),
-    /// A step of a software upgrade, as a command of the active.
+    /// A step of a software upgrade, as a command of the active; `<active>` and `<standby>` are the slots.
     Issu(&'static str),
     /// From its next start on, an RP runs this release.
     Image(Who, &'static str),
@@ -188,6 +188,8 @@ pub struct Tally {
     pub probes: u64,
     /// Configuration changes acknowledged.
     pub acknowledged: u64,
+    /// Software upgrades: committed, and taken back.
+    pub upgrades: [u64; 2],
 }
 
 impl std::ops::AddAssign for Tally {
@@ -200,6 +202,7 @@ impl std::ops::AddAssign for Tally {
         self.rests += other.rests;
         self.probes += other.probes;
         self.acknowledged += other.acknowledged;
+        self.upgrades.iter_mut().zip(other.upgrades).for_each(|(sum, more)| *sum += more);
     }
 }
 
@@ -240,6 +243,7 @@ impl Life {
         tally.virtual_ms = world.now().0 / 1_000_000;
         tally.probes = world.checker.guarded;
         tally.acknowledged = world.checker.acknowledgements;
+        tally.upgrades = world.checker.upgrades;
         Outcome { violation, tally, world }
     }
 }
@@ -276,7 +280,8 @@ impl World {
                     self.rest()?;
                     tally.rests += 1;
                     self.unaided = step.fault.is_single();
-                    if self.operates(Mode::Sso) && step.fault.is_single() && !self.resets_legacy() {
+                    let alone = step.fault.is_single() && !self.rolls_back_soon();
+                    if self.operates(Mode::Sso) && alone && !self.resets_legacy() {
                         self.guard();
                     } else {
                         self.unguard();
@@ -306,7 +311,7 @@ impl World {
         self.unaided = false;
         self.rest()?;
         tally.rests += 1;
-        Ok(())
+        self.upgrade_ends(life)
     }
 
     /// The RP that must take over from an active that is killed at rest, where the standby need not boot for it.
@@ -445,7 +450,11 @@ impl World {
                 self.later(ms(time), Undo::Unslow(lc));
             }
             Fault::ResetCard(lc) => self.operator(&[&format!("hw-module slot {lc} reset")]),
-            Fault::Issu(line) => self.operator(&[line]),
+            Fault::Issu(line) => {
+                let slot = |who| self.at(who).to_string();
+                let line = line.replace("<active>", &slot(Who::Active)).replace("<standby>", &slot(Who::Standby));
+                self.operator(&[&line]);
+            }
             Fault::Image(who, release) => self.set_release(Slot::Rp(self.at(who)), release),
             Fault::CardImage(slot, release) => self.set_release(Slot::Lc(slot), release),
             Fault::Lie(who, lies) => self.set_lying_fsync(self.at(who), lies),

@@ -55,12 +55,15 @@ impl Life {
             deep: false,
             ..Chassis::new(2, config(mode, 2, false), routes(8, 2))
         };
-        let steps = (0..200)
+        let mut steps: Vec<Step> = (0..200)
             .map(|_| {
                 let wait = if dice.below(8) == 0 { Wait::For(dice.below(400)) } else { Wait::Rest };
                 Step { wait, fault: light_fault(dice) }
             })
             .collect();
+        if dice.below(3) == 0 {
+            upgrades(dice, &mut steps);
+        }
         let weather = Weather { delay: Duration::from_millis(1 + dice.below(4)), heartbeat_loss: 0.0 };
         Self { seed, mode, chassis, weather, steps }
     }
@@ -90,6 +93,7 @@ impl Life {
             1 => changes_at_takeovers(dice, &mut steps),
             2 => records_that_are_refused(dice, &mut steps),
             3 | 4 => older_cards(dice, line_cards, &mut steps),
+            5 | 6 => upgrades(dice, &mut steps),
             _ => {}
         }
         let weather = Weather {
@@ -241,3 +245,39 @@ fn older_cards(dice: &mut Random, cards: u8, steps: &mut Vec<Step>) {
     ];
     steps.splice(at..at, burst);
 }
+
+/// A software upgrade, there or back, step by step or not to the end, among the faults that come anyway and some of its own. A
+/// step that is out of order by then is refused.
+fn upgrades(dice: &mut Random, steps: &mut Vec<Step>) {
+    for _ in 0..2 {
+        let at = dice.below(steps.len() as u64 + 1) as usize;
+        let mut lines = vec![LOADS[dice.below(LOADS.len() as u64) as usize], "issu runversion"];
+        lines.extend(match dice.below(4) {
+            0 => &["issu acceptversion", "issu commitversion"][..],
+            1 => &["issu commitversion"],
+            2 => &["issu abortversion"],
+            _ => &[],
+        });
+        if dice.below(3) == 0 {
+            lines.insert(0, "issu set rollback-timer 20");
+        }
+        let mut burst = Vec::new();
+        for line in lines {
+            let wait = if dice.below(3) == 0 { Wait::For(dice.below(300)) } else { Wait::Rest };
+            burst.push(Step { wait, fault: Fault::Issu(line) });
+            if dice.below(5) == 0 {
+                let wait = if dice.below(2) == 0 { Wait::Rest } else { Wait::For(dice.below(200)) };
+                burst.push(Step { wait, fault: Fault::Kill(who(dice)) });
+            }
+        }
+        steps.splice(at..at, burst);
+    }
+}
+
+/// To a release beside which nothing is lost, and one beside which a client is; and back.
+const LOADS: [&str; 4] = [
+    "issu loadversion <active> 2.0.1 <standby> 2.0.1",
+    "issu loadversion <active> 2.0.1 <standby> 2.0.1 forced",
+    "issu loadversion <active> 2.1 <standby> 2.1 forced",
+    "issu loadversion <active> 2.0 <standby> 2.0 forced",
+];

@@ -26,6 +26,9 @@ pub(super) const LATEST: &str = "2.0";
 /// The one after it.
 pub(super) const NEXT: &str = "2.1";
 
+/// One like [`LATEST`] in everything but its name: beside it, nothing is lost.
+pub(super) const TWIN: &str = "2.0.1";
+
 /// What cards can be given: of these, nothing is stored, and route processors find it out when they meet.
 pub(super) fn releases() -> Vec<KnownRelease> {
     let release = |version: &str| KnownRelease {
@@ -33,7 +36,7 @@ pub(super) fn releases() -> Vec<KnownRelease> {
         negotiates: version != FIRST,
         loses: BTreeMap::new(),
     };
-    RELEASES.map(release).into()
+    RELEASES.into_iter().chain([TWIN]).map(release).collect()
 }
 
 /// As which release a card's program is built. One of the first release has code of its own; this code stands in for it, and

@@ -4,14 +4,15 @@ use super::{CardAction, LOG_LINES, Lab, LabError, READY, layout, slot};
 use crate::{
     images,
     plan::CardPlan,
-    runtime::{Farewell, Heir},
+    runtime::{Farewell, Heir, RuntimeError},
 };
 use fabric_proto::{
-    deploy::Manifest,
+    deploy::{CONFIG_FILE, CardConfig, Manifest},
     id::{CardId, Slot},
     operator::CardStats,
 };
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, process::Stdio, time::Duration};
+use tokio::process::Command;
 
 /// A program that has not taken its card after this long does not take it: it gives up by itself before.
 const TAKEN: Duration = Duration::from_secs(150);
@@ -40,6 +41,13 @@ pub fn hands_over(from: &Manifest, to: &Manifest) -> Result<(), String> {
 }
 
 impl Lab {
+    /// The release that a card runs from its next start on, as it is told; `None` where nobody can say.
+    pub fn next_release(&self, card: &CardId) -> Option<String> {
+        let folder = &self.plan.card(card)?.folder;
+        let told: CardConfig = serde_json::from_slice(&fs::read(folder.join(CONFIG_FILE)).ok()?).ok()?;
+        Some(told.image.parent()?.file_name()?.to_string_lossy().into_owned())
+    }
+
     /// Gives a line card that forwards to a program of another release, which is named by `release` and `manifest`. A card that
     /// cannot be given keeps its program and its image, and goes on ([`LabError::Kept`], [`LabError::Unfit`]).
     pub async fn upgrade_card(&self, card: &CardId, release: &str, manifest: &Path) -> Result<(), LabError> {
@@ -85,9 +93,18 @@ impl Lab {
 
     /// Resets a card with the image of another release, and waits until it runs that.
     pub async fn reset_with(&self, card: &CardId, release: &str, manifest: &Path) -> Result<(), LabError> {
+        let mut plan = self.plan.card(card).ok_or_else(|| LabError::NoCard(card.clone()))?.clone();
+        // Before the card is touched: what does not even say its version does not forward either.
+        if let Some(program) = images::fit_program(manifest, plan.program).map_err(RuntimeError::from)? {
+            let says = Command::new(&program).arg("--version").stdin(Stdio::null()).output().await;
+            if !says.as_ref().is_ok_and(|output| output.status.success()) {
+                let ended = says.map_or_else(|error| error.to_string(), |output| output.status.to_string());
+                let why = format!("{} does not run: {ended}", program.display());
+                return Err(LabError::Unfit { card: card.clone(), why });
+            }
+        }
         self.swap_image(card, release, manifest).await?;
         self.act(card, CardAction::Restart).await?;
-        let mut plan = self.plan.card(card).ok_or_else(|| LabError::NoCard(card.clone()))?.clone();
         release.clone_into(&mut plan.release);
         self.renewed(&plan).await
     }

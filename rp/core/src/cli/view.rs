@@ -114,6 +114,8 @@ pub struct UpgradeView<'a> {
     pub rollback: Duration,
     /// How long it still may.
     pub left: Option<Duration>,
+    /// The other unit is being given the new release, too.
+    pub committing: bool,
 }
 
 /// How redundancy stands.

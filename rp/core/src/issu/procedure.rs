@@ -187,8 +187,8 @@ impl Procedure {
         if to == units.own.release {
             return Err(Refused::Same(to.to_owned()));
         }
-        if let Some(loses) = image.loses.as_ref().filter(|_| !forced) {
-            return Err(Refused::Loses { release: to.to_owned(), what: loses.clone() });
+        if let Some(loses) = image.loses.as_deref().or(units.loses).filter(|_| !forced) {
+            return Err(Refused::Loses { release: to.to_owned(), what: loses.to_owned() });
         }
         let from = units.own.release.to_owned();
         self.upgrade = Some(Upgrade { from, to: to.to_owned(), forced, phase: Phase::Loading });

@@ -11,9 +11,14 @@ use fabric_proto::{
     sabotage::{self, Sabotage},
     time::Instant,
 };
+use std::time::Duration;
 
 /// The peer skips a silent client after one notification time. One that has more of them than this is hung.
 const PEER_NOTIFICATIONS: u32 = 4;
+
+/// A peer that is reset by order is reset again only if it does not come back for so long: an engine that is busy takes seconds
+/// to end a container and start another one.
+const RESET_TAKES: Duration = Duration::from_secs(60);
 
 impl Rf {
     /// Own clients have seen an event.
@@ -202,10 +207,14 @@ impl Rf {
     pub(super) fn standby_lost(&mut self, now: Instant, out: &mut Vec<Output>) {
         let Some(peer) = &self.peer else { return };
         let boot = peer.last.boot;
-        self.counters.standby_failures += u32::from(!peer.last.state.is_active());
-        self.peer_gone(now, "heartbeats stopped", out);
-        // Time for a line card to say so if it is this unit that is cut off and fenced.
-        let wait = self.config.crashdump.max(self.config.switchover * 2);
+        let ordered = matches!(&self.role, Role::Active(active) if active.ordered == Some(boot));
+        self.counters.standby_failures += u32::from(!peer.last.state.is_active() && !ordered);
+        self.peer_gone(now, if ordered { "reset" } else { "heartbeats stopped" }, out);
+        let wait = match ordered {
+            true => RESET_TAKES,
+            // Time for a line card to say so if it is this unit that is cut off and fenced.
+            false => self.config.crashdump.max(self.config.switchover * 2),
+        };
         if let Role::Active(active) = &mut self.role {
             active.restore.get_or_insert(Restore { until: now + wait, boot });
         }
@@ -349,10 +358,20 @@ impl Rf {
         self.refuse(Request::ForceSwitchover, Refusal::NoAnswer, out);
     }
 
+    /// The run of the peer that is heard now is going to be reset by order.
+    pub(super) fn peer_is_reset(&mut self) {
+        let boot = self.peer.as_ref().map(|peer| peer.last.boot);
+        if let Role::Active(active) = &mut self.role {
+            active.ordered = boot.or(active.ordered);
+        }
+    }
+
     pub(super) fn reload_peer(&mut self, now: Instant, out: &mut Vec<Output>) {
         match self.operator_refusal() {
             Some(why) => self.refuse(Request::ReloadPeer, why, out),
             None => {
+                // The backplane takes its time: until then, it is heard again.
+                self.peer_is_reset();
                 self.peer_gone(now, "reloaded by the operator", out);
                 if let Role::Active(active) = &mut self.role {
                     active.restore = None;

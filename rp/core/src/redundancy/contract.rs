@@ -39,6 +39,8 @@ pub enum Input {
     ForceSwitchover,
     /// `redundancy reload peer`.
     ReloadPeer,
+    /// Somebody else has ordered the peer's slot to be reset.
+    PeerIsReset,
     /// `reload`: the whole chassis.
     Reload,
     /// A line card refused this unit's term.

@@ -85,6 +85,7 @@ impl Rf {
             bring_up: BringUp::Waiting,
             handover: None,
             restore,
+            ordered: None,
             resync: Resync::default(),
             silent: BTreeSet::new(),
         });

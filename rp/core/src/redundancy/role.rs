@@ -56,6 +56,8 @@ pub(super) struct Active {
     pub(super) bring_up: BringUp,
     pub(super) handover: Option<Handover>,
     pub(super) restore: Option<Restore>,
+    /// The run of the peer that is about to be reset, as somebody has ordered: that it falls silent is no failure.
+    pub(super) ordered: Option<u64>,
     pub(super) resync: Resync,
     /// Clients that this takeover has waited for in vain, until it is over.
     pub(super) silent: BTreeSet<ClientId>,

@@ -58,7 +58,9 @@ fn of_input(input: &rf::Input) -> Option<(Debug, String)> {
         I::ClientDone { client, event } => (Debug::PROGRESSION, format!("client {client} is done with {event}")),
         I::PeerConnected(_) => (Debug::FSM, "communications with the peer are up".to_owned()),
         I::PeerDisconnected => (Debug::FSM, "communications with the peer are down".to_owned()),
-        I::ForceSwitchover | I::Reload | I::ReloadPeer | I::SetMode(_) => (Debug::UI, format!("request: {input:?}")),
+        I::ForceSwitchover | I::Reload | I::ReloadPeer | I::PeerIsReset | I::SetMode(_) => {
+            (Debug::UI, format!("request: {input:?}"))
+        }
         I::Heartbeat(_)
         | I::SetSwitchoverTimer(_)
         | I::SetCrashdumpTimeout(_)

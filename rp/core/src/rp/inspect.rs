@@ -1,7 +1,7 @@
 //! What an observer of the whole unit may look at: its shell before it answers an operator, and checkers.
 
 use super::Rp;
-use crate::{config::Config, fib_feed::FibMaster, redundancy};
+use crate::{config::Config, fib_feed::FibMaster, issu::Procedure, redundancy};
 use fabric_proto::{
     id::LcSlot,
     redundancy::Mode,
@@ -28,6 +28,11 @@ impl Rp {
     /// The forwarding table.
     pub fn fib(&self) -> &FibMaster {
         &self.clients.cef.fib
+    }
+
+    /// How far a software upgrade is.
+    pub fn procedure(&self) -> &Procedure {
+        &self.clients.issu.procedure
     }
 
     /// The running configuration; on a standby, the one that it would take over with.

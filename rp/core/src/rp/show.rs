@@ -54,6 +54,7 @@ pub(super) fn with_view<T>(rp: &Rp, now: Instant, f: impl FnOnce(&View<'_>) -> T
             releases: upgrade.upgrade().map(|upgrade| [upgrade.from.as_str(), upgrade.to.as_str()]),
             rollback: upgrade.rollback(),
             left: upgrade.rolls_back_at().map(|at| at.since(now)),
+            committing: upgrade.upgrade().is_some_and(|upgrade| upgrade.phase == issu::Phase::Committing),
         },
         tables: &At { rp, now },
     };

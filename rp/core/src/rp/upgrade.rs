@@ -5,7 +5,9 @@ use crate::{
     issu::{Busy, Command, Loadable, Order, Procedure, Unit, Units},
     redundancy as rf,
 };
-use fabric_proto::{deploy::KnownRelease, id::Slot, issu::Compatibility, operator::EventKind, time::Instant};
+use fabric_proto::{
+    deploy::KnownRelease, id::Slot, issu::Compatibility, operator::EventKind, redundancy::Mode, time::Instant,
+};
 use std::time::Duration;
 
 impl Rp {
@@ -16,7 +18,7 @@ impl Rp {
         // A client at base level loses its state, which is logged when the two meet; the rest is SSO all the same.
         let row = self.peer_verdict().map(|verdict| verdict.row());
         let row = row.filter(|row| row.verdict == Compatibility::Incompatible);
-        let loses = row.and_then(|row| row.loses());
+        let loses = row.and_then(|row| row.loses()).or_else(|| self.mode_loses());
         let orders =
             self.with_units(loses.as_deref(), |procedure, units| procedure.command(now, command, units, &images));
         self.order(orders.map_err(|refused| refused.to_string())?, out);
@@ -49,6 +51,12 @@ impl Rp {
     pub(super) fn upgrade_refused(&mut self, now: Instant, why: &str, out: &mut Vec<Output>) {
         let orders = self.clients.issu.procedure.not_handed_over(now, why);
         self.order(orders, out);
+    }
+
+    /// What is lost because the chassis is not configured for more, whatever the images come to.
+    fn mode_loses(&self) -> Option<String> {
+        let mode = self.rf.view().configured;
+        (mode < Mode::Sso).then(|| format!("all state is lost: the redundancy mode is {mode}"))
     }
 
     fn only_active(&self) -> Result<(), String> {
@@ -99,6 +107,7 @@ impl Rp {
             match order {
                 Order::Reset { slot, release, reason } => {
                     // Until it is reset, it can take over: its connection is left to it.
+                    self.for_rf.push_back(rf::Input::PeerIsReset);
                     let slot = Slot::Rp(slot);
                     out.push(Output::Event(EventKind::ResetSlot { slot, reason, release: Some(release) }));
                 }

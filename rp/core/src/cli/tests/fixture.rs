@@ -125,6 +125,7 @@ impl Chassis {
                 releases: Some(["2.0", "2.1"]),
                 rollback: Duration::from_secs(2700),
                 left: Some(Duration::from_secs(2405)),
+                committing: false,
             },
             tables: &self.tables,
         }

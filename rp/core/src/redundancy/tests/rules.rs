@@ -486,3 +486,30 @@ fn late_heartbeats_are_counted_by_who_sent_and_by_who_heard_them_late() {
     assert!(sent.quantile(0.9) < Some(HEARTBEAT / 10) && heard.quantile(0.9) < Some(HEARTBEAT / 2));
     assert!(b.sent.since(&before[1].sent).max() < Some(HEARTBEAT / 10), "the other one kept its time");
 }
+
+/// A backplane that takes its time, as one of containers does: who is told to end, and does, has not failed, and is reset once.
+/// One that does not come back at all is reset again.
+#[test]
+fn a_standby_that_is_reset_by_order_is_not_reset_again_meanwhile() {
+    for mode in BOOTED {
+        let mut world = World::redundant(25, mode);
+        world.input(A, Input::PeerIsReset);
+        world.run(ms(100));
+        world.kill(B);
+        world.run(ms(5000));
+        assert_eq!((peer_resets(&world), world.rf(A).view().standby_failures), (0, 0), "{mode}");
+        world.power_on(B);
+        world.run(ms(5000));
+        world.assert_redundant();
+        // The order was of that run: what becomes of the next one is a failure.
+        world.kill(B);
+        world.run(ms(5000));
+        assert_eq!((peer_resets(&world), world.rf(A).view().standby_failures), (1, 1), "{mode}");
+        world.assert_redundant();
+        world.input(A, Input::PeerIsReset);
+        world.kill(B);
+        world.run(ms(70_000));
+        assert_eq!(peer_resets(&world), 2, "{mode}: nobody has started it");
+        world.assert_redundant();
+    }
+}

@@ -43,6 +43,7 @@ pub(super) fn state(view: &View<'_>, line: &Line) -> Result<Shown, String> {
                 "primary_version": upgrade.releases.map(|releases| releases[0]),
                 "secondary_version": upgrade.releases.map(|releases| releases[1]),
                 "current_version": unit.release,
+                "committing": upgrade.committing,
             })
         })
         .collect();
