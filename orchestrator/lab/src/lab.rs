@@ -190,7 +190,7 @@ impl Lab {
 
     /// Whether a card was taken out of its slot.
     pub fn is_empty(&self, card: &CardId) -> bool {
-        self.plan.card(card).is_some_and(slot::is_empty)
+        self.plan.card(card).is_some_and(|card| slot::is_empty(&card.folder))
     }
 
     /// One line, in a session of its own.
