@@ -421,7 +421,7 @@ async fn accept(
                     return;
                 }
             }
-            Unit::Card(_) | Unit::Tester => {
+            Unit::Card(_) | Unit::Tester | Unit::Linux => {
                 tracing::warn!(%peer, "refused: only the peer RP and the operator may connect here");
                 connection.turn_away("a route processor dials line cards and feeds itself");
             }
