@@ -265,6 +265,19 @@ impl Neighbours {
         self.entries.range((id, IpAddr::from([0; 4]))..).take_while(move |(key, _)| key.0 == id)
     }
 
+    /// Those that are configured.
+    pub(crate) fn fixed(&self) -> impl Iterator<Item = (Key, Mac)> + '_ {
+        self.entries.iter().filter_map(|(key, entry)| match entry.state {
+            State::Static { station } => Some((*key, station)),
+            State::Incomplete { .. } | State::Known { .. } | State::Failed => None,
+        })
+    }
+
+    /// One of them, as show commands have it.
+    pub(crate) fn get(&self, key: Key) -> Option<Neighbour> {
+        self.entries.get(&key).map(Entry::shown)
+    }
+
     /// All of them, as show commands have it.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (InterfaceId, IpAddr, Neighbour)> + '_ {
         self.entries.iter().map(|((id, address), entry)| (*id, *address, entry.shown()))

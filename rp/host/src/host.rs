@@ -233,9 +233,29 @@ impl Host {
         self.neighbours.iter()
     }
 
+    /// What is known of a neighbour.
+    pub fn neighbour(&self, id: InterfaceId, address: IpAddr) -> Option<Neighbour> {
+        self.neighbours.get((id, address))
+    }
+
     /// An interface, as it was told.
     pub fn interface(&self, id: InterfaceId) -> Option<&Interface> {
         self.interfaces.get(id)
+    }
+
+    /// All interfaces that it was told of.
+    pub fn interfaces(&self) -> impl Iterator<Item = InterfaceId> + '_ {
+        self.interfaces.ids()
+    }
+
+    /// Neighbours that are configured.
+    pub fn fixed(&self) -> impl Iterator<Item = (InterfaceId, IpAddr)> + '_ {
+        self.neighbours.fixed().map(|(key, _)| key)
+    }
+
+    /// The station of one that is configured.
+    pub fn fixed_station(&self, key: (InterfaceId, IpAddr)) -> Option<Mac> {
+        self.neighbours.get(key).filter(|is| is.reachability == crate::Reachability::Static)?.station
     }
 
     /// Whether an own address is used.

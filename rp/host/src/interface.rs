@@ -169,6 +169,10 @@ impl Interfaces {
         self.all.get(&id)
     }
 
+    pub(crate) fn ids(&self) -> impl Iterator<Item = InterfaceId> + '_ {
+        self.all.keys().copied()
+    }
+
     /// Sets one, or removes it; returns what it was.
     pub(crate) fn set(&mut self, id: InterfaceId, interface: Option<Interface>) -> Option<Interface> {
         let old = self.all.remove(&id);

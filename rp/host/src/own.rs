@@ -4,7 +4,7 @@
 //! probed for first where that is configured (RFC 5227 §2.1.1, §2.3). A router does not give up an address that it uses: it says so,
 //! and defends it (RFC 5227 §2.4 c).
 
-use crate::{adjacency::Key, interface::Interface};
+use crate::{adjacency::Key, interface::Interface, limit::Bucket};
 use fabric_proto::{fib::Mac, id::InterfaceId, random, time::Instant};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,12 +37,14 @@ pub(crate) enum Act {
 }
 
 /// The own addresses of all interfaces that are up.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Own {
     addresses: BTreeMap<Key, Address>,
     timers: BTreeSet<(Instant, Key)>,
     /// As an active before knew them: they need not be asked for.
     inherited: BTreeMap<Key, OwnState>,
+    /// A chassis that comes up with all its interfaces does not say so in one breath.
+    pace: Bucket,
     random: u64,
 }
 
@@ -66,11 +68,14 @@ const ANNOUNCE_WAIT: Duration = Duration::from_secs(2);
 const ANNOUNCEMENTS: u8 = 2;
 const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(2);
 const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
+/// Probes and announcements a second, of all interfaces.
+const SAID: u32 = 2_000;
 const NEVER: Instant = Instant(u64::MAX);
 
 impl Own {
     pub(crate) fn new(random: u64) -> Self {
-        Self { random, ..Self::default() }
+        let (addresses, timers, inherited) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        Self { addresses, timers, inherited, pace: Bucket::new(SAID, SAID / 10), random }
     }
 
     pub(crate) fn state(&self, key: Key) -> Option<OwnState> {
@@ -149,7 +154,7 @@ impl Own {
         // Of IPv6 one is enough (RFC 9131 §6.1.2 has routers learn of it so).
         address.left = if key.1.is_ipv4() { ANNOUNCEMENTS } else { 1 };
         out.push(Act::Is(key, Some(OwnState::Valid)));
-        self.announce(now, key, out);
+        self.set_due(key, now);
     }
 
     fn announce(&mut self, now: Instant, key: Key, out: &mut Vec<Act>) {
@@ -182,11 +187,15 @@ impl Own {
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.timers.first().map(|(due, _)| *due)
+        let (due, _) = self.timers.first()?;
+        Some((*due).max(self.pace.ready().unwrap_or(*due)))
     }
 
     pub(crate) fn due(&mut self, now: Instant, out: &mut Vec<Act>) {
         while let Some((_, key)) = self.timers.first().filter(|(due, _)| *due <= now).copied() {
+            if !self.pace.take(now) {
+                break;
+            }
             self.set_due(key, NEVER);
             let Some(address) = self.addresses.get_mut(&key) else { continue };
             match address.state {

@@ -21,7 +21,7 @@ use traceroute::Tracing;
 
 /// Number of a question: whoever asks chooses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProbeId(pub u32);
+pub struct ProbeId(pub u64);
 
 /// What has come of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -202,6 +202,12 @@ proptest! {
         before.iter().for_each(|event| world.happens(event));
         (1..3).for_each(|number| world.happens(&Event::Up(number)));
         world.pass(10_000);
+        // Whom nobody has wanted is met again by the other one, and not taken over.
+        let known = world.host.neighbours().filter(|(.., neighbour)| neighbour.station.is_some());
+        let known: Vec<(InterfaceId, IpAddr)> = known.map(|(id, address, _)| (id, address)).collect();
+        for (interface, address) in known {
+            world.step(Some(Input::Resolve { interface, address, packet: None }));
+        }
         let state = world.host.save();
         let mut other = World { host: Host::new(Settings::default(), 9), ..World::usual() };
         other.now = world.now;
