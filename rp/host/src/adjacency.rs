@@ -85,6 +85,8 @@ pub(crate) enum Ask {
 pub(crate) struct Neighbours {
     limits: Limits,
     entries: BTreeMap<Key, Entry>,
+    /// Those of them that are configured.
+    fixed: BTreeMap<Key, Mac>,
     settings: BTreeMap<InterfaceId, Shelf>,
     timers: BTreeSet<(Instant, Key)>,
     /// Entries that give way when there is no place, the oldest first.
@@ -228,6 +230,7 @@ impl Neighbours {
     /// Removes an entry, whatever it is.
     fn remove(&mut self, key: Key, out: &mut Vec<Ask>) {
         let Some(entry) = self.entries.remove(&key) else { return };
+        self.fixed.remove(&key);
         self.timers.remove(&(entry.due, key));
         self.spare.remove(&(key.0, entry.number, key.1));
         self.pace.forget(key, entry.queued);
@@ -267,10 +270,7 @@ impl Neighbours {
 
     /// Those that are configured.
     pub(crate) fn fixed(&self) -> impl Iterator<Item = (Key, Mac)> + '_ {
-        self.entries.iter().filter_map(|(key, entry)| match entry.state {
-            State::Static { station } => Some((*key, station)),
-            State::Incomplete { .. } | State::Known { .. } | State::Failed => None,
-        })
+        self.fixed.iter().map(|(key, station)| (*key, *station))
     }
 
     /// One of them, as show commands have it.

@@ -4,6 +4,7 @@ mod forward;
 mod receive;
 mod resolve;
 mod send;
+mod stream;
 
 use crate::{
     Routes,
@@ -14,6 +15,7 @@ use crate::{
     probe::{self, Ping, ProbeEvent, ProbeId, Probes, Traceroute},
     reassembly::Reassembly,
     router::{Advertise, Advertiser},
+    tcp::{self, Tcp, TcpCounters, TcpEvent, TcpId, TcpInput},
     udp::{Datagram, SocketId, Sockets},
 };
 use fabric_proto::{
@@ -75,6 +77,8 @@ pub enum Input<'a> {
     Close(SocketId),
     /// A datagram is to be sent.
     Datagram(&'a Datagram),
+    /// For a connection, or somebody who waits for some.
+    Tcp(TcpInput<'a>),
 }
 
 /// Why a line card passes on a frame.
@@ -108,6 +112,8 @@ pub enum Output {
     Probe(ProbeId, ProbeEvent),
     /// A datagram for somebody who listens.
     Datagram(Datagram),
+    /// Something has become of a connection.
+    Tcp(TcpId, TcpEvent),
     /// A packet of a protocol that somebody has asked for: whole, with its header.
     Packet(InterfaceId, Vec<u8>),
     /// A message as a router logs it.
@@ -162,6 +168,7 @@ pub struct Host {
     reassembly: Reassembly,
     probes: Probes,
     sockets: Sockets,
+    tcp: Tcp,
     listened: BTreeSet<u8>,
     identification: u32,
     counters: Counters,
@@ -190,6 +197,7 @@ impl Host {
             reassembly: Reassembly::default(),
             probes: Probes::new(random()),
             sockets: Sockets::default(),
+            tcp: Tcp::new(random()),
             listened: BTreeSet::new(),
             identification: random() as u32,
             counters: Counters::default(),
@@ -224,7 +232,7 @@ impl Host {
     /// When `step` wants to be called again without an input.
     pub fn deadline(&self) -> Option<Instant> {
         let of_neighbours = [self.own.deadline(), self.neighbours.deadline(), self.advertiser.deadline()];
-        let others = [self.reassembly.deadline(), self.probes.deadline()];
+        let others = [self.reassembly.deadline(), self.probes.deadline(), self.tcp.deadline()];
         of_neighbours.into_iter().chain(others).flatten().min()
     }
 
@@ -268,6 +276,11 @@ impl Host {
         self.counters
     }
 
+    /// Segments that reached no connection.
+    pub fn tcp_counters(&self) -> TcpCounters {
+        self.tcp.counters()
+    }
+
     /// What the table of neighbours refused.
     pub fn refused(&self) -> Refused {
         self.neighbours.refused()
@@ -298,6 +311,7 @@ impl Host {
             Input::Open(socket, table, address, port) => self.sockets.open(socket, table, address, port),
             Input::Close(socket) => self.sockets.close(socket),
             Input::Datagram(datagram) => self.send_datagram(step, datagram),
+            Input::Tcp(input) => self.connection(step, input),
         }
         self.perform(step, asks);
     }
@@ -345,6 +359,7 @@ impl Host {
             }
         }
         self.probing(step, |probes, now, out| probes.due(now, out));
+        self.connecting(step, |tcp, now, out| tcp.due(now, out));
         let mut asks = Vec::new();
         self.neighbours.due(now, &mut asks);
         self.perform(step, asks);

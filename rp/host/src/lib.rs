@@ -1,10 +1,10 @@
 //! The route processor as a host on its links: neighbours (ARP, neighbour discovery), own addresses, ICMP, `ping` and
-//! `traceroute`, UDP. A machine without I/O.
+//! `traceroute`, UDP, TCP. A machine without I/O.
 //!
 //! [`Host`] is told of interfaces, of frames that line cards pass to the route processor, and of packets that wait for a neighbour; it
 //! says which frames to send and which neighbours the forwarding table is to have. Where a packet goes it asks [`Routes`]. It joins
 //! small machines of which each owns one thing: `adjacency` (neighbours), `own` (own addresses), `router` (advertisements), `icmp`
-//! (errors and their limits), `reassembly`, `probe` (questions of operators), `udp` (who listens).
+//! (errors and their limits), `reassembly`, `probe` (questions of operators), `udp` (who listens), `tcp` (connections).
 //!
 //! Other protocols' packets are handed out whole ([`Output::Packet`]) to whoever has asked for their number ([`Input::Listen`]).
 //!
@@ -22,6 +22,7 @@ mod own;
 mod probe;
 mod reassembly;
 mod router;
+mod tcp;
 mod udp;
 mod wire;
 
@@ -32,6 +33,7 @@ pub use interface::{Interface, Link, NeighbourSettings};
 pub use limit::Bucket;
 pub use own::OwnState;
 pub use probe::{Ping, PingEvent, ProbeEvent, ProbeId, Says, Summary, TraceEvent, Traceroute, Unsent};
+pub use tcp::{Connect, Listener, Md5Key, TcpCounters, TcpEvent, TcpId, TcpInput, TcpRules};
 pub use udp::{Datagram, SocketId};
 
 use fabric_proto::id::{InterfaceId, TableId};

@@ -106,7 +106,12 @@ impl Neighbours {
                     let kept = state.and_then(used).map(|used| Kept::Own { used });
                     self.kept.set((interface, address), kept);
                 }
-                Output::Send(..) | Output::Probe(..) | Output::Datagram(_) | Output::Packet(..) | Output::Log(_) => {}
+                Output::Send(..)
+                | Output::Probe(..)
+                | Output::Datagram(_)
+                | Output::Tcp(..)
+                | Output::Packet(..)
+                | Output::Log(_) => {}
             }
         }
         out

@@ -112,7 +112,10 @@ impl Rp {
                 rp_host::Output::Log(line) => out.push(Output::Event(EventKind::Log { line })),
                 rp_host::Output::Probe(id, event) => self.heard(id, &event, out),
                 // Its own affair, which is kept; and nobody here listens yet.
-                rp_host::Output::Own(..) | rp_host::Output::Datagram(_) | rp_host::Output::Packet(..) => {}
+                rp_host::Output::Own(..)
+                | rp_host::Output::Datagram(_)
+                | rp_host::Output::Tcp(..)
+                | rp_host::Output::Packet(..) => {}
             }
         }
         self.clients.adjacencies(adjacencies);

@@ -111,6 +111,7 @@ impl Neighbours {
         // There is always a place for what is configured.
         self.made += 1;
         self.shelf(key.0).count += 1;
+        self.fixed.insert(key, station);
         let entry = Entry { number: self.made, ..Entry::new(State::Static { station }, true) };
         self.entries.insert(key, entry);
     }

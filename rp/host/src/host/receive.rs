@@ -128,6 +128,11 @@ impl Host {
             return;
         }
         let error = match packet.protocol {
+            ip_number::TCP if group => {
+                self.counters.not_ours += 1;
+                return;
+            }
+            ip_number::TCP => return self.segment(step, id, table, packet),
             ip_number::UDP => {
                 let Some(udp) = Udp::parse(packet) else {
                     self.counters.malformed += 1;
