@@ -15,7 +15,7 @@ use crate::{
     probe::{self, Ping, ProbeEvent, ProbeId, Probes, Traceroute},
     reassembly::Reassembly,
     router::{Advertise, Advertiser},
-    tcp::{self, Tcp, TcpCounters, TcpEvent, TcpId, TcpInput},
+    tcp::{Tcp, TcpCounters, TcpEvent, TcpId, TcpInput},
     udp::{Datagram, SocketId, Sockets},
 };
 use fabric_proto::{

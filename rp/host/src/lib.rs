@@ -33,7 +33,7 @@ pub use interface::{Interface, Link, NeighbourSettings};
 pub use limit::Bucket;
 pub use own::OwnState;
 pub use probe::{Ping, PingEvent, ProbeEvent, ProbeId, Says, Summary, TraceEvent, Traceroute, Unsent};
-pub use tcp::{Connect, Listener, Md5Key, TcpCounters, TcpEvent, TcpId, TcpInput, TcpRules};
+pub use tcp::{AoKey, Connect, Listener, Md5Key, TcpCounters, TcpEvent, TcpId, TcpInput, TcpKey, TcpRules};
 pub use udp::{Datagram, SocketId};
 
 use fabric_proto::id::{InterfaceId, TableId};

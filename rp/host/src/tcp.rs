@@ -2,16 +2,20 @@
 //!
 //! A segment reaches a socket only if it is for a connection that there is, or a SYN that somebody listens for; if its source is
 //! one that may speak, if it has come no further than that source may be (GTSM, RFC 5082), and if it is signed where that is
-//! agreed (RFC 2385). Whatever else arrives is dropped and counted, or answered with a reset where nobody listens, within a limit. So no
-//! socket sees another one's segments, and no stranger a socket. TCP-AO (RFC 5925) is not there.
+//! agreed (RFC 2385, RFC 5925). Whatever else arrives is dropped and counted, or answered with a reset where nobody listens, within a limit. So no
+//! socket sees another one's segments, and no stranger a socket.
 //!
 //! Initial sequence numbers come from the host's seed, which is another one in every term: a new active's connections are not
 //! taken for the old one's.
 
+mod ao;
 mod connection;
 mod segment;
+mod words;
 
+pub use ao::AoKey;
 pub use segment::Md5Key;
+pub use words::{Connect, Listener, TcpCounters, TcpEvent, TcpId, TcpInput, TcpKey, TcpRules};
 
 use crate::{
     limit::Bucket,
@@ -20,7 +24,6 @@ use crate::{
 use connection::Connection;
 use etherparse::ip_number;
 use fabric_proto::{
-    fib::Prefix,
     id::{InterfaceId, TableId},
     random,
     time::Instant,
@@ -30,123 +33,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
 };
-
-/// Number of a connection, or of somebody who listens. Whoever opens one chooses it, below [`TcpId::ACCEPTED`]; connections that
-/// others open have numbers from there on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TcpId(pub u64);
-
-impl TcpId {
-    /// The first number of connections that others open.
-    pub const ACCEPTED: Self = Self(1 << 63);
-}
-
-/// What holds for the segments of a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TcpRules {
-    /// Hops that ours may take: 255 where the other side looks at that (RFC 5082 §3).
-    pub ttl: u8,
-    /// Hops that theirs must have left on arrival: 255 for a neighbour, 0 for anybody.
-    pub least_ttl: u8,
-    /// What both sign segments with (RFC 2385).
-    pub md5: Option<Md5Key>,
-    /// Type of service, or traffic class.
-    pub class: u8,
-}
-
-impl Default for TcpRules {
-    fn default() -> Self {
-        // Class selector 6 (RFC 4594 §3.1): what routers have to say to each other.
-        Self { ttl: 64, least_ttl: 0, md5: None, class: 0xc0 }
-    }
-}
-
-/// Somebody who waits for connections.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// The table that they come by.
-    pub table: TableId,
-    /// To which own address; `None`: any.
-    pub address: Option<IpAddr>,
-    /// To which port.
-    pub port: u16,
-    /// Who may connect, and what holds for them: the longest prefix counts. Nobody else is answered.
-    pub from: Vec<(Prefix, TcpRules)>,
-}
-
-/// A connection to be opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Connect {
-    /// The table that the other side is looked up in.
-    pub table: TableId,
-    /// By which interface: a link-local address needs one.
-    pub via: Option<InterfaceId>,
-    /// From which own address; `None`: the one of the interface that leads there.
-    pub own: Option<IpAddr>,
-    /// To whom.
-    pub other: SocketAddr,
-    /// What holds for it.
-    pub rules: TcpRules,
-}
-
-/// What is asked of TCP.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TcpInput<'a> {
-    /// Wait for connections.
-    Listen(TcpId, Listener),
-    /// Open one.
-    Connect(TcpId, Connect),
-    /// Send this. What there is no room for waits; whoever sends heeds [`TcpEvent::Room`].
-    Send(TcpId, &'a [u8]),
-    /// All is sent: close it once that has arrived. Of somebody who listens: wait no more.
-    Close(TcpId),
-    /// Reset it.
-    Abort(TcpId),
-}
-
-/// What has become of a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TcpEvent {
-    /// Somebody has connected.
-    Accepted {
-        /// To whom who listens.
-        listener: TcpId,
-        /// Our end.
-        own: SocketAddr,
-        /// Theirs.
-        other: SocketAddr,
-    },
-    /// The other side has answered.
-    Connected,
-    /// It has sent this.
-    Data(Vec<u8>),
-    /// All that waited is on its way: there is room again.
-    Room,
-    /// It sends no more.
-    Ended,
-    /// It is over: both sides have closed it, or (`reset`) it was refused, reset or given up.
-    Closed {
-        /// Whether something may be lost.
-        reset: bool,
-    },
-}
-
-/// What is counted of segments that reach no socket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TcpCounters {
-    /// Damaged ones.
-    pub malformed: u64,
-    /// From further away than is allowed.
-    pub ttl: u64,
-    /// Not signed, or wrongly, or signed where nothing is agreed.
-    pub unsigned: u64,
-    /// From somebody who may not connect.
-    pub stranger: u64,
-    /// More connections than there is room for.
-    pub full: u64,
-    /// Answered with a reset.
-    pub reset: u64,
-}
 
 /// What is to be done for TCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -259,10 +145,13 @@ impl Tcp {
         let own = SocketAddr::new(packet.destination, segment.destination);
         let other = SocketAddr::new(packet.source, segment.source);
         if let Some(connection) = self.by_ends.get(&(table, own, other)).copied() {
-            let rules = self.connections.get(&connection).map(|connection| connection.rules.clone());
-            if let Some(bytes) = rules.and_then(|rules| self.admit(&rules, packet, &segment)) {
-                self.with(now, connection, out, |connection| connection.take(&bytes));
-            }
+            let Some(of) = self.connections.get_mut(&connection) else { return };
+            let (rules, mut session) = (of.rules.clone(), of.session.take());
+            let bytes = self.admit(&rules, session.as_mut(), packet, &segment);
+            self.with(now, connection, out, |connection| {
+                connection.session = session;
+                bytes.iter().for_each(|bytes| connection.take(bytes));
+            });
             return;
         }
         let listening = |(_, listener): &(&TcpId, &Listener)| {
@@ -279,7 +168,8 @@ impl Tcp {
             self.counters.stranger += 1;
             return;
         };
-        let Some(bytes) = self.admit(&rules, packet, &segment) else { return };
+        let mut session = rules.session();
+        let Some(bytes) = self.admit(&rules, session.as_mut(), packet, &segment) else { return };
         if !segment.is_first() {
             // Of a connection that an active before had, perhaps: the other side is to know that it is gone.
             return self.refuse(now, (id, table), packet, &segment, &rules, out);
@@ -294,7 +184,7 @@ impl Tcp {
         let Some(mut connection) = Connection::listen(now, (table, via), own, other, (rules, mtu), seed) else {
             return;
         };
-        connection.listener = Some(listener);
+        (connection.listener, connection.session) = (Some(listener), session);
         connection.take(&bytes);
         let number = TcpId(self.accepted);
         self.accepted += 1;
@@ -302,12 +192,23 @@ impl Tcp {
     }
 
     /// Whether a segment may be heard, and its bytes without its signature.
-    fn admit(&mut self, rules: &TcpRules, packet: &Packet<'_>, segment: &Segment<'_>) -> Option<Vec<u8>> {
+    fn admit(
+        &mut self,
+        rules: &TcpRules,
+        session: Option<&mut ao::Session>,
+        packet: &Packet<'_>,
+        segment: &Segment<'_>,
+    ) -> Option<Vec<u8>> {
         if packet.ttl < rules.least_ttl {
             self.counters.ttl += 1;
             return None;
         }
-        let payload = segment.verified(packet.source, packet.destination, rules.md5.as_ref());
+        let other = SocketAddr::new(packet.source, segment.source);
+        let own = SocketAddr::new(packet.destination, segment.destination);
+        let payload = match session {
+            Some(session) => session.verified(other, own, segment.bytes),
+            None => segment.verified(packet.source, packet.destination, rules.md5()),
+        };
         self.counters.unsigned += u64::from(payload.is_none());
         let (source, destination) = (packet.source, packet.destination);
         let bare = Outgoing {
@@ -333,12 +234,13 @@ impl Tcp {
         out: &mut Vec<Act>,
     ) {
         let Some(reset) = segment.reset() else { return };
-        if !self.resets.take(now) {
+        // Whoever authenticates does not hear a reset that nobody can sign (RFC 5925 §7.7).
+        if rules.session().is_some() || !self.resets.take(now) {
             return;
         }
         self.counters.reset += 1;
         let (source, destination) = (packet.destination, packet.source);
-        let Some(payload) = segment::signed(source, destination, &reset, rules.md5.as_ref()) else { return };
+        let Some(payload) = segment::signed(source, destination, &reset, rules.md5()) else { return };
         let (ttl, class, protocol) = (rules.ttl, rules.class, ip_number::TCP);
         let packet = Outgoing { source, destination, ttl, class, dont_fragment: true, protocol, payload };
         let via = crate::interface::is_link_local(destination).then_some(id);
@@ -363,7 +265,9 @@ impl Tcp {
             self.timers.remove(&(before, id));
         }
         if over {
-            due.into_iter().for_each(|due| drop(self.timers.remove(&(due, id))));
+            if let Some(due) = due {
+                self.timers.remove(&(due, id));
+            }
             self.connections.remove(&id);
             self.by_ends.remove(&ends);
         }

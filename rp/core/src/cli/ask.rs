@@ -69,7 +69,6 @@ pub(super) const HELP: Help = &[
     ("traceroute", "Who is on the way to an address"),
     ("clear", "Forget"),
     ("arp-cache", "Neighbours that were learned by ARP"),
-    ("clear ipv6 neighbors", "Neighbours that were learned by neighbour discovery"),
     ("source", "From this own address, or from this interface's"),
     ("repeat", "How often"),
     ("size", "Bytes of a packet"),
@@ -89,10 +88,9 @@ pub(super) fn question(asks: Asks, line: &Line, view: &View<'_>) -> Result<Quest
         }
         Err(_) => TableId::DEFAULT,
     };
-    let mut addresses = line.values().iter().filter_map(|found| match &found.value {
-        Value::Address(address) => Some(*address),
-        _ => None,
-    });
+    let values = || line.values().iter().map(|found| &found.value);
+    let address = |value: &Value| if let Value::Address(address) = value { Some(*address) } else { None };
+    let mut addresses = values().filter_map(address);
     let destination = addresses.next().ok_or("Incomplete command.")?;
     let interface = line.interface().ok();
     let source = match interface {
@@ -102,10 +100,8 @@ pub(super) fn question(asks: Asks, line: &Line, view: &View<'_>) -> Result<Quest
     if source.is_some_and(|source| source.is_ipv4() != destination.is_ipv4()) {
         return Err("The source is of another family.".to_owned());
     }
-    let mut numbers = line.values().iter().filter_map(|found| match &found.value {
-        Value::Number(number) => Some(*number),
-        _ => None,
-    });
+    let number = |value: &Value| if let Value::Number(number) = value { Some(*number) } else { None };
+    let mut numbers = values().filter_map(number);
     let mut after = |keyword: Token| if line.has(keyword) { numbers.next() } else { None };
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     // A link-local address is on the interface that the source names.

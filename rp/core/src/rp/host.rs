@@ -83,14 +83,13 @@ impl Rp {
     pub(super) fn tell_host_after(&mut self, now: Instant, undo: &[Edit], out: &mut Vec<Output>) {
         let mut all = BTreeSet::new();
         for edit in undo {
-            match edit {
-                Edit::Vrf(..) => return self.tell_host(now, out),
-                Edit::Interface(id, _) => {
-                    all.insert(*id);
-                    let port = id.as_port().into_iter();
-                    all.extend(port.flat_map(|port| self.config().interfaces.vlans_of(port).map(|(_, on)| on)));
-                }
-                _ => {}
+            if let Edit::Vrf(..) = edit {
+                return self.tell_host(now, out);
+            }
+            if let Edit::Interface(id, _) = edit {
+                all.insert(*id);
+                let port = id.as_port().into_iter();
+                all.extend(port.flat_map(|port| self.config().interfaces.vlans_of(port).map(|(_, on)| on)));
             }
         }
         self.tell_host_of(now, all, out);

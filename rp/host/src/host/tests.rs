@@ -5,6 +5,7 @@ mod errors;
 mod neighbours;
 mod probes;
 mod properties;
+mod streams;
 
 use super::*;
 use crate::{

@@ -1,6 +1,6 @@
 //! One connection: a socket of smoltcp's, alone on an interface without a link.
 
-use super::{Act, TcpEvent, TcpId, TcpRules, segment};
+use super::{Act, TcpEvent, TcpId, TcpKey, TcpRules, ao, segment};
 use crate::wire::ip::{Outgoing, Packet};
 use fabric_proto::{
     id::{InterfaceId, TableId},
@@ -33,6 +33,8 @@ pub(super) struct Connection {
     pub(super) rules: TcpRules,
     /// Who listened for it.
     pub(super) listener: Option<TcpId>,
+    /// Of the authentication option, where that is agreed.
+    pub(super) session: Option<ao::Session>,
     /// When time has something to do for it.
     pub(super) due: Option<Instant>,
     via: Option<InterfaceId>,
@@ -94,7 +96,12 @@ impl Connection {
         (rules, mtu): (TcpRules, u16),
         seed: u64,
     ) -> Option<Self> {
-        let signature = if rules.md5.is_some() { segment::SIGNED_MORE } else { 0 };
+        let signature = match &rules.key {
+            Some(TcpKey::Md5(_)) => segment::SIGNED_MORE,
+            Some(TcpKey::Ao(_)) => ao::OPTION_LEN,
+            None => 0,
+        };
+        let session = rules.session();
         let mut wire =
             Wire { mtu: usize::from(mtu).checked_sub(signature)?, come: VecDeque::new(), gone: VecDeque::new() };
         let mut config = Config::new(HardwareAddress::Ip);
@@ -122,6 +129,7 @@ impl Connection {
             other,
             rules,
             listener,
+            session,
             due,
             via,
             interface,
@@ -233,10 +241,17 @@ impl Connection {
         moved
     }
 
+    fn signed(&mut self, source: IpAddr, destination: IpAddr, segment: &[u8]) -> Option<Vec<u8>> {
+        match &mut self.session {
+            Some(session) => session.signed(self.own, self.other, segment),
+            None => segment::signed(source, destination, segment, self.rules.md5()),
+        }
+    }
+
     fn send_out(&mut self, out: &mut Vec<Act>) {
         while let Some(bytes) = self.wire.gone.pop_front() {
             let Some(Packet { source, destination, protocol, payload, .. }) = Packet::parse(&bytes) else { continue };
-            let Some(payload) = segment::signed(source, destination, payload, self.rules.md5.as_ref()) else {
+            let Some(payload) = self.signed(source, destination, payload) else {
                 continue;
             };
             let (ttl, class) = (self.rules.ttl, self.rules.class);

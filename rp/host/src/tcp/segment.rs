@@ -8,12 +8,14 @@ use std::{fmt, net::IpAddr};
 /// The kind of the option with a signature, and its length (RFC 2385 §3.0).
 const SIGNATURE: u8 = 19;
 const SIGNATURE_LEN: usize = 18;
+/// The kind of the one of RFC 5925.
+const AUTHENTICATION: u8 = 29;
 /// With what fills it up to whole words.
 pub(super) const SIGNED_MORE: usize = 20;
 /// A header without options.
-const HEADER: usize = 20;
+pub(super) const HEADER: usize = 20;
 /// The longest header.
-const HEADER_MAX: usize = 60;
+pub(super) const HEADER_MAX: usize = 60;
 
 /// A password that both sides sign segments with. It is not shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub(super) struct Segment<'a> {
     pub(super) destination: u16,
     header: TcpHeader,
     header_len: usize,
-    bytes: &'a [u8],
+    pub(super) bytes: &'a [u8],
 }
 
 impl<'a> Segment<'a> {
@@ -52,16 +54,17 @@ impl<'a> Segment<'a> {
     /// Its bytes with no signature in them, if it is signed as it is to be: with this key, or not at all.
     pub(super) fn verified(&self, source: IpAddr, destination: IpAddr, key: Option<&Md5Key>) -> Option<Vec<u8>> {
         let options = self.bytes.get(HEADER..self.header_len)?;
-        let at = signature(options)?;
-        match (key, at) {
-            (None, None) => return Some(self.bytes.to_vec()),
-            (Some(_), None) | (None, Some(_)) => return None,
+        let found = Options::read(options)?;
+        if found.authentication.is_some() {
+            return None;
+        }
+        match (key, found.signature) {
+            (None, None) => Some(self.bytes.to_vec()),
+            (Some(_), None) | (None, Some(_)) => None,
             (Some(key), Some(at)) => {
                 let said = options.get(at + 2..at + SIGNATURE_LEN)?;
                 let right = digest(source, destination, self.bytes, self.header_len, key);
-                // Compared whole: how much of it was right is nobody's business.
-                let differ = said.iter().zip(right).fold(0, |differ, (said, right)| differ | (said ^ right));
-                if differ != 0 {
+                if !are_equal(said, &right) {
                     return None;
                 }
                 let mut bytes = self.bytes.to_vec();
@@ -91,29 +94,47 @@ impl<'a> Segment<'a> {
     }
 }
 
-/// Where the signature is among options; `Some(None)` where there is none, `None` where they cannot be read or there are two.
-fn signature(options: &[u8]) -> Option<Option<usize>> {
-    let (mut at, mut found) = (0, None);
-    while let Some(kind) = options.get(at) {
-        match kind {
-            0 => break,
-            1 => at += 1,
-            kind => {
-                let len = usize::from(*options.get(at + 1)?);
-                if len < 2 || at + len > options.len() {
-                    return None;
-                }
-                if *kind == SIGNATURE {
-                    if len != SIGNATURE_LEN || found.is_some() {
+/// Where signatures are among options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Options {
+    /// One of RFC 2385.
+    pub(super) signature: Option<usize>,
+    /// One of RFC 5925.
+    pub(super) authentication: Option<usize>,
+}
+
+impl Options {
+    /// `None` where options cannot be read, or there are two signatures of any kind (RFC 5925 §2.2).
+    pub(super) fn read(options: &[u8]) -> Option<Self> {
+        let (mut at, mut found) = (0, Self::default());
+        while let Some(kind) = options.get(at) {
+            match kind {
+                0 => break,
+                1 => at += 1,
+                kind => {
+                    let len = usize::from(*options.get(at + 1)?);
+                    if len < 2 || at + len > options.len() {
                         return None;
                     }
-                    found = Some(at);
+                    let (place, wanted) = match *kind {
+                        SIGNATURE => (Some(&mut found.signature), SIGNATURE_LEN),
+                        AUTHENTICATION => (Some(&mut found.authentication), super::ao::OPTION_LEN),
+                        _ => (None, len),
+                    };
+                    if len != wanted || place.is_some_and(|place| place.replace(at).is_some()) {
+                        return None;
+                    }
+                    at += len;
                 }
-                at += len;
             }
         }
+        (found.signature.is_none() || found.authentication.is_none()).then_some(found)
     }
-    Some(found)
+}
+
+/// Compared whole: how much of it is right is nobody's business.
+pub(super) fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
 }
 
 /// The signature of a segment (RFC 2385 §2.0): over the pseudo-header, the header without options and with no checksum, the data, and
@@ -169,7 +190,7 @@ pub(super) fn signed(source: IpAddr, destination: IpAddr, segment: &[u8], key: O
 }
 
 /// Fills in the checksum.
-fn summed(source: IpAddr, destination: IpAddr, segment: &mut [u8]) {
+pub(super) fn summed(source: IpAddr, destination: IpAddr, segment: &mut [u8]) {
     segment[16..18].fill(0);
     let checksum = sum(source, destination, ip_number::TCP, segment);
     segment[16..18].copy_from_slice(&checksum.to_be_bytes());

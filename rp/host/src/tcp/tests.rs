@@ -1,7 +1,10 @@
 //! Two machines, and what passes between them.
 
 use super::*;
-use fabric_proto::id::{LcSlot, PortId};
+use fabric_proto::{
+    fib::Prefix,
+    id::{LcSlot, PortId},
+};
 use proptest::prelude::*;
 use std::{collections::VecDeque, time::Duration};
 
@@ -33,8 +36,14 @@ fn listener(from: &str, rules: TcpRules) -> Listener {
     Listener { table: TableId::DEFAULT, address: None, port: 179, from }
 }
 
-fn md5(key: &str) -> Option<Md5Key> {
-    Some(Md5Key(key.as_bytes().to_vec()))
+fn md5(key: &str) -> Option<TcpKey> {
+    Some(TcpKey::Md5(Md5Key(key.as_bytes().to_vec())))
+}
+
+/// A key as one side has it; the other one has the ids the other way round.
+fn ao(ids: (u8, u8), secret: &str) -> Option<TcpKey> {
+    let (send_id, receive_id) = ids;
+    Some(TcpKey::Ao(AoKey { send_id, receive_id, secret: secret.as_bytes().to_vec(), covers_options: true }))
 }
 
 impl Two {
@@ -119,9 +128,12 @@ impl Two {
 #[test]
 fn a_connection_from_its_first_segment_to_its_last() {
     for v4 in [true, false] {
-        for rules in [TcpRules::default(), TcpRules { ttl: 255, least_ttl: 255, md5: md5("secret"), class: 0xc0 }] {
+        let of = |key| TcpRules { ttl: 255, least_ttl: 255, key, class: 0xc0 };
+        let keys = [(None, None), (md5("secret"), md5("secret")), (ao((1, 2), "secret"), ao((2, 1), "secret"))];
+        for (ours, theirs) in keys {
+            let (ours, rules) = (of(ours), of(theirs));
             let from = if v4 { "10.0.0.0/24" } else { "2001:db8::/64" };
-            let mut two = Two::new(listener(from, rules.clone()));
+            let mut two = Two::new(listener(from, ours));
             two.dial(v4, rules.clone());
             two.run(Duration::from_secs(1));
             let id = two.accepted().unwrap();
@@ -166,19 +178,28 @@ fn what_is_lost_is_sent_again() {
 #[test]
 fn strangers_reach_no_socket() {
     let near = TcpRules { ttl: 255, least_ttl: 255, ..TcpRules::default() };
-    let signed = TcpRules { md5: md5("secret"), ..TcpRules::default() };
+    let signed = TcpRules { key: md5("secret"), ..TcpRules::default() };
     type Count = fn(&TcpCounters) -> u64;
-    let cases: [(&str, Listener, TcpRules, Count); 5] = [
+    let authentic = |ids, secret| TcpRules { key: ao(ids, secret), ..TcpRules::default() };
+    let cases: [(&str, Listener, TcpRules, Count); 9] = [
         ("who is not named", listener("10.9.0.0/24", TcpRules::default()), TcpRules::default(), |of| of.stranger),
         ("RFC 5082: too far", listener("10.0.0.2/32", near.clone()), TcpRules { ttl: 254, ..near }, |of| of.ttl),
         ("RFC 2385: not signed", listener("10.0.0.2/32", signed.clone()), TcpRules::default(), |of| of.unsigned),
         (
             "another key",
             listener("10.0.0.2/32", signed.clone()),
-            TcpRules { md5: md5("other"), ..signed.clone() },
+            TcpRules { key: md5("other"), ..signed.clone() },
             |of| of.unsigned,
         ),
-        ("signed where nothing is agreed", listener("10.0.0.2/32", TcpRules::default()), signed, |of| of.unsigned),
+        ("signed where nothing is agreed", listener("10.0.0.2/32", TcpRules::default()), signed.clone(), |of| {
+            of.unsigned
+        }),
+        ("RFC 5925: not signed", listener("10.0.0.2/32", authentic((1, 2), "k")), TcpRules::default(), |of| {
+            of.unsigned
+        }),
+        ("another secret", listener("10.0.0.2/32", authentic((1, 2), "k")), authentic((2, 1), "l"), |of| of.unsigned),
+        ("another id", listener("10.0.0.2/32", authentic((1, 2), "k")), authentic((3, 1), "k"), |of| of.unsigned),
+        ("the older way", listener("10.0.0.2/32", authentic((1, 2), "secret")), signed, |of| of.unsigned),
     ];
     for (what, listener, rules, count) in cases {
         let mut two = Two::new(listener);
@@ -199,7 +220,7 @@ fn a_connection_that_is_not_there_is_reset() {
     two.dial(true, TcpRules::default());
     two.run(Duration::from_secs(1));
     assert_eq!(two.said(1), [&TcpEvent::Closed { reset: true }]);
-    for rules in [TcpRules::default(), TcpRules { md5: md5("secret"), ..TcpRules::default() }] {
+    for rules in [TcpRules::default(), TcpRules { key: md5("secret"), ..TcpRules::default() }] {
         let mut two = Two::new(listener("10.0.0.0/24", rules.clone()));
         two.dial(true, rules.clone());
         two.run(Duration::from_secs(1));
@@ -270,8 +291,8 @@ proptest! {
     fn odd_segments_do_no_harm(
         all in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 0..80), any::<bool>(), any::<bool>()), 0..20),
     ) {
-        let mut two = Two::new(listener("10.0.0.0/24", TcpRules { md5: md5("k"), ..TcpRules::default() }));
-        two.dial(true, TcpRules { md5: md5("k"), ..TcpRules::default() });
+        let mut two = Two::new(listener("10.0.0.0/24", TcpRules { key: md5("k"), ..TcpRules::default() }));
+        two.dial(true, TcpRules { key: md5("k"), ..TcpRules::default() });
         two.run(Duration::from_secs(1));
         for (mut payload, aimed, known) in all {
             if aimed && payload.len() >= 20 {
