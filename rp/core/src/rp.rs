@@ -218,6 +218,8 @@ pub struct Rp {
     clients: Registry,
     feed: FibFeed,
     sessions: BTreeMap<u64, CliSession>,
+    /// Interfaces that the host on the links has not been told of as they are.
+    untold: BTreeSet<InterfaceId>,
     /// Questions whose answers take their time, by session.
     asked: BTreeMap<u64, ask::Asked>,
     /// The session that is in configuration mode.
@@ -276,6 +278,7 @@ impl Rp {
             clients,
             feed: FibFeed::new(boot.slot),
             sessions: BTreeMap::new(),
+            untold: BTreeSet::new(),
             asked: BTreeMap::new(),
             config_lock: None,
             debugging: debug::Debugging::default(),
@@ -383,7 +386,7 @@ impl Machine for Rp {
         let links = self.clients.links.lonely().filter(|_| self.role.owns_chassis());
         let (rib, clients) = (self.clients.routing.rib.deadline(), self.clients.deadline());
         let upgrade = self.clients.issu.procedure.deadline().filter(|_| self.role.owns_chassis());
-        let host = self.clients.neighbours.next().filter(|_| self.role.owns_chassis());
+        let host = self.host_deadline().filter(|_| self.role.owns_chassis());
         let owned = [rib, clients, host, self.feed.deadline(), self.role.deadline(), links, chunk, upgrade];
         let active = owned.into_iter().flatten().filter(|_| !matches!(self.role, Role::Over));
         active.chain(self.rf.deadline()).chain(self.cf.deadline()).min()

@@ -2,7 +2,7 @@
 
 use super::{host, links::Links};
 use crate::{
-    config::{self, Config, Edit, RouteTarget, VrfName},
+    config::{self, Config, Edit, NeighbourKey, NeighbourScope, RouteTarget, VrfName},
     fib_feed::CardChange,
     rib::{Interface, Link, Local, LocalChange, Rib, StaticRoute, StaticTarget},
 };
@@ -163,9 +163,17 @@ pub(super) fn adjacencies(config: &Config, learned: Vec<(host::Key, Option<Mac>)
     if learned.is_empty() {
         return changes;
     }
-    let fixed: BTreeSet<host::Key> = config.resolved_neighbours().map(|is| (is.interface, is.address)).collect();
+    let is_fixed = |(interface, address): &host::Key| {
+        let vrf = config.interfaces.get(interface).and_then(|on| on.vrf.clone());
+        let scopes = [NeighbourScope::Table(vrf), NeighbourScope::Interface(*interface)];
+        scopes.into_iter().any(|scope| {
+            let key = NeighbourKey { address: *address, scope };
+            let resolved = config.neighbours.get(&key).and_then(|fixed| config.resolved(&key, fixed));
+            resolved.is_some_and(|resolved| resolved.interface == *interface)
+        })
+    };
     let known: BTreeMap<TableId, &Neighbours> = rib.neighbors().collect();
-    for (key, mac) in learned.into_iter().filter(|(key, _)| !fixed.contains(key)) {
+    for (key, mac) in learned.into_iter().filter(|(key, _)| !is_fixed(key)) {
         let of_config = config.interfaces.get(&key.0).map(|on| table_of(on.vrf.as_ref()));
         let holds = |table: &TableId| known.get(table).is_some_and(|of_table| of_table.contains_key(&key));
         let table = match mac {

@@ -14,6 +14,9 @@ use fabric_proto::{
 use rp_host::Input;
 use std::collections::BTreeSet;
 
+/// Interfaces that the host is told of in one step.
+const SLICE: usize = 256;
+
 impl Rp {
     /// Line cards pass on packets and take frames: the host is one from the next term on.
     pub fn link_host(&mut self) {
@@ -33,6 +36,7 @@ impl Rp {
     pub(super) fn begin_host(&mut self, now: Instant, out: &mut Vec<Output>) {
         // Numbers that were random in one term are others in the next one.
         let seed = mix(self.rf.view().epoch.0 ^ mix(self.boot.boot));
+        self.untold.clear();
         self.clients.neighbours.begin(now, seed);
         self.tell_host(now, out);
     }
@@ -53,15 +57,23 @@ impl Rp {
     }
 
     /// The same of these interfaces, and of static neighbours.
-    pub(super) fn tell_host_of(&mut self, now: Instant, all: BTreeSet<InterfaceId>, out: &mut Vec<Output>) {
-        for id in all {
-            let Some(host) = self.clients.neighbours.host() else { return };
+    fn tell_host_of(&mut self, now: Instant, all: BTreeSet<InterfaceId>, out: &mut Vec<Output>) {
+        if self.clients.neighbours.host().is_some() {
+            self.untold.extend(all);
+            self.tell_some(now, out);
+        }
+    }
+
+    /// Tells the host of some of what it has not been told of: a step is short, however many interfaces there are.
+    fn tell_some(&mut self, now: Instant, out: &mut Vec<Output>) {
+        for _ in 0..SLICE {
+            let (Some(host), Some(id)) = (self.clients.neighbours.host(), self.untold.pop_first()) else { break };
             let wanted = host_interface(self.config(), &self.clients.links, id);
             if host.interface(id) != wanted.as_ref() {
                 self.step_host(now, Some(Input::Interface(id, wanted)), out);
             }
         }
-        let Some(host) = self.clients.neighbours.host() else { return };
+        let Some(host) = self.clients.neighbours.host().filter(|_| self.untold.is_empty()) else { return };
         let wanted: Vec<_> = self.config().resolved_neighbours().collect();
         let keys: BTreeSet<_> = wanted.iter().map(|fixed| (fixed.interface, fixed.address)).collect();
         let gone: Vec<_> = host.fixed().filter(|key| !keys.contains(key)).collect();
@@ -95,8 +107,17 @@ impl Rp {
         self.tell_host_of(now, all, out);
     }
 
+    /// When it is to go on.
+    pub(super) fn host_deadline(&self) -> Option<Instant> {
+        // What is due is due at once; the owner looks at its other inputs in between.
+        if self.untold.is_empty() { self.clients.neighbours.next() } else { Some(Instant(0)) }
+    }
+
     /// Its deadline has passed.
     pub(super) fn host_due(&mut self, now: Instant, out: &mut Vec<Output>) {
+        if !self.untold.is_empty() {
+            self.tell_some(now, out);
+        }
         if self.clients.neighbours.next().is_some_and(|next| next <= now) {
             self.step_host(now, None, out);
         }

@@ -189,6 +189,24 @@ fn a_ping_is_answered_when_it_is_over() {
     assert!(!pair.rps[A].awaits(8));
 }
 
+/// However many interfaces there are, no step tells the host of all of them, and it is told.
+#[test]
+fn many_interfaces_are_told_of_in_slices() {
+    let subs = (1..=2_000u32).map(|number| {
+        let [.., high, low] = number.to_be_bytes();
+        let encapsulation = format!(" encapsulation dot1Q {number}\n");
+        format!("interface 1/1.{number}\n{encapsulation} ip address 10.{}.{low}.1 255.255.255.0\n", 16 + high)
+    });
+    let startup = STARTUP.replace("interface 1/2", &format!("{}interface 1/2", subs.collect::<String>()));
+    let mut pair = pair(&startup);
+    pair.run(Duration::from_secs(5), |_| false);
+    let host = pair.rps[A].clients.neighbours.host().unwrap();
+    assert_eq!(host.interfaces().count(), 2_002);
+    let up = host.interfaces().filter(|id| host.interface(*id).unwrap().up).count();
+    assert_eq!(up, 2_002);
+    assert!(pair.rps[A].untold.is_empty());
+}
+
 /// The order in which what is learned and what is configured come does not matter to what a line card is told.
 #[test]
 fn what_is_learned_goes_where_its_interface_is() {
