@@ -38,7 +38,7 @@ fn rfc1812_time_exceeded_quotes_the_packet() {
     }
 }
 
-/// The packet as it was sent: the helper numbers packets 77.
+/// The packet with the number that it was sent with.
 fn bytes_with_id(bytes: &[u8], quoted: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     if bytes[0] >> 4 == 4 {
