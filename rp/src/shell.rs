@@ -123,6 +123,8 @@ pub(crate) struct Shell {
     held: Vec<CfMessage>,
     /// Answers to commands that changed the configuration: an operator session waits for each, so that they are few.
     unacknowledged: Vec<answers::Unacknowledged>,
+    /// Answers that take their time, by session: each waits for its own.
+    asking: BTreeMap<u64, answers::Asking>,
 }
 
 /// What becomes of the process.
@@ -170,6 +172,7 @@ impl Shell {
             feed: None,
             connections,
             unacknowledged: Vec::new(),
+            asking: BTreeMap::new(),
         };
         shell.events.push(fabric::clock::now(), EventKind::Booted { release: shell.release.clone() });
         shell.dial_peer();

@@ -25,6 +25,12 @@ pub(super) struct Unacknowledged {
     write: Option<WriteId>,
 }
 
+/// The answer to a command that takes its time, as far as it is there.
+pub(super) struct Asking {
+    answer: oneshot::Sender<CommandOutput>,
+    output: CommandOutput,
+}
+
 impl Shell {
     /// Begins a write to NVRAM. One that cannot even begin is logged.
     pub(super) fn write(&mut self, now: Instant, write: Write) -> io::Result<WriteId> {
@@ -86,6 +92,11 @@ impl Shell {
     ) {
         let revision = self.rp.config_revision();
         let mut output = self.rp.line(now, session, line, out);
+        let answered = |output: &Output| matches!(output, Output::Answered { session: of, .. } if *of == session);
+        if self.rp.awaits(session) || out.iter().any(answered) {
+            self.asking.insert(session, Asking { answer, output });
+            return;
+        }
         // It goes before what the same command says to the standby, which waits for it.
         let save = out.iter().position(|output| matches!(output, Output::SaveStartup(_)));
         let write = match save.map(|at| out.remove(at)) {
@@ -102,6 +113,14 @@ impl Shell {
         }
     }
 
+    /// The rest of an answer that took its time.
+    pub(super) fn answered_at_last(&mut self, session: u64, text: &str) {
+        if let Some(Asking { answer, mut output }) = self.asking.remove(&session) {
+            output.text += text;
+            let _ = answer.send(output);
+        }
+    }
+
     pub(super) fn answer(&mut self, now: Instant, ask: Ask, out: &mut Vec<Output>) {
         match ask {
             Ask::Line { session, line, answer } => self.run_line(now, session, &line, answer, out),
@@ -110,7 +129,10 @@ impl Shell {
                 let _ =
                     answer.send(words.map(|one| Completion { word: one.word, help: one.help.to_owned() }).collect());
             }
-            Ask::SessionClosed(session) => self.rp.session_closed(now, session, out),
+            Ask::SessionClosed(session) => {
+                self.asking.remove(&session);
+                self.rp.session_closed(now, session, out);
+            }
             Ask::Oir { slot, inserted } => self.rp.step(now, Some(Input::Oir { slot, inserted }), out),
             Ask::Stats { answer } => {
                 let _ = answer.send(Box::new(self.stats()));

@@ -65,6 +65,10 @@ impl rp::Shell for Shell {
         let _ = self.write(fabric::clock::now(), self.startup(text));
     }
 
+    fn answered(&mut self, session: u64, text: String) {
+        self.answered_at_last(session, &text);
+    }
+
     fn set_aside(&mut self, text: String) {
         let _ = self.write(fabric::clock::now(), Write::SetAside(text));
     }

@@ -304,6 +304,11 @@ pub trait Tables {
     /// How an interface is.
     fn interface(&self, id: InterfaceId) -> InterfaceView;
 
+    /// Neighbours that were learned, by interface and address.
+    fn neighbours(&self) -> Vec<NeighbourView> {
+        Vec::new()
+    }
+
     /// Every route of `family` in a table, in any order.
     fn visit_routes(&self, table: TableId, family: Family, visit: &mut dyn FnMut(Prefix));
     /// Most paths of a route.
@@ -323,6 +328,21 @@ pub trait Tables {
     fn fib_to(&self, table: TableId, address: IpAddr) -> Option<(Prefix, PathList)>;
     /// Size of the forwarding table of `family`.
     fn fib_counts(&self, family: Family) -> FibCounts;
+}
+
+/// A neighbour that was learned, or is being looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeighbourView {
+    /// Its address.
+    pub address: IpAddr,
+    /// The interface that it is on.
+    pub interface: InterfaceId,
+    /// Its station, where it has answered.
+    pub station: Option<Mac>,
+    /// How far it is believed, as a word of RFC 4861 §7.3.2: `REACH`, `STALE`, `DELAY`, `PROBE`, `INCMP`.
+    pub state: &'static str,
+    /// Since it was heard of last; `None` where it never was.
+    pub age: Option<Duration>,
 }
 
 /// Size of a forwarding table.

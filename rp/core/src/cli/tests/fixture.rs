@@ -383,6 +383,7 @@ pub(super) fn sample(tokens: &[Token]) -> String {
         Token::Argument(Shape::RpSlot) => "A".to_owned(),
         // A client of ISSU, and its session.
         Token::Argument(Shape::Number(1, 65_535)) => "7".to_owned(),
+        Token::Argument(Shape::Number(least @ 25.., _)) => least.to_string(),
         _ => "24".to_owned(),
     });
     words.collect::<Vec<_>>().join(" ")
