@@ -11,6 +11,7 @@ use fabric_proto::{
     id::Slot,
     machine::Machine as _,
     operator::{CardStats, CommandOutput, Completion, CrashPoint, EventKind, Impairment, PlaneSet},
+    punt::PuntCounts,
     time::Instant,
 };
 use rp_core::rp::{Input, Output};
@@ -170,6 +171,7 @@ impl Shell {
             refusals,
             connections: self.endpoint.connections() as u64,
             unlinked: Vec::new(),
+            punts: PuntCounts::default(),
         }
     }
 
