@@ -92,7 +92,7 @@ fn start(file: &Path) -> anyhow::Result<End> {
     runtime.block_on(async {
         let endpoint = ControlEndpoint::bind(&identity, config.control)?;
         endpoint.expect(config.control_peers());
-        let relay = Relay::start(&identity, &config).await?;
+        let relay = if profile.forwarding.uses_rp() { Relay::start(&identity, &config).await? } else { None };
         Shell::run(config, slot, release, boot, nvram, endpoint, relay, rp).await
     })
 }
