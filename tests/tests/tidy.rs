@@ -53,8 +53,8 @@ fn dependencies_point_one_way() {
         for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
             let name = dependency.name.as_str();
             assert!(!ours.contains(name) || allowed.contains(name), "{} must not depend on {name}", package.name);
-            let core =
-                ["fabric-proto", "rp-contract", "rp-host", "rp-core", "linecard-core", "measure"].contains(&package.name.as_str());
+            let core = ["fabric-proto", "rp-contract", "rp-host", "rp-core", "linecard-core", "measure"]
+                .contains(&package.name.as_str());
             assert!(!core || !IMPURE.contains(&name), "{} is a core: it must not depend on {name}", package.name);
         }
     }

@@ -118,7 +118,7 @@ impl PuntReason {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PuntCount {
-    /// Put into the queue towards the RP; on an RP: taken from a line card's stream.
+    /// Put into the queue towards the RP; on an RP: into its own.
     pub passed: u64,
     /// More than [`PuntReason::rate`] allows.
     pub policed: u64,
@@ -134,9 +134,9 @@ pub struct PuntCounts {
     pub reasons: BTreeMap<PuntReason, PuntCount>,
     /// Of those that passed: the RP went away before they were with it.
     pub undelivered: u64,
-    /// From the route processor, to be sent on a port.
+    /// From the route processor, to be sent on a port; on an RP: made by it.
     pub injected: u64,
-    /// Of these, what was dropped before the port.
+    /// Of these, what was dropped before the port; on an RP: before its line card.
     pub not_injected: u64,
 }
 

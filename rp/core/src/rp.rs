@@ -25,6 +25,7 @@ mod issu;
 mod logging;
 mod operator;
 mod perform;
+mod punt;
 mod show;
 mod sync;
 mod takeover;
@@ -69,6 +70,7 @@ use takeover::Role;
 use versions::Spoken;
 
 pub use perform::{Remote, Said, Shell};
+pub use punt::Punted;
 
 /// What the boot loader hands over.
 #[derive(Clone, Debug)]

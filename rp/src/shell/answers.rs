@@ -3,15 +3,14 @@
 use super::{Ask, Shell};
 use crate::{
     crash::Crash,
+    data::Data,
     links::ToPeer,
-    relay::Relay,
     writer::{Write, WriteId, Written},
 };
 use fabric_proto::{
     id::Slot,
     machine::Machine as _,
     operator::{CardStats, CommandOutput, Completion, CrashPoint, EventKind, Impairment, PlaneSet},
-    punt::PuntCounts,
     time::Instant,
 };
 use rp_core::rp::{Input, Output};
@@ -160,18 +159,18 @@ impl Shell {
         let refusals = fabric::card::process::refusals();
         let mut rp = self.rp.stats();
         rp.armed = self.crash.map(Crash::point);
-        rp.converged &= self.relay.as_ref().is_none_or(|relay| relay.reaches(rp.line_cards.len()));
+        rp.converged &= self.data.as_ref().is_none_or(|data| data.reaches(rp.line_cards.len()));
         CardStats {
             boot: self.boot,
             release: self.release.clone(),
             rp: Some(rp),
-            lc: self.relay.as_ref().map(Relay::stats),
+            lc: self.data.as_ref().and_then(Data::relayed),
             memory_bytes: crate::process::resident_bytes(),
             cpu_ns: fabric::card::process::cpu_ns(),
             refusals,
             connections: self.endpoint.connections() as u64,
             unlinked: Vec::new(),
-            punts: PuntCounts::default(),
+            punts: self.data.as_ref().map(Data::punts).unwrap_or_default(),
         }
     }
 

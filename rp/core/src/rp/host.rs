@@ -1,7 +1,7 @@
 //! The host on its links: what it is told, and what comes of what it says.
 //!
-//! The seam for whoever carries packets between line cards and this unit: [`Rp::link_host`] once, [`Rp::host_input`] for every
-//! packet that a line card passes on, [`Output::Inject`] for every frame that is to go out.
+//! The seam for whoever carries packets between line cards and this unit: [`Rp::link_host`] once, [`Rp::punted`] for
+//! packets that line cards pass on, [`Output::Inject`] for every frame that is to go out.
 
 use super::{Output, Rp};
 use crate::{clients::host_interface, config::Edit};
