@@ -57,6 +57,12 @@ pub struct NeighbourSettings {
     pub advertise: bool,
 }
 
+/// The link-local address that an interface makes of its station address (RFC 4291 appendix A).
+pub fn link_local_of([a, b, c, d, e, f]: Mac) -> Ipv6Addr {
+    let identifier = u64::from_be_bytes([a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
+    Ipv6Addr::from(0xfe80 << 112 | u128::from(identifier))
+}
+
 impl Default for NeighbourSettings {
     fn default() -> Self {
         Self {
@@ -95,9 +101,7 @@ impl Interface {
         if !has_v6 || self.named_link_local().is_some() {
             return None;
         }
-        let [a, b, c, d, e, f] = self.link?.mac;
-        let identifier = u64::from_be_bytes([a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
-        Some(Ipv6Addr::from(0xfe80 << 112 | u128::from(identifier)))
+        Some(link_local_of(self.link?.mac))
     }
 
     /// Networks on it.

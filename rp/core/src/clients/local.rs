@@ -13,7 +13,7 @@ use fabric_proto::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
 };
 
 /// The table of a VRF, or the router's own.
@@ -191,14 +191,14 @@ pub(super) fn adjacencies(config: &Config, learned: Vec<(host::Key, Option<Mac>)
 /// An interface as the host on the links knows it; `None` for one that is not there.
 pub(crate) fn host_interface(config: &Config, links: &Links, id: InterfaceId) -> Option<rp_host::Interface> {
     let configured = config.interfaces.get(&id)?;
-    let Interface { addresses, link, enabled } = interface(config, links, id, configured);
+    let Interface { link, enabled, .. } = interface(config, links, id, configured);
     // A subinterface takes what its port takes.
     let port = id.port().and_then(|port| config.interfaces.get(&port.into()));
     Some(rp_host::Interface {
         table: table_of(configured.vrf.as_ref()),
         link: link.map(|Link { mac, vlan, .. }| rp_host::Link { mac, vlan }),
         mtu: port.unwrap_or(configured).mtu,
-        addresses,
+        addresses: own_addresses(configured),
         up: enabled,
         neighbours: rp_host::NeighbourSettings::default(),
     })
@@ -212,11 +212,22 @@ pub(crate) fn is_plain(configured: &config::Interface) -> bool {
 /// A port without carrier is as good as shut down, and so is what is on it, and what its card has no words for.
 fn interface(config: &Config, links: &Links, id: InterfaceId, configured: &config::Interface) -> Interface {
     let carrier = id.port().is_none_or(|port| links.carries(port, is_plain(configured)));
-    Interface {
-        addresses: configured.addresses().map(|own| (own.address, own.len)).collect(),
-        link: id.port().map(|port| Link { port, mac: port_mac(port), vlan: configured.vlan }),
-        enabled: carrier && config.interfaces.is_enabled(id),
+    let link = id.port().map(|port| Link { port, mac: port_mac(port), vlan: configured.vlan });
+    let mut addresses = own_addresses(configured);
+    // What neighbours say to its link-local address is for this unit. That there are such neighbours is no route.
+    let mut of_v6 = addresses.iter().filter_map(|(address, _)| match address {
+        IpAddr::V6(address) => Some(address),
+        IpAddr::V4(_) => None,
+    });
+    let has_v6 = of_v6.clone().next().is_some();
+    if let Some(link) = link.filter(|_| has_v6 && !of_v6.any(Ipv6Addr::is_unicast_link_local)) {
+        addresses.push((rp_host::link_local_of(link.mac).into(), 128));
     }
+    Interface { addresses, link, enabled: carrier && config.interfaces.is_enabled(id) }
+}
+
+fn own_addresses(configured: &config::Interface) -> Vec<(IpAddr, u8)> {
+    configured.addresses().map(|own| (own.address, own.len)).collect()
 }
 
 fn static_route(route: &config::StaticRoute, distance: u8) -> StaticRoute {
