@@ -55,6 +55,7 @@ use fabric_proto::{
     offer::Agreed,
     operator::{EventKind, RpStats},
     platform::Profile,
+    punt::PuntCounts,
     redundancy::{Heartbeat, RfMessage},
     sabotage::{self, Sabotage},
     time::Instant,
@@ -222,6 +223,8 @@ pub struct Rp {
     sessions: BTreeMap<u64, CliSession>,
     /// Interfaces that the host on the links has not been told of as they are.
     untold: BTreeSet<InterfaceId>,
+    /// What line cards have given, as the shell counts it.
+    punts: PuntCounts,
     /// Questions whose answers take their time, by session.
     asked: BTreeMap<u64, ask::Asked>,
     /// The session that is in configuration mode.
@@ -281,6 +284,7 @@ impl Rp {
             feed: FibFeed::new(boot.slot),
             sessions: BTreeMap::new(),
             untold: BTreeSet::new(),
+            punts: PuntCounts::default(),
             asked: BTreeMap::new(),
             config_lock: None,
             debugging: debug::Debugging::default(),

@@ -91,6 +91,7 @@ impl Shell {
         out: &mut Vec<Output>,
     ) {
         let revision = self.rp.config_revision();
+        self.rp.set_punts(self.data.as_ref().map(Data::punts).unwrap_or_default());
         let mut output = self.rp.line(now, session, line, out);
         let answered = |output: &Output| matches!(output, Output::Answered { session: of, .. } if *of == session);
         if self.rp.awaits(session) || out.iter().any(answered) {

@@ -1,5 +1,9 @@
 //! What the command line sees of its route processor: plain data that the owner fills for each line.
 
+mod neighbour;
+
+pub use neighbour::NeighbourView;
+
 use super::Debug;
 use crate::{config::Config, issu};
 use fabric_proto::{
@@ -7,6 +11,7 @@ use fabric_proto::{
     flow::FlowSeed,
     id::{InterfaceId, LcSlot, RpSlot, Slot, TableId},
     issu::Compatibility,
+    punt::PuntCounts,
     redundancy::Mode,
     version::Versions,
 };
@@ -309,6 +314,11 @@ pub trait Tables {
         Vec::new()
     }
 
+    /// What line cards have given to this unit, and what it had them send.
+    fn punts(&self) -> PuntCounts {
+        PuntCounts::default()
+    }
+
     /// Every route of `family` in a table, in any order.
     fn visit_routes(&self, table: TableId, family: Family, visit: &mut dyn FnMut(Prefix));
     /// Most paths of a route.
@@ -328,21 +338,6 @@ pub trait Tables {
     fn fib_to(&self, table: TableId, address: IpAddr) -> Option<(Prefix, PathList)>;
     /// Size of the forwarding table of `family`.
     fn fib_counts(&self, family: Family) -> FibCounts;
-}
-
-/// A neighbour that was learned, or is being looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NeighbourView {
-    /// Its address.
-    pub address: IpAddr,
-    /// The interface that it is on.
-    pub interface: InterfaceId,
-    /// Its station, where it has answered.
-    pub station: Option<Mac>,
-    /// How far it is believed, as a word of RFC 4861 §7.3.2: `REACH`, `STALE`, `DELAY`, `PROBE`, `INCMP`.
-    pub state: &'static str,
-    /// Since it was heard of last; `None` where it never was.
-    pub age: Option<Duration>,
 }
 
 /// Size of a forwarding table.

@@ -3,7 +3,7 @@
 use super::{Output, Rp};
 use fabric_proto::{
     id::{InterfaceId, PortId},
-    punt::PuntReason,
+    punt::{PuntCounts, PuntReason},
     time::Instant,
 };
 use rp_host::{Hop, Input, Reason, Routes as _, Unreachable};
@@ -25,6 +25,11 @@ pub struct Punted<'a> {
 }
 
 impl Rp {
+    /// What line cards have given so far, and were given, for `show platform punt`: whoever carries packets counts them.
+    pub fn set_punts(&mut self, counts: PuntCounts) {
+        self.punts = counts;
+    }
+
     /// Takes what line cards have punted, in order: [`Rp::host_input`] for those who know no interfaces.
     pub fn punted<'a>(&mut self, now: Instant, packets: impl IntoIterator<Item = Punted<'a>>, out: &mut Vec<Output>) {
         let begun = out.len();

@@ -14,6 +14,7 @@ use crate::{
 use fabric_proto::{
     fib::{Family, FibKey, PathList, Prefix, port_mac},
     id::{InterfaceId, RpSlot, Slot, TableId},
+    punt::PuntCounts,
     redundancy::RfState,
     time::Instant,
 };
@@ -225,6 +226,10 @@ impl Tables for At<'_> {
             Some(NeighbourView { address, interface, station: neighbour.station, state, age })
         });
         learned.collect()
+    }
+
+    fn punts(&self) -> PuntCounts {
+        self.rp.punts.clone()
     }
 
     fn interface(&self, id: InterfaceId) -> InterfaceView {

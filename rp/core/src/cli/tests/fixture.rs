@@ -19,6 +19,7 @@ use fabric_proto::{
     issu::{Compatibility, Row, RowClient},
     offer::{Agreed, Group, Offer},
     platform::NATIVE,
+    punt::{PuntCount, PuntCounts, PuntReason},
     version::Versions,
 };
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
@@ -310,6 +311,13 @@ impl Tables for Small {
 
     fn spoken(&self) -> Vec<SpokenView> {
         spoken()
+    }
+
+    fn punts(&self) -> PuntCounts {
+        let mut counts = PuntCounts { injected: 1_234, not_injected: 5, ..PuntCounts::default() };
+        *counts.of(PuntReason::Arp) = PuntCount { passed: 77, ..PuntCount::default() };
+        *counts.of(PuntReason::ForUs) = PuntCount { passed: 1_000, lost: 17, ..PuntCount::default() };
+        counts
     }
 
     fn interface(&self, id: InterfaceId) -> InterfaceView {

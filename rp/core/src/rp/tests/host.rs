@@ -3,6 +3,7 @@
 use super::*;
 use fabric_proto::{
     fib::{Path, Prefix},
+    punt::PuntReason,
     release::Release,
 };
 use rp_host::{Input as Told, Reason};
@@ -222,4 +223,65 @@ fn what_is_learned_goes_where_its_interface_is() {
     ]);
     assert_eq!(path(&pair, A, "10.0.0.2/32"), None, "it has gone with the interface");
     assert!(pair.rps[A].clients.routing.rib.neighbors().all(|(_, all)| all.is_empty()));
+}
+
+/// What line cards punt; returns the frames that go out, by interface.
+fn punted(pair: &mut Pair, at: usize, reason: PuntReason, frame: &[u8]) -> Vec<(InterfaceId, Vec<u8>)> {
+    let mut out = Vec::new();
+    pair.rps[at].punted(pair.now, [Punted { port: "1/1".parse().unwrap(), reason, frame }], &mut out);
+    let frames = out.iter().filter_map(|output| match output {
+        Output::Inject { interface, frame } => Some((*interface, frame.clone())),
+        _ => None,
+    });
+    let frames = frames.collect();
+    pair.deliver(at, out);
+    frames
+}
+
+/// 10.0.0.2 asks for an address of ours.
+fn request(target: [u8; 4], own: [u8; 4], tag: &[u8]) -> Vec<u8> {
+    let head = [&[0xff; 6][..], &PEER, tag, &[8, 6, 0, 1, 8, 0, 6, 4, 0, 1], &PEER, &own].concat();
+    [&head[..], &[0; 6], &target].concat()
+}
+
+#[test]
+fn what_is_punted_is_of_the_interface_that_has_its_tag() {
+    let startup = STARTUP.replace(
+        "interface 1/2",
+        "interface 1/1.7\n encapsulation dot1Q 7\n ip address 10.7.0.1 255.255.255.0\ninterface 1/2",
+    );
+    let mut pair = pair(&startup);
+    let answers = punted(&mut pair, A, PuntReason::Arp, &request([10, 0, 0, 1], [10, 0, 0, 2], &[]));
+    assert_eq!((answers.len(), answers[0].0), (1, port("1/1")));
+    let tagged = request([10, 7, 0, 1], [10, 7, 0, 2], &[0x81, 0, 0, 7]);
+    let answers = punted(&mut pair, A, PuntReason::Arp, &tagged);
+    assert_eq!((answers.len(), answers[0].0), (1, InterfaceId::sub("1/1".parse().unwrap(), 7)));
+    assert_eq!(answers[0].1[12..18], [0x81, 0, 0, 7, 8, 6]);
+    let unknown = request([10, 7, 0, 1], [10, 7, 0, 2], &[0x81, 0, 0, 8]);
+    assert!(punted(&mut pair, A, PuntReason::Arp, &unknown).is_empty());
+    assert!(punted(&mut pair, B, PuntReason::Arp, &tagged).is_empty(), "a standby is no host");
+    assert!(punted(&mut pair, A, PuntReason::Arp, &[0; 14]).is_empty());
+}
+
+/// What was too big is told what its next link takes, whichever card found out; and nothing where it would have fitted.
+#[test]
+fn what_was_too_big_is_told_what_fits() {
+    let mut pair = pair(STARTUP);
+    learn(&mut pair, A);
+    pair.configure(&["interface 1/2", "mtu 1000"]);
+    let packet = |length: u16, from: [u8; 6]| {
+        let [high, low] = length.to_be_bytes();
+        let mut frame = [&[2; 6][..], &from, &[8, 0, 0x45, 0, high, low, 0, 0, 0x40, 0, 9, 17, 0, 0]].concat();
+        frame.extend([10, 0, 0, 2, 10, 0, 1, 9]);
+        let sum = frame[14..34].chunks(2).map(|two| u32::from(u16::from_be_bytes([two[0], two[1]]))).sum::<u32>();
+        let sum = !(((sum & 0xffff) + (sum >> 16)) as u16);
+        frame[24..26].copy_from_slice(&sum.to_be_bytes());
+        frame.resize(14 + usize::from(length), 0);
+        frame
+    };
+    let said = punted(&mut pair, A, PuntReason::TooBig, &packet(1200, PEER));
+    let (interface, frame) = &said[0];
+    assert_eq!((*interface, &frame[34..36], &frame[40..42]), (port("1/1"), &[3, 4][..], &1000u16.to_be_bytes()[..]));
+    assert!(punted(&mut pair, A, PuntReason::TooBig, &packet(1000, PEER)).is_empty());
+    assert!(punted(&mut pair, A, PuntReason::TooBig, &packet(1200, PEER)[..20]).is_empty());
 }
