@@ -27,6 +27,8 @@ mod issu;
 mod labs;
 #[path = "cli/leftovers.rs"]
 mod leftovers;
+#[path = "cli/links.rs"]
+mod links;
 #[path = "cli/platforms.rs"]
 mod platforms;
 #[path = "cli/terminals.rs"]
