@@ -29,6 +29,8 @@ mod labs;
 mod leftovers;
 #[path = "cli/neighbours.rs"]
 mod neighbours;
+#[path = "cli/links.rs"]
+mod links;
 #[path = "cli/platforms.rs"]
 mod platforms;
 #[path = "cli/terminals.rs"]

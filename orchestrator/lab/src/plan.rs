@@ -208,14 +208,6 @@ fn whole(path: &Path) -> PathBuf {
     path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Whether packets pass a card.
-fn has_data_plane(chassis: &Chassis, slot: Slot) -> bool {
-    match slot {
-        Slot::Lc(_) => true,
-        Slot::Rp(_) => chassis.platform.forwarding.uses_rp(),
-    }
-}
-
 /// Name of a card's folder below its node's: `A`, `1`, `tester`.
 fn unit_name(id: &CardId) -> String {
     match id.unit {
@@ -322,7 +314,7 @@ impl Planner<'_> {
             Slot::Rp(_) => {
                 config.feeds = self.feeds(chassis);
                 config.releases = self.releases.clone();
-                config.data = has_data_plane(chassis, slot).then(|| self.address(&config.id, Plane::Data));
+                config.data = Some(self.address(&config.id, Plane::Data));
                 let named = chassis.startup_config.as_ref().map(|startup| startup.text.clone());
                 let startup = named.unwrap_or_else(|| startup_config(self.topology, chassis));
                 self.finish(config, Program::Rp, chassis.image.clone(), Some(startup), chassis.limits_of(slot))
@@ -347,7 +339,7 @@ impl Planner<'_> {
             CardAddress {
                 slot,
                 control: self.address(&id, Plane::Control),
-                data: has_data_plane(chassis, slot).then(|| self.address(&id, Plane::Data)),
+                data: Some(self.address(&id, Plane::Data)),
                 legacy: chassis.line_cards.iter().any(|card| Slot::Lc(card.slot) == slot && card.legacy),
             }
         })
