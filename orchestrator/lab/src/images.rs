@@ -5,7 +5,7 @@ pub mod archive;
 pub mod program;
 
 use fabric_proto::{
-    deploy::{KnownRelease, Manifest},
+    deploy::{CONFIG_FILE, CardConfig, KnownRelease, Manifest},
     issu::{Compatibility, Row, RowClient},
     platform::NATIVE,
 };
@@ -13,7 +13,7 @@ use notation::document::{BadInput, Document};
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -55,6 +55,12 @@ pub fn reference(program: Program, release: &str) -> String {
 /// Where a release's manifest is in its images.
 pub fn manifest_inside(release: &str) -> String {
     format!("/images/{release}/manifest.yml")
+}
+
+/// The release that the configuration in a card's folder names: it runs that from its next start on. `None` where there is none.
+pub fn told_release(folder: &Path) -> Option<String> {
+    let told: CardConfig = serde_json::from_slice(&fs::read(folder.join(CONFIG_FILE)).ok()?).ok()?;
+    Some(told.image.parent()?.file_name()?.to_string_lossy().into_owned())
 }
 
 /// Where the manifest of another release is, beside the one of a release.
@@ -148,7 +154,7 @@ pub struct Images {
 impl Images {
     /// Reads every release under `dir`.
     pub fn load(dir: &Path) -> Result<Self, BadInput> {
-        let entries = std::fs::read_dir(dir).map_err(|error| {
+        let entries = fs::read_dir(dir).map_err(|error| {
             let message = format!("cannot read the releases: {error}");
             BadInput::new(dir.display(), message, "name the folder with --images or SWACT_IMAGES")
         })?;

@@ -1,6 +1,7 @@
 //! A chassis that is upgraded in service, step by step.
 
 use crate::bench::{Bench, Experiment, LAB, eventually};
+use chassis_tests::ended::Ended;
 use serde_json::Value;
 use std::fs;
 
@@ -11,6 +12,11 @@ fn releases(bench: &Bench) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let row = |row: &Value| (text(&row["card"]), text(&row["stats"]["release"]));
     rows.iter().map(row).filter(|(card, _)| card.starts_with("pe1")).collect()
+}
+
+/// `swact issu`.
+fn issu(bench: &Bench, arguments: &[&str]) -> Ended {
+    bench.swact(&[&["issu", LAB], arguments].concat())
 }
 
 fn all_run(bench: &Bench, release: &str) {
@@ -26,7 +32,7 @@ fn a_chassis_is_upgraded_step_by_step_and_taken_back() {
     let bench = Bench::new(2_000);
     bench.releases(&["2.0", "2.1"]);
     bench.deploy();
-    let issu = |arguments: &[&str]| bench.swact(&[&["issu", LAB], arguments].concat());
+    let issu = |arguments: &[&str]| issu(&bench, arguments);
     issu(&["--dry-run", "--to", "2.1"]).with(0).says("release 2.0 to 2.1: compatible: all state is kept (SSO)");
     all_run(&bench, "2.0");
     issu(&["--to", "9.9"]).with(2).says("there is no release '9.9'");
@@ -143,10 +149,9 @@ fn an_upgrade_does_not_take_line_cards_down() {
     fs::create_dir(&programs).unwrap();
     fs::copy("/bin/false", programs.join("linecard")).unwrap();
     bench.deploy();
-    let issu = |arguments: &[&str]| bench.swact(&[&["issu", LAB], arguments].concat());
+    let issu = |arguments: &[&str]| issu(&bench, arguments);
     let before = bench.processes();
-    let refused = issu(&["--to", "2.1"]).with(2).says("line card pe1/1 will be reset").says("does not run");
-    drop(refused);
+    issu(&["--to", "2.1"]).with(2).says("line card pe1/1 will be reset").says("does not run");
     let after = bench.processes();
     assert_eq!([&before["pe1/1"], &before["pe1/2"]], [&after["pe1/1"], &after["pe1/2"]], "both forward");
     // No upgrade is under way, but half of the chassis runs the old release: that is not forgotten.
@@ -170,7 +175,7 @@ fn a_card_that_would_fall_back_is_seen_to() {
     let bench = Bench::new(2_000);
     bench.releases(&["2.0", "2.1"]);
     bench.deploy();
-    let issu = |arguments: &[&str]| bench.swact(&[&["issu", LAB], arguments].concat());
+    let issu = |arguments: &[&str]| issu(&bench, arguments);
     issu(&["--to", "2.1"]).with(0);
     let config = bench.lab().join("pe1/1/config.json");
     let told = fs::read_to_string(&config).unwrap();
@@ -188,7 +193,7 @@ fn a_mode_that_keeps_nothing_is_said_first() {
     bench.releases(&["2.0", "2.1"]);
     bench.change("mode: sso", "mode: rpr");
     bench.deploy();
-    let issu = |arguments: &[&str]| bench.swact(&[&["issu", LAB], arguments].concat());
+    let issu = |arguments: &[&str]| issu(&bench, arguments);
     issu(&["--to", "2.1"]).with(2).says("all state is lost: the redundancy mode is rpr").says("or add 'forced'");
     all_run(&bench, "2.0");
     issu(&["--to", "2.1", "--forced", "--stop-after", "load"]).with(0);

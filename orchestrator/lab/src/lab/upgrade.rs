@@ -7,11 +7,11 @@ use crate::{
     runtime::{Farewell, Heir, RuntimeError},
 };
 use fabric_proto::{
-    deploy::{CONFIG_FILE, CardConfig, Manifest},
+    deploy::Manifest,
     id::{CardId, Slot},
     operator::CardStats,
 };
-use std::{fs, path::Path, process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio, time::Duration};
 use tokio::process::Command;
 
 /// A program that has not taken its card after this long does not take it: it gives up by itself before.
@@ -43,9 +43,7 @@ pub fn hands_over(from: &Manifest, to: &Manifest) -> Result<(), String> {
 impl Lab {
     /// The release that a card runs from its next start on, as it is told; `None` where nobody can say.
     pub fn next_release(&self, card: &CardId) -> Option<String> {
-        let folder = &self.plan.card(card)?.folder;
-        let told: CardConfig = serde_json::from_slice(&fs::read(folder.join(CONFIG_FILE)).ok()?).ok()?;
-        Some(told.image.parent()?.file_name()?.to_string_lossy().into_owned())
+        images::told_release(&self.plan.card(card)?.folder)
     }
 
     /// Gives a line card that forwards to a program of another release, which is named by `release` and `manifest`. A card that

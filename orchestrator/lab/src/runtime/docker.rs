@@ -34,7 +34,7 @@ use bollard::{
 };
 use container::name_of;
 use fabric_proto::{
-    deploy::{CONFIG_FILE, CardConfig},
+    deploy::CardConfig,
     id::{CardId, Unit},
     time::Instant,
 };
@@ -137,10 +137,7 @@ impl DockerRuntime {
     /// The release that a card is to run from its next start on: its configuration says so, not the plan, which
     /// knows only what it ran at first.
     fn release(&self, card: &CardPlan) -> String {
-        let text = fs::read(card.folder.join(CONFIG_FILE)).unwrap_or_default();
-        let told = serde_json::from_slice::<CardConfig>(&text).ok();
-        let release = told.and_then(|told| Some(told.image.parent()?.file_name()?.to_string_lossy().into_owned()));
-        release.filter(|_| !card.release.is_empty()).unwrap_or_else(|| card.release.clone())
+        images::told_release(&card.folder).filter(|_| !card.release.is_empty()).unwrap_or_else(|| card.release.clone())
     }
 
     async fn start_card(&self, card: &CardPlan) -> Result<(), RuntimeError> {
