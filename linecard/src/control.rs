@@ -98,6 +98,8 @@ pub struct Control {
     events: Events,
     sessions: BTreeMap<SessionId, Session>,
     last_session: SessionId,
+    /// Whom the data thread was told to punt to.
+    punts_to: Option<RpSlot>,
     door: Door,
     /// What its log begins with.
     first: EventKind,
@@ -131,6 +133,7 @@ impl Control {
             events: Events::traced(life.events, spans),
             sessions: BTreeMap::new(),
             last_session: 0,
+            punts_to: None,
             door: Door::default(),
             first,
         }
@@ -162,6 +165,7 @@ impl Control {
             tracing::error!("the data thread has ended");
         }
         tracing::info!(card = %self.config.id, release = self.release, resets = self.resets, "line card runs");
+        self.punt_to_active().await;
         let mut out = Vec::new();
         loop {
             let due = [self.machine.deadline(), self.door.deadline()].into_iter().flatten().min();
@@ -194,6 +198,7 @@ impl Control {
                 return self.leave(*left).await.map(End::Yield);
             }
             self.step(now, wake, &wakes, &mut out);
+            self.punt_to_active().await;
             for output in std::mem::take(&mut out) {
                 if let Some(reason) = self.perform(now, output).await {
                     tracing::warn!(reason, "line card resets");
@@ -202,6 +207,17 @@ impl Control {
                         .await
                         .map(|life| End::Restart(Box::new(life)));
                 }
+            }
+        }
+    }
+
+    /// A card that obeys another RP now gives its packets to that one.
+    async fn punt_to_active(&mut self) {
+        let active = self.machine.active();
+        if self.punts_to != active {
+            self.punts_to = active;
+            if self.data.commands.send(Command::Punt(active)).await.is_err() {
+                tracing::error!("the data thread has ended");
             }
         }
     }
@@ -291,6 +307,7 @@ impl Control {
             }
             if let Ok(DataReport { counters, queued, unlinked }) = report.await {
                 counters.report(queued, &mut lc);
+                let punts = counters.punts;
                 let stats = CardStats {
                     boot,
                     release,
@@ -301,6 +318,7 @@ impl Control {
                     refusals,
                     connections,
                     unlinked,
+                    punts,
                 };
                 // An operator that has gone needs no answer.
                 let _ = answer.send(Box::new(stats));

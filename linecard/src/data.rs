@@ -11,6 +11,7 @@ mod estate;
 mod fault;
 mod link;
 mod pump;
+mod punt;
 mod queue;
 mod wire;
 
@@ -28,13 +29,14 @@ use fabric::{
 use fabric_proto::{
     deploy::{CardConfig, WireEnd},
     flow::FlowSeed,
-    id::{CardId, LcSlot, Slot, Unit},
+    id::{CardId, LcSlot, RpSlot, Slot, Unit},
     operator::DropOrder,
     platform::{Forwarding, NATIVE, Profile},
     time::Instant,
 };
 use linecard_core::counters::Counters;
 use link::{Mode, Peer, Reach};
+use punt::PuntLink;
 use std::{
     collections::BTreeMap,
     io,
@@ -54,6 +56,8 @@ use wire::{Want, WireLeft};
 pub enum Command {
     /// Ports that are to be up; all others are shut down.
     Ports(Vec<u8>),
+    /// The RP that packets are punted to from now on, if there is one.
+    Punt(Option<RpSlot>),
     /// Report how things stand.
     Report(oneshot::Sender<DataReport>),
     /// Drop packets by a known measure; answered with the instant at which that began.
@@ -112,6 +116,8 @@ pub struct DataConfig {
     left: DataLeft,
     forwarding: Forwarding,
     seed: FlowSeed,
+    /// RPs, and where they take packets.
+    rps: BTreeMap<RpSlot, (CardId, SocketAddr)>,
 }
 
 /// Why there is no data thread.
@@ -156,8 +162,13 @@ impl DataConfig {
         };
         let peers = card.cards.iter().filter_map(peer).collect();
         let callers = card.data_peers().collect();
+        let rp = |address: &fabric_proto::deploy::CardAddress| match (address.slot, address.data) {
+            (Slot::Rp(rp), Some(data)) => Some((rp, (CardId::card(&card.id.lab, &card.id.node, address.slot), data))),
+            _ => None,
+        };
+        let rps = card.cards.iter().filter_map(rp).collect();
         let seed = FlowSeed::of(&card.id);
-        Ok(Self { identity, address, wires: card.wires.clone(), peers, callers, tables, left, forwarding, seed })
+        Ok(Self { identity, address, wires: card.wires.clone(), peers, callers, tables, left, forwarding, seed, rps })
     }
 
     /// Starts the thread; returns when its endpoint is bound.
@@ -202,6 +213,7 @@ async fn run(
     while let Some(command) = inbox.recv().await {
         match command {
             Command::Ports(up) => thread.set_ports(&up, &events),
+            Command::Punt(active) => thread.punt_to(active),
             Command::Report(reply) => {
                 let _ = reply.send(thread.report());
             }
@@ -251,6 +263,8 @@ struct Thread {
     outlets: Vec<Outlet>,
     mode: watch::Sender<Mode>,
     yielded: mpsc::UnboundedReceiver<()>,
+    rps: BTreeMap<RpSlot, (CardId, SocketAddr)>,
+    punts: Option<PuntLink>,
 }
 
 impl Thread {
@@ -295,7 +309,16 @@ impl Thread {
             links.spawn_local(link::run(Rc::clone(&card), endpoint, peer, accepted, wanted, ended));
         }
         let acceptor = tokio::task::spawn_local(accept(endpoint.clone(), callers)).abort_handle();
-        Ok(Self { card, endpoint, socket, acceptor, wants, wires, links, outlets, mode, yielded })
+        let rps = config.rps;
+        Ok(Self { card, endpoint, socket, acceptor, wants, wires, links, outlets, mode, yielded, rps, punts: None })
+    }
+
+    /// What waits for the RP before waits in vain.
+    fn punt_to(&mut self, active: Option<RpSlot>) {
+        self.punts = None;
+        if let Some((rp, address)) = active.and_then(|active| self.rps.get(&active)) {
+            self.punts = Some(PuntLink::start(&self.card, &self.endpoint, rp.clone(), *address));
+        }
     }
 
     fn set_ports(&self, up: &[u8], events: &mpsc::Sender<DataEvent>) {
@@ -320,6 +343,7 @@ impl Thread {
 
     async fn drain(&mut self) {
         self.card.begin_reset();
+        self.punts = None;
         self.mode.send_replace(Mode::End);
         for want in self.wants.values() {
             want.send_replace(Want::End);

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 pub fn socket_of(config: &CardConfig) -> PathBuf {
     let slot = match config.id.unit {
         Unit::Card(slot) => slot.to_string(),
-        Unit::Tester | Unit::Operator => "-".to_owned(),
+        Unit::Tester | Unit::Linux | Unit::Operator => "-".to_owned(),
     };
     config.nvram.join(format!("handover-{slot}"))
 }

@@ -178,6 +178,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<Exit, CliError> {
         Command::Issu(args) => in_runtime(issu::issu(args, format)),
         Command::UpgradeCard(args) => in_runtime(sessions::upgrade_card(args)),
         Command::Events(args) => in_runtime(labs::events(args, format)),
+        Command::Logs(args) => in_runtime(sessions::logs(args)),
         Command::Exec(args) => in_runtime(sessions::exec(args, format)),
         Command::Console(args) => in_runtime(console::console(args)),
         Command::Fault(args) => in_runtime(faults::fault(args, &written(matches), format)),

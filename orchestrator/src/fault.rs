@@ -8,6 +8,7 @@ use fabric_proto::{
     id::{LcSlot, RpSlot},
     operator::{CrashPoint, DropOrder, Impairment, PlaneSet},
 };
+use lab::topology::InterfaceName;
 use notation::units::Span;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -56,6 +57,10 @@ pub enum FaultName {
     Heal,
     /// Loss, delay and so on between the two.
     Impair,
+    /// A wire is pulled out at an interface of a node that is none of ours.
+    LinkDown,
+    /// It is plugged in again.
+    LinkUp,
     /// A known outage: a line card drops what comes in on its wires, all of it or every so many-th packet.
     Drop,
     /// Another release, from the next start.
@@ -98,6 +103,7 @@ impl FaultName {
             Self::Kill | Self::Stop | Self::Remove => Some(Self::Insert),
             Self::Pause => Some(Self::Resume),
             Self::Partition | Self::Impair | Self::Drop => Some(Self::Heal),
+            Self::LinkDown => Some(Self::LinkUp),
             Self::SwapImage => Some(Self::SwapImage),
             Self::UpgradeCard => Some(Self::UpgradeCard),
             Self::Corrupt | Self::Fill => Some(Self::Repair),
@@ -109,6 +115,7 @@ impl FaultName {
             | Self::Insert
             | Self::Reload
             | Self::Heal
+            | Self::LinkUp
             | Self::Repair
             | Self::Disarm
             | Self::Unhang
@@ -253,8 +260,10 @@ pub enum TargetUnit {
     AllLc,
     /// Every RP.
     AllRp,
-    /// The whole chassis.
+    /// The whole chassis, or a node that is none of ours.
     Chassis,
+    /// An interface of such a node.
+    Link(InterfaceName),
 }
 
 /// One step of a method.
@@ -281,7 +290,7 @@ pub enum FaultError {
     /// No such target.
     #[error(
         "unknown target '{0}': write <node>/active-rp, standby-rp, rp:A, lc:1, all-rp or all-lc, \
-         a pair like rp:A<->rp:B (one way: rp:A->rp:B), or a chassis' name alone"
+         a pair like rp:A<->rp:B (one way: rp:A->rp:B), a chassis' or node's name alone, or frr1:eth1"
     )]
     Target(String),
 }
@@ -307,6 +316,7 @@ impl fmt::Display for TargetUnit {
             Self::AllLc => f.write_str("all-lc"),
             Self::AllRp => f.write_str("all-rp"),
             Self::Chassis => f.write_str("chassis"),
+            Self::Link(name) => name.fmt(f),
         }
     }
 }
@@ -344,7 +354,14 @@ impl FromStr for Target {
             (None, None) if !units.is_empty() && !units.contains(':') && !units.ends_with("-rp") => {
                 Ok(Self { node: Some(units.to_owned()), unit: TargetUnit::Chassis, peer: None, one_way: false })
             }
-            (None, _) => Err(wrong()),
+            // `frr1:eth1`; what begins as a card does has the number of a slot behind it.
+            (None, None) => {
+                let link = units.split_once(':').filter(|(node, _)| !node.is_empty() && !["rp", "lc"].contains(node));
+                let (node, name) = link.ok_or_else(wrong)?;
+                let unit = TargetUnit::Link(InterfaceName::parse(name).ok_or_else(wrong)?);
+                Ok(Self { node: Some(node.to_owned()), unit, peer: None, one_way: false })
+            }
+            (None, Some(_)) => Err(wrong()),
         }
     }
 }
@@ -353,6 +370,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.node, self.unit) {
             (Some(node), TargetUnit::Chassis) => return f.write_str(node),
+            (Some(node), TargetUnit::Link(name)) => return write!(f, "{node}:{name}"),
             (Some(node), _) => write!(f, "{node}/")?,
             (None, _) => {}
         }
@@ -396,6 +414,7 @@ mod tests {
             "pe1/lc:1->lc:2",
             "rp:A<->all-lc",
             "pe1",
+            "frr1:eth1",
         ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }

@@ -3,8 +3,10 @@
 //! Whatever was done is remembered in an [`Injected`], and [`undo`] takes it back. A fault that fails half way takes
 //! back its first half.
 
+mod node;
+
 use crate::{
-    fault::{Fault, FaultName, Target, TargetUnit},
+    fault::{Fault, FaultName, Target, TargetUnit, check::check_whole},
     standing::active_rp,
 };
 use fabric_proto::{
@@ -13,7 +15,7 @@ use fabric_proto::{
     time::Instant,
 };
 use futures_util::future::join_all;
-use lab::{CardAction, Lab, LabError, Upgraded, images::Images, plan::ChassisPlan};
+use lab::{CardAction, Lab, LabError, Upgraded, images::Images, plan::ChassisPlan, topology::InterfaceName};
 use notation::document::BadInput;
 use std::{path::PathBuf, time::Duration};
 
@@ -99,6 +101,8 @@ pub struct Injected {
 enum Undo {
     Act(CardId, CardAction),
     Ask(CardId, Request),
+    /// A wire that is plugged in again.
+    Link(CardId, InterfaceName),
     /// The release that it had, and its manifest.
     Image(CardId, String, PathBuf),
     /// The release that it ran, and its manifest.
@@ -115,7 +119,11 @@ impl Injected {
 
 /// Does `fault` to `target`.
 pub async fn inject(lab: &Lab, images: &Images, fault: &Fault, target: &Target) -> Result<Injected, Missed> {
+    if let Some(node) = node::of(lab, target) {
+        return node::inject(lab, fault, target, node).await;
+    }
     let chassis = chassis_of(lab, target)?;
+    check_whole(fault.name, target).map_err(|why| InjectError::Target { target: target.to_string(), why })?;
     let cards = resolve(lab, chassis, target, target.unit).await?;
     let peers = match target.peer {
         Some(peer) => resolve(lab, chassis, target, peer).await?,
@@ -209,8 +217,8 @@ async fn strike(
             ask(lab, fault, hang(hangs), hangs.then(|| hang(false)), injected).await?;
         }
         FaultName::Disarm => ask(lab, fault, Request::CrashAt(None), None, injected).await?,
-        // It is made of other faults, each of which comes here by itself.
-        FaultName::Storm => {}
+        // A storm is made of other faults, each of which comes here by itself; wires are pulled out at nodes.
+        FaultName::Storm | FaultName::LinkDown | FaultName::LinkUp => {}
     }
     Ok(())
 }
@@ -292,6 +300,7 @@ async fn undo_one(lab: &Lab, undo: &Undo) -> Result<(), LabError> {
     match undo {
         Undo::Act(card, action) => lab.act(card, *action).await.map(|_| ()),
         Undo::Ask(card, request) => demand(lab, card, request.clone()).await.map(|_| ()),
+        Undo::Link(node, interface) => lab.set_link(node, interface.as_str(), true).await.map(|_| ()),
         Undo::Image(card, release, manifest) => {
             lab.swap_image(card, release, manifest).await?;
             match lab.stats(card).await {
@@ -376,7 +385,7 @@ async fn resolve(
         TargetUnit::Lc(slot) => vec![card(Slot::Lc(slot))],
         TargetUnit::AllLc => plan.line_cards(&chassis.node).cloned().collect(),
         TargetUnit::AllRp => plan.rps(&chassis.node).cloned().collect(),
-        TargetUnit::Chassis => Vec::new(),
+        TargetUnit::Chassis | TargetUnit::Link(_) => Vec::new(),
         TargetUnit::ActiveRp | TargetUnit::StandbyRp => {
             let (active, _) = active_rp(lab, &chassis.node).await.ok_or_else(|| no_active(target))?;
             if unit == TargetUnit::ActiveRp { vec![active] } else { active.peer_rp().into_iter().collect() }

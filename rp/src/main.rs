@@ -5,16 +5,17 @@
 
 mod coredump;
 mod crash;
+mod data;
 mod image;
 mod links;
 mod nvram;
 mod operator;
-mod relay;
 mod shell;
 mod writer;
 
 use anyhow::Context as _;
 use clap::Parser;
+use data::Data;
 use fabric::{
     card::{self, BadFile, FileKind, process},
     control::ControlEndpoint,
@@ -26,7 +27,6 @@ use fabric_proto::{
     id::{LcSlot, Slot},
     platform::Profile,
 };
-use relay::Relay;
 use rp_core::rp::{Boot, Rp};
 use shell::{End, Shell};
 use std::{
@@ -92,8 +92,8 @@ fn start(file: &Path) -> anyhow::Result<End> {
     runtime.block_on(async {
         let endpoint = ControlEndpoint::bind(&identity, config.control)?;
         endpoint.expect(config.control_peers());
-        let relay = Relay::start(&identity, &config).await?;
-        Shell::run(config, slot, release, boot, nvram, endpoint, relay, rp).await
+        let data = Data::start(&identity, &config, profile.forwarding.uses_rp()).await?;
+        Shell::run(config, slot, release, boot, nvram, endpoint, data, rp).await
     })
 }
 

@@ -2,15 +2,18 @@
 
 mod answers;
 mod hands;
+mod wake;
+
+pub(crate) use wake::Ask;
 
 use crate::{
     coredump,
     crash::{Course, Crash},
+    data::{Data, Punts},
     links::{self, Inputs, Link, ToPeer},
     nvram::Nvram,
     operator,
-    relay::Relay,
-    writer::{Writer, Written},
+    writer::Writer,
 };
 use fabric::{
     card::{Events, telemetry::Telemetry},
@@ -23,13 +26,14 @@ use fabric_proto::{
     id::{CardId, LcSlot, RpSlot, Slot, Unit},
     linecard::ToLc,
     machine::Machine as _,
-    operator::{CardStats, CommandOutput, Completion, CrashPoint, EventKind, Impairment, PlaneSet, StorageFault},
+    operator::EventKind,
     redundancy::RfMessage,
     time::Instant,
 };
-use rp_core::rp::{Input, NextLife, Output, Rp};
+use rp_core::rp::{self, Input, NextLife, Output, Rp};
 use std::{collections::BTreeMap, time::Duration};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use wake::{Rest, Wake};
 
 /// Roles, line cards and operators: small messages, handled in microseconds each.
 const URGENT: usize = 1024;
@@ -41,59 +45,6 @@ const REDIAL: Duration = Duration::from_millis(20);
 
 /// A step that takes this long is worth a line in the log: it is a good part of a heartbeat interval.
 const LONG_STEP: Duration = Duration::from_millis(20);
-
-/// What an operator wants of the owner.
-pub(crate) enum Ask {
-    /// Run a line of the command line.
-    Line { session: u64, line: String, answer: oneshot::Sender<CommandOutput> },
-    /// What can complete a line of the command line.
-    Complete { session: u64, line: String, answer: oneshot::Sender<Vec<Completion>> },
-    /// The session's stream has ended.
-    SessionClosed(u64),
-    /// The backplane: a card came or went.
-    Oir { slot: Slot, inserted: bool },
-    /// Counters and state.
-    Stats { answer: oneshot::Sender<Box<CardStats>> },
-    /// Impair the fabric towards a card.
-    Impair { to: Option<Slot>, plane: PlaneSet, impairment: Impairment, answer: oneshot::Sender<Result<(), String>> },
-    /// Crash at this point; `None`: at none any more.
-    CrashAt { point: Option<CrashPoint>, answer: oneshot::Sender<Result<(), String>> },
-    /// Damage, fill or repair the storage of the startup configuration.
-    Storage { fault: StorageFault, answer: oneshot::Sender<Result<(), String>> },
-    /// A client of the redundancy facility does not answer any more, or answers again.
-    Hang { client: String, hangs: bool, answer: oneshot::Sender<Result<(), String>> },
-}
-
-/// Everything that can wake the owner.
-enum Wake {
-    Deadline,
-    Input(Input),
-    Ask(Ask),
-    Peer(Connection, bool),
-    /// NVRAM has been written.
-    Written(Written),
-    /// SIGQUIT: the software is made to crash.
-    Crash,
-    Stop,
-}
-
-impl Wake {
-    /// For logs.
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Deadline => "deadline",
-            Self::Input(Input::Feed(_)) => "routes",
-            Self::Input(Input::Checkpoint(_)) => "checkpoint",
-            Self::Input(Input::Lc(..)) => "line card",
-            Self::Input(_) => "input",
-            Self::Ask(_) => "operator",
-            Self::Peer(..) => "peer",
-            Self::Written(_) => "NVRAM",
-            Self::Crash => "crash",
-            Self::Stop => "stop",
-        }
-    }
-}
 
 /// The route processor and everything it holds on to.
 pub(crate) struct Shell {
@@ -108,7 +59,7 @@ pub(crate) struct Shell {
     endpoint: ControlEndpoint,
     events: Events,
     inputs: Inputs,
-    relay: Option<Relay>,
+    data: Option<Data>,
     peer: Option<Link<ToPeer>>,
     /// The one attempt to reach the peer that is under way: two would end as two connections, of which each side
     /// might keep another one.
@@ -123,6 +74,8 @@ pub(crate) struct Shell {
     held: Vec<CfMessage>,
     /// Answers to commands that changed the configuration: an operator session waits for each, so that they are few.
     unacknowledged: Vec<answers::Unacknowledged>,
+    /// Answers that take their time, by session: each waits for its own.
+    asking: BTreeMap<u64, answers::Asking>,
 }
 
 /// What becomes of the process.
@@ -138,15 +91,20 @@ impl Shell {
         boot: u64,
         nvram: Nvram,
         endpoint: ControlEndpoint,
-        relay: Option<Relay>,
-        rp: Rp,
+        data: Option<(Data, Punts)>,
+        mut rp: Rp,
     ) -> anyhow::Result<End> {
         let (urgent, mut from_urgent) = mpsc::channel(URGENT);
-        let (bulk, mut from_bulk) = mpsc::channel(BULK);
+        let (bulk, from_bulk) = mpsc::channel(BULK);
         let (asks, mut from_asks) = mpsc::channel(URGENT);
         let (connections, mut from_connections) = mpsc::channel(8);
         let events = Events::traced(Vec::new(), Telemetry::new(&config.id, &release, Instant(boot)));
         let inputs = Inputs { urgent, bulk };
+        let (data, punts) = data.unzip();
+        if data.is_some() {
+            rp.link_host();
+        }
+        let mut rest = Rest::new(from_bulk, punts);
         let (writer, mut from_writer) = Writer::start(nvram.clone());
         tokio::spawn(accept(endpoint.clone(), config.id.clone(), asks, connections.clone(), events.clone()));
         let mut shell = Self {
@@ -163,13 +121,14 @@ impl Shell {
             endpoint,
             events,
             inputs,
-            relay,
+            data,
             peer: None,
             dialling: None,
             line_cards: BTreeMap::new(),
             feed: None,
             connections,
             unacknowledged: Vec::new(),
+            asking: BTreeMap::new(),
         };
         shell.events.push(fabric::clock::now(), EventKind::Booted { release: shell.release.clone() });
         shell.dial_peer();
@@ -195,7 +154,7 @@ impl Shell {
                 Some(ask) = from_asks.recv() => Wake::Ask(ask),
                 Some(written) = from_writer.recv() => Wake::Written(written),
                 () = wait => Wake::Deadline,
-                Some(input) = from_bulk.recv() => Wake::Input(input),
+                wake = rest.next() => wake,
             };
             now = fabric::clock::now();
             shell.now = now;
@@ -231,7 +190,7 @@ impl Shell {
                 Some((connection, dialled)) = from_connections.recv() => shell.take_peer(connection, dialled),
                 Some(input) = from_urgent.recv() => shell.after_crash(&input),
                 // Nobody is there to read these, and to leave them would stop the link to the peer.
-                Some(_) = from_bulk.recv() => {}
+                () = rest.skip() => {}
                 Some(_) = from_asks.recv() => {}
             }
         }
@@ -259,6 +218,14 @@ impl Shell {
             }
             Wake::Ask(ask) => self.answer(now, ask, out),
             Wake::Peer(connection, dialled) => self.take_peer(connection, dialled),
+            Wake::Punts(packets) => {
+                let packets = packets.iter().map(|packet| rp::Punted {
+                    port: packet.port,
+                    reason: packet.reason,
+                    frame: &packet.frame,
+                });
+                self.rp.punted(now, packets, out);
+            }
             Wake::Written(written) => self.written(now, written),
             // The loop has ended before these.
             Wake::Crash | Wake::Stop => {}
@@ -290,8 +257,8 @@ impl Shell {
         self.tell_peer(ToPeer::Redundancy(RfMessage::Crashed { reason: reason.to_owned() }));
         self.line_cards.clear();
         self.feed = None;
-        if let Some(relay) = &self.relay {
-            relay.end();
+        if let Some(data) = &self.data {
+            data.end();
         }
         self.log(format!("%SYS-2-CRASH: {reason}: dumping core"));
         let text = coredump::dump(&mut self.rp, self.slot, &self.release, self.boot, reason);
@@ -327,8 +294,8 @@ impl Shell {
             if let Output::Restart(life) = output {
                 // What was said last (a refusal, a goodbye) is worth a moment: the links send it
                 // before the endpoint closes.
-                if let Some(relay) = &self.relay {
-                    relay.end();
+                if let Some(data) = &self.data {
+                    data.end();
                 }
                 self.endpoint.close("restarting");
                 let _ = tokio::time::timeout(Duration::from_millis(50), self.endpoint.closed()).await;
@@ -421,7 +388,7 @@ async fn accept(
                     return;
                 }
             }
-            Unit::Card(_) | Unit::Tester => {
+            Unit::Card(_) | Unit::Tester | Unit::Linux => {
                 tracing::warn!(%peer, "refused: only the peer RP and the operator may connect here");
                 connection.turn_away("a route processor dials line cards and feeds itself");
             }

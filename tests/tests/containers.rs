@@ -13,6 +13,8 @@ mod images;
 mod killed;
 #[path = "containers/lab.rs"]
 mod lab;
+#[path = "containers/neighbours.rs"]
+mod neighbours;
 #[path = "containers/secrets.rs"]
 mod secrets;
 #[path = "containers/upgrade.rs"]

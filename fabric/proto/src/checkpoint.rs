@@ -40,6 +40,8 @@ impl CfClientId {
     pub const LINKS: Self = Self(5);
     /// What is counted of ports. From release 2.1 on.
     pub const PORT_COUNTS: Self = Self(2023);
+    /// Neighbours that were learned, and own addresses. From release 2.1 on.
+    pub const NEIGHBOURS: Self = Self(2024);
     /// The software upgrade under way.
     pub const UPGRADE: Self = Self(2054);
 }

@@ -28,7 +28,7 @@ pub struct CardConfig {
     pub id: CardId,
     /// Where its control endpoint listens.
     pub control: SocketAddr,
-    /// Where its data endpoint listens: line cards, and RPs that packets pass.
+    /// Where its data endpoint listens. One of release 1.0: line cards, and RPs that packets pass.
     #[serde(default)]
     pub data: Option<SocketAddr>,
     /// Certificate, key and authority, PEM.
@@ -95,7 +95,7 @@ pub struct CardAddress {
     pub slot: Slot,
     /// Its control endpoint.
     pub control: SocketAddr,
-    /// Its data endpoint: line cards, and RPs that packets pass.
+    /// Its data endpoint. As cards of release 1.0 are told: that of line cards, and of RPs that packets pass.
     pub data: Option<SocketAddr>,
     /// Whether it is a line card of an older kind ([`crate::platform::Legacy`]).
     #[serde(default)]

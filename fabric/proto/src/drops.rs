@@ -50,7 +50,7 @@ pub enum DropCause {
     PortDown,
     /// The port's transmit queue is full.
     PortQueueFull,
-    /// Nothing to punt to, or the punt queue is full.
+    /// The queue towards the route processor is full.
     PuntQueueFull,
     /// The line card was being reset.
     LcResetting,
@@ -94,6 +94,10 @@ pub enum DropCause {
     DestinationMapped,
     /// Tagged with a VLAN that no subinterface of the port has.
     UnknownVlan,
+    /// For the route processor, of which more of its kind came than a policer lets pass ([`crate::punt::PuntReason::rate`]).
+    PuntPoliced,
+    /// For the route processor, and no active one takes it: it has died, and no other one has taken over yet.
+    PuntNoRp,
 }
 
 impl DropCause {

@@ -294,6 +294,8 @@ pub enum Unit {
     Card(Slot),
     /// A tester.
     Tester,
+    /// A node that is none of ours: no certificate names it.
+    Linux,
     /// The orchestrator.
     Operator,
 }
@@ -309,6 +311,11 @@ impl CardId {
         Self { lab: lab.to_owned(), node: node.to_owned(), unit: Unit::Tester }
     }
 
+    /// A node that is none of ours.
+    pub fn linux(lab: &str, node: &str) -> Self {
+        Self { lab: lab.to_owned(), node: node.to_owned(), unit: Unit::Linux }
+    }
+
     /// The lab's operator.
     pub fn operator(lab: &str) -> Self {
         Self { lab: lab.to_owned(), node: "-".to_owned(), unit: Unit::Operator }
@@ -318,7 +325,7 @@ impl CardId {
     pub fn slot(&self) -> Option<Slot> {
         match self.unit {
             Unit::Card(slot) => Some(slot),
-            Unit::Tester | Unit::Operator => None,
+            Unit::Tester | Unit::Linux | Unit::Operator => None,
         }
     }
 
@@ -331,13 +338,14 @@ impl CardId {
     }
 }
 
-/// `lab/node/A`, `lab/node/1`, `lab/node/tester`, `lab/-/operator`.
+/// `lab/node/A`, `lab/node/1`, `lab/node/tester`, `lab/node/linux`, `lab/-/operator`.
 impl fmt::Display for CardId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/", self.lab, self.node)?;
         match self.unit {
             Unit::Card(slot) => slot.fmt(f),
             Unit::Tester => f.write_str("tester"),
+            Unit::Linux => f.write_str("linux"),
             Unit::Operator => f.write_str("operator"),
         }
     }
@@ -356,6 +364,7 @@ impl FromStr for CardId {
         }
         let unit = match unit {
             "tester" => Unit::Tester,
+            "linux" => Unit::Linux,
             "operator" => Unit::Operator,
             slot => Unit::Card(slot.parse().map_err(|_| wrong())?),
         };

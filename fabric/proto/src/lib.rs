@@ -33,6 +33,7 @@ pub mod machine;
 pub mod offer;
 pub mod operator;
 pub mod platform;
+pub mod punt;
 pub mod random;
 pub mod redundancy;
 pub mod release;

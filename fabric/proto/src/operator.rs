@@ -20,6 +20,7 @@ use crate::{
     id::{Epoch, LcSlot, RpSlot, Slot},
     lateness::Lateness,
     linecard::Adoption,
+    punt::PuntCounts,
     redundancy::{Mode, RfState},
     time::Instant,
 };
@@ -390,6 +391,9 @@ pub struct CardStats {
     /// an active RP is that one's to say: [`RpStats::converged`].)
     #[serde(default)]
     pub unlinked: Vec<LcSlot>,
+    /// Packets to and from the route processor.
+    #[serde(default)]
+    pub punts: PuntCounts,
 }
 
 /// Peers refused since the program was started, by cause.

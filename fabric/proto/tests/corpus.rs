@@ -12,6 +12,7 @@ use fabric_proto::{
     deploy::{CardConfig, Manifest},
     feed::{FromFeed, ToFeed},
     fib::{BUCKETS, BatchBuilder, Birth, ListUpdate, Path as FibPath, PathList},
+    id::Slot,
     linecard::{FibPart, FibUpdate, FromLc, ToLc},
     operator::{CardStats, CrashPoint, EventKind, FlowSpec, Refusals, Reply, Request},
     redundancy::{Heartbeat, RfMessage},
@@ -258,6 +259,26 @@ fn a_card_of_release_1_0_reads_what_it_is_told() {
     let more = text.replacen('{', "{\"later\": 1, ", 1);
     assert!(serde_json::from_str::<v1_0::deploy::CardConfig>(&more).is_err());
     assert_eq!(serde_json::from_str::<CardConfig>(&more).unwrap(), config);
+}
+
+/// A route processor of release 1.0 that has an address for packets passes them from card to card: it has one only where they
+/// do pass it.
+#[test]
+fn a_card_of_release_1_0_is_told_where_packets_pass_route_processors() {
+    let text = fs::read_to_string(folder("configuration").join("card.json")).unwrap();
+    let mut config: CardConfig = serde_json::from_str(&text).unwrap();
+    assert!(matches!(config.id.slot(), Some(Slot::Rp(_))));
+    config.data = Some("127.0.0.1:9".parse().unwrap());
+    config.cards.iter_mut().for_each(|card| card.data = config.data);
+    for (platform, passes) in [("native", false), ("c7304", false), ("c7500", true), ("c10000", true)] {
+        config.platform = platform.to_owned();
+        let told = serde_json::to_string(&config.told(1).unwrap()).unwrap();
+        let told: CardConfig = serde_json::from_str(&told).unwrap();
+        assert_eq!(told.data.is_some(), passes, "{platform}");
+        for card in &told.cards {
+            assert_eq!(card.data.is_some(), passes || matches!(card.slot, Slot::Lc(_)), "{platform}");
+        }
+    }
 }
 
 /// A table that stands still is told as ever; of churn an older card would say nothing, and send nothing of it either.

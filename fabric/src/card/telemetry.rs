@@ -152,6 +152,7 @@ fn resource(id: &CardId, release: &str) -> Resource {
         Unit::Card(Slot::Rp(slot)) => ("rp", slot.to_string()),
         Unit::Card(Slot::Lc(slot)) => ("linecard", slot.to_string()),
         Unit::Tester => ("tester", String::new()),
+        Unit::Linux => ("linux", String::new()),
         Unit::Operator => ("orchestrator", String::new()),
     };
     let mut attributes = vec![

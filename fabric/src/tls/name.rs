@@ -24,6 +24,8 @@ pub(crate) fn dns_name(id: &CardId) -> Result<String, FabricError> {
     let unit = match id.unit {
         Unit::Operator => return Ok(format!("operator.{}.{SUFFIX}", id.lab)),
         Unit::Tester => "tester".to_owned(),
+        // Of no use: nobody takes it for a card.
+        Unit::Linux => "linux".to_owned(),
         Unit::Card(slot) => slot.to_string().to_ascii_lowercase(),
     };
     check_name("node", &id.node)?;

@@ -3,6 +3,7 @@
 use fabric_proto::{
     drops::{DropCause, DropCounts},
     operator::LcStats,
+    punt::PuntCounts,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +18,11 @@ pub struct Counters {
     pub to_fabric: u64,
     /// Packets received from the fabric.
     pub from_fabric: u64,
-    /// Packets punted towards the RP.
+    /// Packets given up to the route processor.
     pub punted: u64,
+    /// The same by reason, and packets that the route processor has injected.
+    #[serde(default)]
+    pub punts: PuntCounts,
     /// Drops by cause.
     pub drops: DropCounts,
 }
@@ -32,7 +36,7 @@ impl Counters {
     /// Packets that came in and are neither out nor dropped, as bookkeeping has it: must equal what
     /// the queues hold.
     pub fn held(&self) -> i128 {
-        let arrived = i128::from(self.received) + i128::from(self.from_fabric);
+        let arrived = i128::from(self.received) + i128::from(self.from_fabric) + i128::from(self.punts.injected);
         let left = i128::from(self.sent) + i128::from(self.to_fabric) + i128::from(self.punted);
         arrived - left - i128::from(self.drops.total())
     }

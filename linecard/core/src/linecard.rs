@@ -173,13 +173,18 @@ impl LineCard {
         self.highest
     }
 
+    /// The RP that it obeys.
+    pub fn active(&self) -> Option<RpSlot> {
+        match self.rule {
+            Rule::Orphan => None,
+            Rule::Ruled { rp, .. } => Some(rp),
+        }
+    }
+
     /// Fills in the control side's part of the card's state.
     pub fn report(&self, stats: &mut LcStats) {
         stats.epoch = self.highest;
-        stats.active = match self.rule {
-            Rule::Orphan => None,
-            Rule::Ruled { rp, .. } => Some(rp),
-        };
+        stats.active = self.active();
         stats.position = self.fib.position();
         stats.root = self.fib.table().root_digest();
         stats.stale = self.fib.is_stale();

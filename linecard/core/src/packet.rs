@@ -1,18 +1,21 @@
 //! Reading and rewriting Ethernet, IPv4 and IPv6 headers in place.
 
-use crate::tables::Port;
-use fabric_proto::{drops::DropCause, fib::Family, flow::FlowSeed, id::TableId, special::Special};
+use crate::{punt, tables::Port};
+use fabric_proto::{drops::DropCause, fib::Family, flow::FlowSeed, id::TableId, punt::PuntReason, special::Special};
 
 /// Bytes of an Ethernet header without tags.
 pub const ETHERNET: usize = 14;
+/// Most bytes of a frame before its packet: a header of Ethernet with two tags.
+pub const LINK_MAX: usize = ETHERNET + 2 * TAG;
 const IPV4_MIN: usize = 20;
 const IPV6: usize = 40;
-const ETHERTYPE_IPV4: u16 = 0x0800;
-const ETHERTYPE_IPV6: u16 = 0x86dd;
-const ETHERTYPE_DOT1Q: u16 = 0x8100;
+pub(crate) const ETHERTYPE_IPV4: u16 = 0x0800;
+pub(crate) const ETHERTYPE_ARP: u16 = 0x0806;
+pub(crate) const ETHERTYPE_IPV6: u16 = 0x86dd;
+pub(crate) const ETHERTYPE_DOT1Q: u16 = 0x8100;
 const ETHERTYPE_MPLS: u16 = 0x8847;
 /// Bytes of a tag of IEEE 802.1Q.
-const TAG: usize = 4;
+pub(crate) const TAG: usize = 4;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
@@ -35,18 +38,33 @@ pub struct Packet {
     pub destination: u128,
 }
 
+/// Why a frame is not looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It is dropped.
+    Drop(DropCause),
+    /// It is for the route processor.
+    Punt(PuntReason),
+}
+
+impl From<DropCause> for Stop {
+    fn from(cause: DropCause) -> Self {
+        Self::Drop(cause)
+    }
+}
+
 /// Checks a frame that arrived on a port, and hashes its flow by the chassis' seed.
-pub fn parse(frame: &[u8], port: &Port, seed: FlowSeed) -> Result<Packet, DropCause> {
+pub fn parse(frame: &[u8], port: &Port, seed: FlowSeed) -> Result<Packet, Stop> {
     let (ethernet, rest) = frame.split_at_checked(ETHERNET).ok_or(DropCause::Malformed)?;
     if ethernet[..6] != port.mac {
-        return Err(DropCause::NotForUs);
+        return Err(punt::of_group(frame, port));
     }
     let behind = Behind { link: ETHERNET as u8, table: port.table };
     match be16(ethernet, 12) {
         ETHERTYPE_IPV4 => parse_v4(rest, behind, seed),
         ETHERTYPE_IPV6 => parse_v6(rest, behind, seed),
         ETHERTYPE_DOT1Q => parse_tagged(rest, port, seed),
-        _ => Err(DropCause::UnknownEthertype),
+        other => Err(punt::of_ethertype(other)),
     }
 }
 
@@ -58,32 +76,33 @@ struct Behind {
 }
 
 /// A frame with a tag of IEEE 802.1Q, from its VLAN on: it came in on a subinterface.
-fn parse_tagged(tag: &[u8], port: &Port, seed: FlowSeed) -> Result<Packet, DropCause> {
+fn parse_tagged(tag: &[u8], port: &Port, seed: FlowSeed) -> Result<Packet, Stop> {
     let (tag, rest) = tag.split_first_chunk::<TAG>().ok_or(DropCause::Malformed)?;
     let table = port.table_of(be16(tag, 0) & 0x0fff).ok_or(DropCause::UnknownVlan)?;
     let behind = Behind { link: (ETHERNET + TAG) as u8, table };
     match be16(tag, 2) {
         ETHERTYPE_IPV4 => parse_v4(rest, behind, seed),
         ETHERTYPE_IPV6 => parse_v6(rest, behind, seed),
-        _ => Err(DropCause::UnknownEthertype),
+        other => Err(punt::of_ethertype(other)),
     }
 }
 
-/// The checks of RFC 1812 §5.2.2; the options themselves are not looked at.
-fn parse_v4(ip: &[u8], behind: Behind, seed: FlowSeed) -> Result<Packet, DropCause> {
+/// The checks of RFC 1812 §5.2.2. Of the options, only a router alert is looked at.
+fn parse_v4(ip: &[u8], behind: Behind, seed: FlowSeed) -> Result<Packet, Stop> {
     let fixed: &[u8; IPV4_MIN] = ip.first_chunk().ok_or(DropCause::Malformed)?;
     let header = usize::from(fixed[0] & 0x0f) * 4;
     let total = usize::from(be16(fixed, 2));
     if fixed[0] >> 4 != 4 || header < IPV4_MIN || total < header || total > ip.len() {
-        return Err(DropCause::Malformed);
+        return Err(DropCause::Malformed.into());
     }
     if sum(&ip[..header]) != 0xffff {
-        return Err(DropCause::Malformed);
+        return Err(DropCause::Malformed.into());
     }
     let source = u32::from_be_bytes([fixed[12], fixed[13], fixed[14], fixed[15]]);
     let destination = u32::from_be_bytes([fixed[16], fixed[17], fixed[18], fixed[19]]);
-    if let Some(special) = Special::of_v4(source) {
-        return Err(special.as_source());
+    let sender = Special::of_v4(source).map(barred_source).transpose()?;
+    if header > IPV4_MIN && punt::alerts_v4(&ip[IPV4_MIN..header]) {
+        return Err(Stop::Punt(PuntReason::RouterAlert));
     }
     // Only a whole datagram has ports in every packet: its fragments must stay on one path.
     let fragment = be16(fixed, 6) & 0x3fff != 0;
@@ -92,33 +111,43 @@ fn parse_v4(ip: &[u8], behind: Behind, seed: FlowSeed) -> Result<Packet, DropCau
         family: Family::V4,
         link: behind.link,
         table: behind.table,
-        barred: barred(Special::of_v4(destination), fixed[8]),
+        barred: sender.or_else(|| barred(Special::of_v4(destination), fixed[8])),
         length: total as u16,
         flow: seed.hash_v4(source, destination, ports),
         destination: u128::from(destination) << 96,
     })
 }
 
-fn parse_v6(ip: &[u8], behind: Behind, seed: FlowSeed) -> Result<Packet, DropCause> {
+fn parse_v6(ip: &[u8], behind: Behind, seed: FlowSeed) -> Result<Packet, Stop> {
     let fixed: &[u8; IPV6] = ip.first_chunk().ok_or(DropCause::Malformed)?;
     let total = IPV6 + usize::from(be16(fixed, 4));
     if fixed[0] >> 4 != 6 || total > ip.len() {
-        return Err(DropCause::Malformed);
+        return Err(DropCause::Malformed.into());
     }
     let (source, destination) = (be128(fixed, 8), be128(fixed, 24));
-    if let Some(special) = Special::of_v6(source) {
-        return Err(special.as_source());
+    let sender = Special::of_v6(source).map(barred_source).transpose()?;
+    if fixed[6] == 0 && punt::alerts_v6(&ip[IPV6..total]) {
+        return Err(Stop::Punt(PuntReason::RouterAlert));
     }
     Ok(Packet {
         family: Family::V6,
         link: behind.link,
         table: behind.table,
-        barred: barred(Special::of_v6(destination), fixed[7]),
+        barred: sender.or_else(|| barred(Special::of_v6(destination), fixed[7])),
         // A frame is shorter than 64 KiB, and the packet fits into it.
         length: total as u16,
         flow: seed.hash_v6(source, destination, ports(fixed[6], &ip[IPV6..total])),
         destination,
     })
+}
+
+/// A neighbour's address on the link may be that of a packet for the chassis, and of none to be forwarded (RFC 4291 §2.5.6).
+#[cold]
+fn barred_source(special: Special) -> Result<DropCause, DropCause> {
+    match special {
+        Special::LinkLocal => Ok(special.as_source()),
+        _ => Err(special.as_source()),
+    }
 }
 
 /// What stands against forwarding, and does not stand against receiving: an address that the chassis may have itself,
@@ -240,7 +269,7 @@ fn fold(mut sum: u32) -> u16 {
 }
 
 #[inline]
-fn be16(bytes: &[u8], at: usize) -> u16 {
+pub(crate) fn be16(bytes: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([bytes[at], bytes[at + 1]])
 }
 

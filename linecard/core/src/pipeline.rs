@@ -3,12 +3,12 @@
 //! Check the frame, look up the destination, choose a path, check the egress, rewrite. A batch
 //! takes the same steps, with all look-ups side by side in the middle.
 //!
-//! TODO (RFC 1812 §4.3.2.7, §5.2.7): no ICMP errors are made; what cannot be forwarded is counted. Nor are fragments
-//! (§4.2.2.7): one packet in is at most one packet out, which keeps the books of a trial simple.
+//! Errors are the route processor's to answer ([`PuntReason::of_drop`]). No fragments are made (RFC 1812 §4.2.2.7): one packet in
+//! is at most one packet out, which keeps the books of a trial simple.
 
 use crate::{
     encap::Put,
-    packet::{self, Packet},
+    packet::{self, Packet, Stop},
     paths::{Hop, PathTable},
     tables::{Ports, Tables},
 };
@@ -18,6 +18,7 @@ use fabric_proto::{
     fib::{Family, PathListId},
     flow::FlowSeed,
     id::TableId,
+    punt::PuntReason,
 };
 use std::ops::Range;
 
@@ -36,8 +37,8 @@ pub enum Verdict {
         /// Its port.
         port: u8,
     },
-    /// For the chassis itself.
-    Punt,
+    /// For the route processor.
+    Punt(PuntReason),
     /// Dropped.
     Drop(DropCause),
 }
@@ -53,10 +54,10 @@ pub fn forward(
     seed: FlowSeed,
 ) -> (Verdict, Range<usize>) {
     let pass = Pass { tables, ports: &tables.ports() };
-    let bytes = buffer.get(frame.clone()).ok_or(DropCause::Malformed);
+    let bytes = buffer.get(frame.clone()).ok_or(Stop::Drop(DropCause::Malformed));
     let packet = match bytes.and_then(|bytes| admit(bytes, ingress, pass.ports, seed)) {
         Ok(packet) => packet,
-        Err(cause) => return (Verdict::Drop(cause), frame),
+        Err(stop) => return (stop.into(), frame),
     };
     let (route, paths) = tables.resolve(|| tables.lookup_in(packet.table, packet.family, packet.destination));
     finish(buffer, frame, &packet, route, &paths, &pass)
@@ -65,7 +66,7 @@ pub fn forward(
 /// Room that [`forward_batch`] works in, kept from batch to batch so that none is allocated.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    packets: Vec<Result<Packet, DropCause>>,
+    packets: Vec<Result<Packet, Stop>>,
     v4: Vec<u128>,
     v6: Vec<u128>,
     routes_v4: Vec<Option<PathListId>>,
@@ -77,8 +78,8 @@ pub struct Scratch {
 
 /// [`forward`] of all `frames` in `buffer`, one behind the other, which arrived on port `ingress`. Each is given to
 /// `sink` with its verdict before the next one is written, whose rewrite may take its place: a packet is copied once, from
-/// where it arrived to where it waits. A range outside the buffer counts as malformed. What comes with a
-/// packet that is dropped means nothing.
+/// where it arrived to where it waits. A range outside the buffer counts as malformed. What is dropped or punted comes as it
+/// arrived, but for one that was found to be too long behind its rewrite.
 pub fn forward_batch(
     buffer: &mut [u8],
     frames: &[Range<usize>],
@@ -96,7 +97,7 @@ pub fn forward_batch(
     // One port's packets are nearly always one table's.
     let mut home = None;
     for range in frames {
-        let frame = buffer.get(range.clone()).ok_or(DropCause::Malformed);
+        let frame = buffer.get(range.clone()).ok_or(Stop::Drop(DropCause::Malformed));
         let packet = frame.and_then(|frame| admit(frame, ingress, pass.ports, seed));
         if let Ok(packet) = &packet {
             match packet.family {
@@ -121,7 +122,7 @@ pub fn forward_batch(
     let mut strays = scratch.routes_of_strays.iter();
     for (range, packet) in frames.iter().zip(&scratch.packets) {
         match packet {
-            Err(cause) => sink(Verdict::Drop(*cause), &[]),
+            Err(stop) => sink((*stop).into(), buffer.get(range.clone()).unwrap_or_default()),
             Ok(packet) => {
                 let route = match packet.family {
                     _ if packet.table != home => strays.next(),
@@ -140,10 +141,29 @@ pub fn egress(frame: &[u8], port: u8, ports: &Ports) -> Result<(), DropCause> {
     check_egress(packet::packet_length(frame)?, frame, port, ports)
 }
 
-fn admit(frame: &[u8], ingress: u8, ports: &Ports, seed: FlowSeed) -> Result<Packet, DropCause> {
+/// Whether a frame that the route processor has made may leave by `port`: of whatever protocol it is.
+pub fn injected(frame: &[u8], port: u8, ports: &Ports) -> Result<(), DropCause> {
+    let port = ports.port(port).ok_or(DropCause::NoSuchPort)?;
+    match frame.len() <= usize::from(port.mtu) + packet::LINK_MAX {
+        _ if !port.enabled => Err(DropCause::PortDown),
+        true => Ok(()),
+        false => Err(DropCause::TooBig),
+    }
+}
+
+impl From<Stop> for Verdict {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Drop(cause) => Self::Drop(cause),
+            Stop::Punt(reason) => Self::Punt(reason),
+        }
+    }
+}
+
+fn admit(frame: &[u8], ingress: u8, ports: &Ports, seed: FlowSeed) -> Result<Packet, Stop> {
     match ports.port(ingress) {
         Some(port) if port.enabled => packet::parse(frame, port, seed),
-        Some(_) | None => Err(DropCause::PortDown),
+        Some(_) | None => Err(DropCause::PortDown.into()),
     }
 }
 
@@ -165,7 +185,7 @@ fn finish(
     let Some(route) = route else { return (Verdict::Drop(packet.barred.unwrap_or(DropCause::NoRoute)), frame) };
     let hop = paths.choose(route, packet.flow);
     let verdict = match (hop, packet.barred) {
-        (Some(Hop::Receive), _) => Verdict::Punt,
+        (Some(Hop::Receive), _) => Verdict::Punt(PuntReason::ForUs),
         (Some(Hop::Lookup { table }), _) => return look_up_again(buffer, frame, packet, *table, pass),
         (_, Some(cause)) => Verdict::Drop(cause),
         (Some(Hop::Port { slot, port, encap }), None) => {
@@ -177,7 +197,8 @@ fn finish(
             return leave(buffer, frame, packet, &exit, pass);
         }
         (Some(Hop::Discard), None) => Verdict::Drop(DropCause::Discard),
-        (Some(Hop::Unresolved) | None, None) => Verdict::Drop(DropCause::NoAdjacency),
+        (Some(Hop::Unresolved), None) => Verdict::Punt(PuntReason::Glean),
+        (None, None) => Verdict::Drop(DropCause::NoAdjacency),
     };
     (verdict, frame)
 }

@@ -30,7 +30,7 @@ pub(super) async fn accept(endpoint: ControlEndpoint, own: CardId, wakes: mpsc::
             Unit::Operator if peer.lab == own.lab => {
                 tokio::spawn(operator::serve(connection, wakes.clone(), events.clone()));
             }
-            Unit::Card(_) | Unit::Tester | Unit::Operator => {
+            Unit::Card(_) | Unit::Tester | Unit::Linux | Unit::Operator => {
                 tracing::warn!(%peer, "control connection refused: neither a route processor of this chassis nor the operator");
                 connection.turn_away("a line card speaks to its chassis' route processors and to the lab's operator");
             }

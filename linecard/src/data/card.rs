@@ -11,19 +11,21 @@ use super::{
 };
 use arc_swap::ArcSwap;
 use fabric_proto::{
-    cell::{self, BadRecord},
+    cell::{self, BadRecord, FRAME_MAX, FRAME_MIN},
     drops::DropCause,
     flow::FlowSeed,
     id::{LcSlot, RpSlot},
     operator::DropOrder,
     platform::Forwarding,
+    punt::PuntReason,
     time::Instant,
     wire,
 };
 use linecard_core::{
     counters::Counters,
     encap::HEADROOM,
-    pipeline::{Scratch, Verdict, egress, forward_batch},
+    pipeline::{Scratch, Verdict, egress, forward_batch, injected},
+    punt::Policers,
     tables::Tables,
 };
 use std::{
@@ -57,6 +59,11 @@ struct State {
     relays: Vec<Queue>,
     /// The RP whose link came up last: the active one.
     relay: Option<u8>,
+    /// Towards the active RP, for itself. Its packets are not in the account any more, but in [`PuntCounts`].
+    ///
+    /// [`PuntCounts`]: fabric_proto::punt::PuntCounts
+    punts: Queue,
+    policers: Policers,
     /// Transmit queues by port.
     ports: Vec<Queue>,
     /// Everything that arrives is counted as `lc_resetting`.
@@ -76,6 +83,8 @@ pub(crate) enum Outlet {
     Link(u8),
     /// Towards the RP of this index, which passes packets on.
     Relay(u8),
+    /// To the active RP itself.
+    Punt,
     /// Out of a port.
     Port(u8),
 }
@@ -97,6 +106,8 @@ impl Card {
             links: queues(Framing::Cells),
             relays: RpSlot::ALL.iter().map(|_| Queue::new(Framing::Relay)).collect(),
             relay: None,
+            punts: Queue::new(Framing::Relay),
+            policers: Policers::default(),
             ports: queues(Framing::Wire),
             resetting: false,
             fault: None,
@@ -132,7 +143,7 @@ impl Card {
             state.inject(&mut batch.frames);
             let tables = self.tables.load();
             let Batch { frames, scratch } = &mut *batch;
-            let sink = |verdict, frame: &[u8]| state.dispatch(verdict, frame);
+            let sink = |verdict, frame: &[u8]| state.dispatch(verdict, port, frame);
             forward_batch(bytes, frames, port, &tables, self.seed, scratch, sink);
         }
         match broken {
@@ -170,9 +181,30 @@ impl Card {
             let allowed = if state.resetting { Err(DropCause::LcResetting) } else { egress(frame, port, &ports) };
             match allowed {
                 Ok(()) => state.transmit(port, frame),
-                Err(cause) => state.counters.drop(cause),
+                Err(cause) => state.dispatch(Verdict::Drop(cause), port, frame),
             }
         }
+    }
+
+    /// Queues the whole frames at the front of `bytes`, which the active RP has made, for their ports.
+    pub(crate) fn inject(&self, bytes: &[u8]) -> Result<usize, BadRecord> {
+        let tables = self.tables.load();
+        let ports = tables.ports();
+        let mut state = self.state.borrow_mut();
+        state.now = fabric::clock::now();
+        let mut rest = bytes;
+        while let Some((port, frame, after)) = cell::split(rest)? {
+            rest = after;
+            state.counters.punts.injected += 1;
+            let allowed = if state.resetting { Err(DropCause::LcResetting) } else { injected(frame, port, &ports) };
+            let dropped = state.counters.drops.total();
+            match allowed {
+                Ok(()) => state.transmit(port, frame),
+                Err(cause) => state.counters.drop(cause),
+            }
+            state.counters.punts.not_injected += state.counters.drops.total() - dropped;
+        }
+        Ok(bytes.len() - rest.len())
     }
 
     /// Everything that arrives from now on is counted as `lc_resetting`.
@@ -232,7 +264,7 @@ impl Card {
         let state = self.state.borrow();
         let missing = |outlet: &Outlet| match *outlet {
             Outlet::Link(slot) => (!state.links[usize::from(slot)].is_open()).then_some(LcSlot(slot)),
-            Outlet::Relay(_) | Outlet::Port(_) => None,
+            Outlet::Relay(_) | Outlet::Punt | Outlet::Port(_) => None,
         };
         let straight = !state.forwarding.passes_rp(false);
         outlets.iter().filter_map(missing).filter(|_| straight).collect()
@@ -249,7 +281,11 @@ impl Card {
     /// Gives the oldest cell that is pending for `outlet` to its writer: whether there is one.
     pub(crate) fn take(&self, outlet: Outlet, cell: &mut Cell) -> bool {
         let (taken, aged) = self.queue(outlet).take(fabric::clock::now(), cell);
-        self.state.borrow_mut().counters.drops.add(DropCause::VoqAged, aged);
+        let mut state = self.state.borrow_mut();
+        match outlet {
+            Outlet::Punt => state.counters.punts.undelivered += aged,
+            Outlet::Link(_) | Outlet::Relay(_) | Outlet::Port(_) => state.counters.drops.add(DropCause::VoqAged, aged),
+        }
         taken
     }
 
@@ -264,6 +300,7 @@ impl Card {
         let mut state = self.state.borrow_mut();
         match outlet {
             Outlet::Link(_) | Outlet::Relay(_) => state.counters.to_fabric += sent,
+            Outlet::Punt => {}
             Outlet::Port(_) => state.counters.sent += sent,
         }
     }
@@ -285,6 +322,7 @@ impl Card {
     fn lose(&self, outlet: Outlet, packets: u64) {
         let mut state = self.state.borrow_mut();
         let cause = match outlet {
+            Outlet::Punt => return state.counters.punts.undelivered += packets,
             _ if state.resetting => DropCause::LcResetting,
             Outlet::Link(_) => DropCause::FabricDown,
             Outlet::Relay(_) => DropCause::NoActiveRp,
@@ -297,6 +335,7 @@ impl Card {
         RefMut::map(self.state.borrow_mut(), |state| match outlet {
             Outlet::Link(slot) => &mut state.links[usize::from(slot)],
             Outlet::Relay(rp) => &mut state.relays[usize::from(rp)],
+            Outlet::Punt => &mut state.punts,
             Outlet::Port(port) => &mut state.ports[usize::from(port)],
         })
     }
@@ -313,7 +352,7 @@ impl State {
         }
     }
 
-    fn dispatch(&mut self, verdict: Verdict, frame: &[u8]) {
+    fn dispatch(&mut self, verdict: Verdict, ingress: u8, frame: &[u8]) {
         match verdict {
             Verdict::Fabric { slot, port } if self.forwarding.passes_rp(false) => self.pass_rp(slot, port, frame),
             Verdict::Local { port } if self.forwarding.passes_rp(true) => self.pass_rp(self.own, port, frame),
@@ -323,9 +362,46 @@ impl State {
                 Err(NotQueued::Closed) => self.counters.drop(DropCause::FabricDown),
             },
             Verdict::Local { port } => self.transmit(port, frame),
-            // TODO (design §11): there is no punt path to the active RP yet.
-            Verdict::Punt => self.counters.drop(DropCause::PuntQueueFull),
-            Verdict::Drop(cause) => self.counters.drop(cause),
+            Verdict::Punt(reason) => match self.punt(reason, ingress, frame) {
+                Ok(()) => self.counters.punted += 1,
+                Err(cause) => self.counters.drop(reason.unless_given().unwrap_or(cause)),
+            },
+            Verdict::Drop(cause) => {
+                self.counters.drop(cause);
+                // It is dropped all the same: that the RP has no copy of it is in the counts of its reason.
+                if let Some(reason) = PuntReason::of_drop(cause) {
+                    let _ = self.punt(reason, ingress, frame);
+                }
+            }
+        }
+    }
+
+    /// Gives a packet, as it arrived on a port, up to the active RP.
+    #[cold]
+    fn punt(&mut self, reason: PuntReason, ingress: u8, frame: &[u8]) -> Result<(), DropCause> {
+        let count = self.counters.punts.of(reason);
+        if !(FRAME_MIN..=FRAME_MAX).contains(&frame.len()) {
+            count.lost += 1;
+            return Err(DropCause::Malformed);
+        }
+        if !self.punts.takes() {
+            count.lost += 1;
+            return Err(DropCause::PuntNoRp);
+        }
+        if !self.policers.admit(self.now, reason) {
+            count.policed += 1;
+            return Err(DropCause::PuntPoliced);
+        }
+        match self.punts.push(self.now, reason.number(), ingress, frame) {
+            Ok(aged) => {
+                count.passed += 1;
+                self.counters.punts.undelivered += aged;
+                Ok(())
+            }
+            Err(NotQueued::Full | NotQueued::Closed) => {
+                count.lost += 1;
+                Err(DropCause::PuntQueueFull)
+            }
         }
     }
 

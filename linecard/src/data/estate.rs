@@ -91,6 +91,8 @@ impl DataLeft {
             let (peer, relay) = match *outlet {
                 Outlet::Link(slot) | Outlet::Port(slot) => (slot, false),
                 Outlet::Relay(rp) => (rp, true),
+                // Never among what is left: it is in nobody's account.
+                Outlet::Punt => (0, true),
             };
             LinkLeft { peer, relay, unsent: unsent.clone() }
         })
@@ -121,6 +123,8 @@ impl Thread {
                 YIELD_MAX.as_millis()
             ));
         }
+        // Whoever goes on calls the active RP itself.
+        self.punts = None;
         for want in self.wants.values() {
             want.send_replace(Want::Yield);
         }

@@ -11,6 +11,7 @@ mod event;
 mod files;
 mod layout;
 mod link;
+mod nodes;
 mod shelf;
 mod slot;
 mod upgrade;
@@ -115,6 +116,7 @@ impl Lab {
         runtime.create(&plan).await?;
         start_shelf(&plan)?;
         try_join_all(plan.cards.iter().map(|card| runtime.start(card))).await?;
+        try_join_all(plan.nodes.iter().map(|node| runtime.start_node(node))).await?;
         let lab = Self::open(plan, runtime)?;
         for card in &lab.plan.cards {
             lab.ready(card).await?;
@@ -188,7 +190,7 @@ impl Lab {
 
     /// Whether a card was taken out of its slot.
     pub fn is_empty(&self, card: &CardId) -> bool {
-        self.plan.card(card).is_some_and(slot::is_empty)
+        self.plan.card(card).is_some_and(|card| slot::is_empty(&card.folder))
     }
 
     /// One line, in a session of its own.
@@ -299,6 +301,7 @@ pub async fn destroy(claim: &Claim) -> Result<(), LabError> {
     ProcessRuntime::new("", dir).destroy().await?;
     match layout::read_plan(dir) {
         Ok(plan) => {
+            plan.nodes.iter().for_each(runtime::foreign::tidy);
             if let Placement::Docker { prefix, .. } = &plan.placement {
                 let engine = docker::Engine::find().await?;
                 docker::DockerRuntime::new(engine, prefix, &plan.lab, &plan.dir).sweep(Some(&plan)).await?;

@@ -24,7 +24,7 @@ use fabric_proto::id::{CardId, Unit};
 pub fn card_name(id: &CardId) -> String {
     match id.unit {
         Unit::Card(slot) => format!("{}/{slot}", id.node),
-        Unit::Tester => id.node.clone(),
+        Unit::Tester | Unit::Linux => id.node.clone(),
         Unit::Operator => "orchestrator".to_owned(),
     }
 }

@@ -3,11 +3,13 @@
 
 mod address;
 mod config;
+mod nodes;
 mod place;
 mod routing;
 
 pub use address::{Neighbour, PlacedNeighbour, next_hops, port_ipv4, port_ipv6};
 pub use config::startup_config;
+pub use nodes::NodePlan;
 pub use place::{Placement, Plane, Subnet};
 pub use routing::{Exit, Route, Routing, Unusable};
 
@@ -18,7 +20,7 @@ pub use crate::{
 
 use crate::{
     images::Images,
-    topology::{Chassis, Limits, NodePort, Routes, Tester, Topology},
+    topology::{Chassis, Limits, Link, NodePort, Routes, Tester, Topology},
 };
 use fabric_proto::{
     deploy::{CardAddress, CardConfig, FeedAddress, KnownRelease, RedundancyTimers, TableSpec, TlsFiles, WireEnd},
@@ -50,6 +52,9 @@ pub struct LabPlan {
     pub cards: Vec<CardPlan>,
     /// Its chassis as wholes.
     pub chassis: Vec<ChassisPlan>,
+    /// Its nodes that are none of ours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodePlan>,
 }
 
 /// A chassis as a whole.
@@ -115,6 +120,7 @@ impl LabPlan {
             dir: dir.to_owned(),
             topology: whole(topology.document.path()),
             chassis: chassis.collect(),
+            nodes: planner.nodes(),
             placement,
             cards,
         })
@@ -138,6 +144,9 @@ impl LabPlan {
                 wire.path = wire_file(dir, name.ok_or_else(|| format!("{} is no wire", wire.path.display()))?);
             }
         }
+        for node in &mut self.nodes {
+            node.rooted(dir)?;
+        }
         Ok(self)
     }
 
@@ -146,7 +155,12 @@ impl LabPlan {
         self.cards.iter().find(|card| card.config.id == *id)
     }
 
-    /// All identities, in starting order.
+    /// The node that is none of ours with this identity.
+    pub fn node(&self, id: &CardId) -> Option<&NodePlan> {
+        self.nodes.iter().find(|node| node.id == *id)
+    }
+
+    /// All identities of cards and testers, in starting order.
     pub fn ids(&self) -> impl Iterator<Item = &CardId> + '_ {
         self.cards.iter().map(|card| &card.config.id)
     }
@@ -194,19 +208,12 @@ fn whole(path: &Path) -> PathBuf {
     path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Whether packets pass a card.
-fn has_data_plane(chassis: &Chassis, slot: Slot) -> bool {
-    match slot {
-        Slot::Lc(_) => true,
-        Slot::Rp(_) => chassis.platform.forwarding.uses_rp(),
-    }
-}
-
 /// Name of a card's folder below its node's: `A`, `1`, `tester`.
 fn unit_name(id: &CardId) -> String {
     match id.unit {
         Unit::Card(slot) => slot.to_string(),
         Unit::Tester => "tester".to_owned(),
+        Unit::Linux => "linux".to_owned(),
         Unit::Operator => "operator".to_owned(),
     }
 }
@@ -234,22 +241,29 @@ impl Planner<'_> {
     }
 
     fn check_socket_paths(&self) -> Result<(), BadInput> {
-        let longest =
-            (0..self.topology.links.len()).map(|link| self.wire_path(link)).max_by_key(|path| path.as_os_str().len());
+        let wires = (0..self.topology.links.len()).map(|link| self.wire_path(link));
+        let bridges = self.nodes().into_iter().map(|node| node.bridge.socket);
+        let longest = wires.chain(bridges).max_by_key(|path| path.as_os_str().len());
         let Some(path) = longest.filter(|path| path.as_os_str().len() > SOCKET_PATH_MAX) else { return Ok(()) };
-        let message =
-            format!("a wire's socket would be called {}: that is {} bytes", path.display(), path.as_os_str().len());
+        let message = format!("a socket would be called {}: that is {} bytes", path.display(), path.as_os_str().len());
         let remedy =
             format!("the kernel allows {SOCKET_PATH_MAX}: set SWACT_DIR to a shorter folder, or shorten names");
         Err(BadInput::new(self.dir.display(), message, remedy))
     }
 
-    /// Wires of a node's ports that `port_number` accepts. Testers listen; between chassis, the first endpoint does.
+    /// Which end of a link listens: a tester, or a card where the other end is none of ours, whose bridge may be somebody
+    /// else's; between two of a kind, the first.
+    fn listener(&self, link: &Link) -> usize {
+        let of = |kind: fn(NodePort) -> bool| link.ends.iter().position(|end| kind(end.port));
+        let ours = || of(|port| !matches!(port, NodePort::Interface(_)));
+        of(|port| matches!(port, NodePort::Tester(_))).or_else(ours).unwrap_or(0)
+    }
+
+    /// Wires of a node's ports that `port_number` accepts.
     fn wires(&self, node: &str, port_number: impl Fn(NodePort) -> Option<u8>) -> Vec<WireEnd> {
         let mut wires = Vec::new();
         for (index, link) in self.topology.links.iter().enumerate() {
-            let tester_side = link.ends.iter().position(|end| matches!(end.port, NodePort::Tester(_)));
-            let listener = tester_side.unwrap_or(0);
+            let listener = self.listener(link);
             for (side, end) in link.ends.iter().enumerate() {
                 if end.node == node
                     && let Some(port) = port_number(end.port)
@@ -267,7 +281,7 @@ impl Planner<'_> {
         let table = self.topology.chassis.iter().find(|chassis| self.feeder(chassis) == Some(tester.name.as_str()));
         let wires = self.wires(&tester.name, |port| match port {
             NodePort::Tester(port) => Some(port),
-            NodePort::Chassis(_) => None,
+            NodePort::Chassis(_) | NodePort::Interface(_) => None,
         });
         let mut config = self.config(id);
         config.wires = wires;
@@ -300,7 +314,7 @@ impl Planner<'_> {
             Slot::Rp(_) => {
                 config.feeds = self.feeds(chassis);
                 config.releases = self.releases.clone();
-                config.data = has_data_plane(chassis, slot).then(|| self.address(&config.id, Plane::Data));
+                config.data = Some(self.address(&config.id, Plane::Data));
                 let named = chassis.startup_config.as_ref().map(|startup| startup.text.clone());
                 let startup = named.unwrap_or_else(|| startup_config(self.topology, chassis));
                 self.finish(config, Program::Rp, chassis.image.clone(), Some(startup), chassis.limits_of(slot))
@@ -309,7 +323,7 @@ impl Planner<'_> {
                 config.data = Some(self.address(&config.id, Plane::Data));
                 config.wires = self.wires(&chassis.name, |port| match port {
                     NodePort::Chassis(PortId { slot, port }) if slot == lc => Some(port),
-                    NodePort::Chassis(_) | NodePort::Tester(_) => None,
+                    NodePort::Chassis(_) | NodePort::Tester(_) | NodePort::Interface(_) => None,
                 });
                 self.finish(config, Program::Linecard, chassis.image.clone(), None, chassis.limits_of(slot))
             }
@@ -325,7 +339,7 @@ impl Planner<'_> {
             CardAddress {
                 slot,
                 control: self.address(&id, Plane::Control),
-                data: has_data_plane(chassis, slot).then(|| self.address(&id, Plane::Data)),
+                data: Some(self.address(&id, Plane::Data)),
                 legacy: chassis.line_cards.iter().any(|card| Slot::Lc(card.slot) == slot && card.legacy),
             }
         })

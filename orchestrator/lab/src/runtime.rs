@@ -6,12 +6,13 @@
 
 pub mod choose;
 pub mod docker;
+pub mod foreign;
 mod heir;
 pub mod process;
 
 use crate::{
     images::ImageError,
-    plan::{CardPlan, LabPlan, Placement, Program},
+    plan::{CardPlan, LabPlan, NodePlan, Placement, Program},
 };
 use fabric_proto::{
     deploy::CardConfig,
@@ -96,6 +97,16 @@ pub enum RuntimeError {
     /// A name on the engine that somebody else's container has.
     #[error("{0}")]
     Taken(String),
+    /// A node that is none of ours, which did not come up.
+    #[error("{node} did not come up: {why}\n{log}")]
+    Node {
+        /// Which.
+        node: CardId,
+        /// What is known.
+        why: String,
+        /// The end of its log.
+        log: String,
+    },
     /// The engine refused.
     #[error("{what}: {why}")]
     Engine {
@@ -119,7 +130,7 @@ impl RuntimeError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::NoProgram { .. } | Self::Program { .. } | Self::NoEngine(_) => true,
-            Self::Image(_) | Self::Taken(_) => true,
+            Self::Image(_) | Self::Taken(_) | Self::Node { .. } => true,
             Self::NotRunning(_) | Self::Running(_) | Self::Engine { .. } | Self::System { .. } => false,
         }
     }
@@ -155,6 +166,13 @@ pub trait Runtime: Send + Sync + fmt::Debug {
     /// Starts a card's program; refuses when one runs.
     fn start<'a>(&'a self, card: &'a CardPlan) -> Task<'a, Result<(), RuntimeError>>;
 
+    /// Starts a node that is none of ours behind its bridge, which is started where it does not run; refuses when the node
+    /// runs. Answers when its interfaces are there and its commands have been run.
+    fn start_node<'a>(&'a self, node: &'a NodePlan) -> Task<'a, Result<(), RuntimeError>>;
+
+    /// Ends a node and its bridge, and removes what the runtime keeps of them.
+    fn forget_node<'a>(&'a self, node: &'a NodePlan) -> Task<'a, Result<(), RuntimeError>>;
+
     /// Sends a signal; answers the instant just before it was sent, and does not wait for what follows.
     fn signal<'a>(&'a self, card: &'a CardId, signal: Signal) -> Task<'a, Result<Instant, RuntimeError>>;
 
@@ -173,6 +191,9 @@ pub trait Runtime: Send + Sync + fmt::Debug {
 
     /// The last lines that the card's program logged.
     fn logs<'a>(&'a self, card: &'a CardPlan, lines: usize) -> Task<'a, String>;
+
+    /// The last lines that a node that is none of ours logged.
+    fn logs_of_node<'a>(&'a self, node: &'a NodePlan, lines: usize) -> Task<'a, String>;
 
     /// Brings the cards' log files up to date, where the runtime keeps logs elsewhere.
     fn collect_logs<'a>(&'a self, plan: &'a LabPlan) -> Task<'a, Result<(), RuntimeError>> {
@@ -225,6 +246,10 @@ pub mod label {
     pub const DIR: &str = "SWACT_LAB_DIR";
     /// The slot of the process that stands for the backplane.
     pub const SHELF: &str = "shelf";
+    /// The slot of a node that is none of ours.
+    pub const LINUX: &str = "linux";
+    /// The slot of the process that joins such a node to its wires.
+    pub const BRIDGE: &str = "bridge";
 }
 
 /// A card's slot as labels have it.
@@ -232,6 +257,7 @@ pub fn slot_label(id: &CardId) -> String {
     match id.unit {
         Unit::Card(slot) => slot.to_string(),
         Unit::Tester => Program::Tester.name().to_owned(),
+        Unit::Linux => label::LINUX.to_owned(),
         Unit::Operator => label::SHELF.to_owned(),
     }
 }

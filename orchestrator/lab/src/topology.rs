@@ -5,9 +5,14 @@
 
 mod check;
 mod file;
+mod links;
+mod linux;
 mod platform;
 mod routes;
 
+pub use linux::{HOST, InterfaceName, MACVLAN};
+
+use bridge::config::Bind;
 use fabric_proto::{
     id::{InterfaceId, LcSlot, PortId, RpSlot, Slot},
     platform::Profile,
@@ -19,7 +24,9 @@ use notation::{
 };
 use rp_core::config::{Config, ConfigError, Reading};
 use serde::{Deserialize, Serialize};
+use serde_saphyr::Location;
 use std::{
+    collections::BTreeMap,
     fmt,
     num::NonZeroU32,
     path::{Path, PathBuf},
@@ -38,8 +45,53 @@ pub struct Topology {
     pub chassis: Vec<Chassis>,
     /// Its testers, by name.
     pub testers: Vec<Tester>,
+    /// Its nodes that are none of ours, by name.
+    pub linux: Vec<Linux>,
     /// What joins them, in the file's order.
     pub links: Vec<Link>,
+    /// Ends of links on interfaces of this machine.
+    pub host_ends: Vec<HostEnd>,
+}
+
+/// Something, and where it stands in the file.
+#[derive(Clone, Debug)]
+pub struct Placed<T> {
+    /// What it is.
+    pub value: T,
+    /// Where it stands.
+    pub at: Location,
+}
+
+/// A node that is none of ours: a container of anybody's, or a command in a network namespace.
+#[derive(Clone, Debug)]
+pub struct Linux {
+    /// Name of the node.
+    pub name: String,
+    /// Where it stands.
+    pub at: Location,
+    /// The container's image.
+    pub image: Option<Placed<String>>,
+    /// What runs in it, in words; in a container, in place of what its image says.
+    pub cmd: Option<Placed<Vec<String>>>,
+    /// Commands that prepare it, in order, once its interfaces are there.
+    pub exec: Vec<Placed<Vec<String>>>,
+    /// Added to its environment.
+    pub env: BTreeMap<String, String>,
+    /// Files and folders of this machine that it sees.
+    pub binds: Vec<Placed<Bind>>,
+    /// What it may use of the host; containers only.
+    pub limits: Limits,
+}
+
+/// An end of a link on an interface of this machine.
+#[derive(Clone, Debug)]
+pub struct HostEnd {
+    /// The end: `host:eth1` or `macvlan:eth1`.
+    pub end: LinkEnd,
+    /// Where it stands.
+    pub at: Location,
+    /// Whether an interface with addresses, which this machine uses itself, will do.
+    pub with_addresses: bool,
 }
 
 /// A router chassis.
@@ -201,6 +253,8 @@ pub enum NodePort {
     Chassis(PortId),
     /// Of a tester, from 1.
     Tester(u8),
+    /// Of a node that is none of ours, or of this machine.
+    Interface(InterfaceName),
 }
 
 /// Where a tester sends and receives: a port of its own, or on it what belongs to a subinterface of the chassis port that it is
@@ -246,12 +300,19 @@ pub struct TesterPort {
     pub tester_port: u8,
 }
 
+impl fmt::Display for NodePort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chassis(port) => port.fmt(f),
+            Self::Tester(port) => write!(f, "p{port}"),
+            Self::Interface(name) => name.fmt(f),
+        }
+    }
+}
+
 impl fmt::Display for LinkEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.port {
-            NodePort::Chassis(port) => write!(f, "{}:{port}", self.node),
-            NodePort::Tester(port) => write!(f, "{}:p{port}", self.node),
-        }
+        write!(f, "{}:{}", self.node, self.port)
     }
 }
 
@@ -281,13 +342,18 @@ impl Topology {
         self.testers.iter().find(|tester| tester.name == name)
     }
 
+    /// The node called `name` that is none of ours.
+    pub fn linux(&self, name: &str) -> Option<&Linux> {
+        self.linux.iter().find(|node| node.name == name)
+    }
+
     /// The interface of a chassis that what a tester sends and receives there goes through.
     pub fn interface_behind(&self, tester: &str, at: TesterInterface) -> Option<(&Chassis, InterfaceId)> {
         let end = LinkEnd { node: tester.to_owned(), port: NodePort::Tester(at.port) };
         let behind = self.opposite(&end)?;
         match behind.port {
             NodePort::Chassis(port) => Some((self.chassis(&behind.node)?, InterfaceId::Ethernet { port, sub: at.sub })),
-            NodePort::Tester(_) => None,
+            NodePort::Tester(_) | NodePort::Interface(_) => None,
         }
     }
 

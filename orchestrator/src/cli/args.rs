@@ -73,8 +73,10 @@ pub(super) enum Command {
     Save(SaveArgs),
     /// Follow what happens in a lab: a line for each event, or one JSON object (--format json).
     Events(EventsArgs),
-    /// Run one command on a card.
+    /// Run commands on a card, or a command in a node of kind linux.
     Exec(ExecArgs),
+    /// Show what a card or a node said last.
+    Logs(LogsArgs),
     /// A shell on a chassis: tab completes, ? explains, and it follows the active RP. Without a terminal: commands from stdin.
     Console(ConsoleArgs),
     /// Break something in a running lab.
@@ -332,11 +334,22 @@ pub(super) struct EventsArgs {
 pub(super) struct ExecArgs {
     /// Name of the lab, or its topology file.
     pub(super) lab: String,
-    /// A chassis (its active RP) or a card: NODE or NODE/SLOT.
+    /// A chassis (its active RP), a card (NODE/SLOT), or a node of kind linux.
     pub(super) card: String,
-    /// Commands, run one after the other in one session.
+    /// Commands, run one after the other in one session. In a node of kind linux: one command and its arguments, behind '--'.
     #[arg(required = true)]
     pub(super) line: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LogsArgs {
+    /// Name of the lab, or its topology file.
+    pub(super) lab: String,
+    /// A chassis (its active RP), a card (NODE/SLOT), or a node of kind linux.
+    pub(super) card: String,
+    /// So many lines of the end.
+    #[arg(long, env = "SWACT_LINES", value_name = "N", default_value_t = 100)]
+    pub(super) lines: usize,
 }
 
 #[derive(Debug, Args)]
@@ -405,7 +418,7 @@ pub(super) struct FaultArgs {
     pub(super) fault: FaultName,
     /// Name of the lab, or its topology file.
     pub(super) lab: String,
-    /// [NODE/]active-rp, standby-rp, rp:A, lc:1, all-rp, all-lc, a pair (rp:A<->rp:B, lc:1->lc:2), or a chassis.
+    /// [NODE/]active-rp, standby-rp, rp:A, lc:1, all-rp, all-lc, a pair (rp:A<->rp:B, lc:1->lc:2), a chassis or node, or an interface (frr1:eth1).
     pub(super) target: Target,
     /// swap-image, upgrade-card: the release.
     #[arg(long, env = "SWACT_IMAGE")]

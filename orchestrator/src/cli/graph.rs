@@ -6,7 +6,7 @@ use super::{
     output,
 };
 use lab::topology::{Chassis, LinkEnd, NodePort, Topology};
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 pub(super) fn graph(args: &GraphArgs) -> Result<Exit, CliError> {
     let topology = Topology::load(&args.topology)?;
@@ -23,7 +23,7 @@ fn id(end: &LinkEnd) -> String {
     let node = end.node.replace('-', "_");
     match end.port {
         NodePort::Chassis(port) => format!("{node}_lc{}", port.slot),
-        NodePort::Tester(_) => node,
+        NodePort::Tester(_) | NodePort::Interface(_) => node,
     }
 }
 
@@ -31,6 +31,7 @@ fn port(end: &LinkEnd) -> String {
     match end.port {
         NodePort::Chassis(port) => port.to_string(),
         NodePort::Tester(port) => format!("p{port}"),
+        NodePort::Interface(name) => name.to_string(),
     }
 }
 
@@ -40,6 +41,12 @@ fn cards(chassis: &Chassis) -> Vec<(String, String)> {
     let rps = chassis.rps.iter().map(|slot| (format!("{node}_rp{slot}"), format!("RP {slot}")));
     let lcs = chassis.line_cards.iter().map(|card| (format!("{node}_lc{}", card.slot), format!("LC {}", card.slot)));
     rps.chain(lcs).collect()
+}
+
+/// Nodes that are none of ours, and this machine where links end on it.
+fn others(topology: &Topology) -> BTreeSet<&str> {
+    let host = topology.host_ends.iter().map(|host| host.end.node.as_str());
+    topology.linux.iter().map(|node| node.name.as_str()).chain(host).collect()
 }
 
 // Writing to a String cannot fail, so the results below are dropped.
@@ -60,6 +67,9 @@ fn mermaid(topology: &Topology) -> String {
             let _ = writeln!(text, "    {node}_rp{rp} --- {node}_lc{}", card.slot);
         }
         text += "  end\n";
+    }
+    for node in others(topology) {
+        let _ = writeln!(text, "  {}[/\"{node}\"/]", node.replace('-', "_"));
     }
     for tester in &topology.testers {
         let _ = writeln!(text, "  {}([\"{}\"])", tester.name.replace('-', "_"), tester.name);
@@ -88,6 +98,9 @@ fn dot(topology: &Topology) -> String {
             let _ = writeln!(text, "    {node}_rp{rp} -- {node}_lc{};", card.slot);
         }
         text += "  }\n";
+    }
+    for node in others(topology) {
+        let _ = writeln!(text, "  {} [label=\"{node}\", shape=box3d];", node.replace('-', "_"));
     }
     for tester in &topology.testers {
         let _ = writeln!(text, "  {} [label=\"{}\", shape=ellipse];", tester.name.replace('-', "_"), tester.name);

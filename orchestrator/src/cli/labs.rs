@@ -10,6 +10,7 @@ use crate::{
     run::{RunError, bench::not_ready, timeline::describe},
     standing,
 };
+use bridge::request::Status;
 use fabric_proto::{
     id::CardId,
     operator::{CardStats, Event, RpStats},
@@ -17,8 +18,8 @@ use fabric_proto::{
 use lab::{
     Change, Claim, Lab, LabError, RuntimeKind, Step, card_name,
     images::Images,
-    plan::{LabPlan, Placement, Subnet, lab_dir},
-    runtime::choose::choose,
+    plan::{LabPlan, NodePlan, Placement, Subnet, lab_dir},
+    runtime::{choose::choose, foreign},
     topology::Topology,
 };
 use notation::document::BadInput;
@@ -84,6 +85,7 @@ pub(super) async fn deploy(args: DeployArgs, format: Format) -> Result<Exit, Cli
             // Which cards there would be is the same everywhere, and nothing is made to find out.
             None => Placement::Process,
         };
+        foreign::check(&topology, &placement).await?;
         let plan = LabPlan::new(&topology, &dir, &images, placement)?;
         return print_changes(&lab::changes(&plan).await?, format);
     }
@@ -118,6 +120,7 @@ async fn bring_up(args: &DeployArgs, topology: &Topology, images: &Images, claim
             chosen.placement
         }
     };
+    foreign::check(topology, &placement).await?;
     let plan = LabPlan::new(topology, claim.dir(), images, placement)?;
     let (lab, changes) = Lab::converge(plan, claim).await?;
     for change in changes.iter().filter(|change| was_there && change.step != Step::Keep) {
@@ -199,6 +202,9 @@ struct CardRow {
     answers: bool,
     state: String,
     stats: Option<CardStats>,
+    /// Of a node that is none of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<Status>,
 }
 
 /// `swact inspect`: of all labs, one that cannot be read hides no other.
@@ -229,7 +235,11 @@ async fn print_cards(labs: &[Lab], broken: Vec<(String, CliError)>, format: Form
                 answers: stats.is_some(),
                 state: stats.as_ref().map_or_else(|| "does not answer".to_owned(), standing),
                 stats,
+                node: None,
             });
+        }
+        for node in &lab.plan().nodes {
+            rows.push(node_row(lab, node).await);
         }
     }
     let mut exit = Exit::Pass;
@@ -246,6 +256,35 @@ async fn print_cards(labs: &[Lab], broken: Vec<(String, CliError)>, format: Form
     let header = ["Lab", "Card", "Address", "Release", "State", "Memory"];
     output::print(format, &header, rows.iter().map(row).collect(), &rows);
     Ok(exit)
+}
+
+/// A node that is none of ours: what its bridge sees of it.
+async fn node_row(lab: &Lab, node: &NodePlan) -> CardRow {
+    let status = lab.node_status(&node.id).await;
+    let interfaces = status.iter().flat_map(|status| &status.ports).map(|port| {
+        let state = match (port.present, port.carrier) {
+            (false, _) => "gone",
+            (true, true) => "up",
+            (true, false) => "no carrier",
+        };
+        let addresses = port.addresses.iter().map(|address| format!(" {address}")).collect::<String>();
+        format!("{} {state}{addresses}", port.interface)
+    });
+    let interfaces: Vec<_> = interfaces.collect();
+    let state = match &status {
+        None => "does not answer".to_owned(),
+        Some(status) if node.has_node() && status.pid.is_none() => "does not run".to_owned(),
+        Some(_) => interfaces.join("; "),
+    };
+    CardRow {
+        lab: lab.plan().lab.clone(),
+        card: card_name(&node.id),
+        runtime: lab.runtime(),
+        answers: status.as_ref().is_some_and(|status| !node.has_node() || status.pid.is_some()),
+        state,
+        node: status,
+        ..CardRow::default()
+    }
 }
 
 fn standing(stats: &CardStats) -> String {

@@ -2,12 +2,13 @@
 
 use super::{
     CliError, Exit,
-    args::{ExecArgs, Format, SaveArgs, UpgradeCardArgs},
+    args::{ExecArgs, Format, LogsArgs, SaveArgs, UpgradeCardArgs},
     files,
     labs::attach,
     output,
 };
 use crate::standing;
+use bridge::words;
 use fabric_proto::id::CardId;
 use lab::{Lab, Upgraded, card_name, plan::startup_config, topology::Topology};
 use notation::document::BadInput;
@@ -27,7 +28,8 @@ pub(super) async fn card_named(lab: &Lab, name: &str) -> Result<CardId, CliError
         let message = format!("no RP of {name} is active now");
         return Err(BadInput::new("card", message, format!("name one: {}", rps.join(", "))).into());
     }
-    let names: Vec<_> = plan.ids().map(card_name).collect();
+    let all = plan.ids().chain(plan.nodes.iter().map(|node| &node.id));
+    let names: Vec<_> = all.map(card_name).collect();
     let message = format!("lab {} has no card '{name}'", plan.lab);
     Err(BadInput::new("card", message, format!("its cards are {}", names.join(", "))).into())
 }
@@ -63,6 +65,9 @@ struct Executed {
 /// `swact exec`: one session, so that `configure terminal` and what follows belong together.
 pub(super) async fn exec(args: ExecArgs, format: Format) -> Result<Exit, CliError> {
     let lab = attach(&args.lab).await?;
+    if let Some(node) = lab.plan().nodes.iter().find(|node| node.id.node == args.card) {
+        return exec_in(&lab, &node.id, args.line, format).await;
+    }
     let card = card_named(&lab, &args.card).await?;
     let mut session = lab.session(&card).await?;
     let mut executed = Vec::new();
@@ -87,6 +92,44 @@ pub(super) async fn exec(args: ExecArgs, format: Format) -> Result<Exit, CliErro
         output::say(format_args!("not run, since the command before failed: {}", left.join(", ")));
     }
     Ok(if executed.iter().any(|executed| executed.failed) { Exit::Missed } else { Exit::Pass })
+}
+
+/// The same in a node that is none of ours: a command and its arguments, or one text that is both. It has this terminal.
+async fn exec_in(lab: &Lab, node: &CardId, line: Vec<String>, format: Format) -> Result<Exit, CliError> {
+    let words = match line.as_slice() {
+        [text] => words::split(text).filter(|words| !words.is_empty()).ok_or_else(|| {
+            BadInput::new("exec", format!("'{text}' is no command"), "close its quotes, or write the words one by one")
+        })?,
+        _ => line,
+    };
+    let mut command = lab.command_in(node, &words).await?;
+    let what = words.join(" ");
+    if format == Format::Json {
+        let ended = tokio::task::spawn_blocking(move || command.output()).await.map_err(std::io::Error::other);
+        let ended = ended.flatten().map_err(CliError::io(&what))?;
+        let output = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
+        let failed = !ended.status.success();
+        output::json(&[Executed { card: card_name(node), command: what, failed, output }]);
+        return Ok(if failed { Exit::Missed } else { Exit::Pass });
+    }
+    let status = tokio::task::spawn_blocking(move || command.status()).await.map_err(std::io::Error::other);
+    let status = status.flatten().map_err(CliError::io(&what))?;
+    Ok(if status.success() { Exit::Pass } else { Exit::Missed })
+}
+
+/// `swact logs`: what a card's program, or a node that is none of ours, said last.
+pub(super) async fn logs(args: LogsArgs) -> Result<Exit, CliError> {
+    let lab = attach(&args.lab).await?;
+    let node = lab.plan().nodes.iter().find(|node| node.id.node == args.card).map(|node| node.id.clone());
+    let id = match node {
+        Some(node) => node,
+        None => card_named(&lab, &args.card).await?,
+    };
+    let text = lab.logs(&id, args.lines).await;
+    if !text.is_empty() {
+        output::text(&format!("{text}\n"));
+    }
+    Ok(Exit::Pass)
 }
 
 /// `swact save`: what runs, or, where nothing runs, what would be generated.

@@ -12,7 +12,7 @@ use crate::{
     expectation::{Expected, Must},
     fault::{
         FaultName, Step, Target, TargetUnit,
-        check::{check_pairing, check_planes},
+        check::{check_pairing, check_planes, check_whole},
         options::BadOption,
     },
 };
@@ -152,7 +152,7 @@ fn check_modes(
 fn check_step(document: &Document, topology: &Topology, entry: &StepEntry, seed: u64) -> Result<Step, BadInput> {
     let name = entry.fault.value;
     let target = &entry.target.value;
-    check_target(topology, target)
+    check_target(topology, name, target)
         .map_err(|(message, remedy)| document.wrong(entry.target.referenced, message, remedy))?;
     check_pairing(name, target)
         .map_err(|message| document.wrong(entry.target.referenced, message, "correct the fault or its target"))?;
@@ -265,7 +265,15 @@ fn check_expectation(document: &Document, expect: Option<&Spanned<Expected>>) ->
 }
 
 /// Whether the target is in the topology; the error is `(what, remedy)`.
-fn check_target(topology: &Topology, target: &Target) -> Result<(), (String, String)> {
+fn check_target(topology: &Topology, name: FaultName, target: &Target) -> Result<(), (String, String)> {
+    let foreign = target
+        .node
+        .as_ref()
+        .filter(|node| topology.linux(node).is_some() || topology.host_ends.iter().any(|host| host.end.node == **node));
+    if let Some(node) = foreign {
+        return check_foreign(topology, node, target);
+    }
+    check_whole(name, target).map_err(|message| (message, "correct the fault or its target".to_owned()))?;
     let names: Vec<_> = topology.chassis.iter().map(|chassis| chassis.name.as_str()).collect();
     let chassis = match (&target.node, topology.chassis.as_slice()) {
         (Some(node), _) => topology.chassis(node).ok_or_else(|| {
@@ -286,6 +294,7 @@ fn check_target(topology: &Topology, target: &Target) -> Result<(), (String, Str
             TargetUnit::AllLc => !chassis.line_cards.is_empty(),
             TargetUnit::StandbyRp => chassis.rps.len() > 1,
             TargetUnit::ActiveRp | TargetUnit::AllRp | TargetUnit::Chassis => true,
+            TargetUnit::Link(_) => false,
         };
         if !exists {
             let slots: Vec<_> = chassis
@@ -298,6 +307,18 @@ fn check_target(topology: &Topology, target: &Target) -> Result<(), (String, Str
         }
     }
     Ok(())
+}
+
+/// The same of a node that is none of ours.
+fn check_foreign(topology: &Topology, node: &str, target: &Target) -> Result<(), (String, String)> {
+    let ends = topology.links.iter().flat_map(|link| &link.ends).filter(|end| end.node == node);
+    let ends: Vec<_> = ends.map(ToString::to_string).collect();
+    match target.unit {
+        TargetUnit::Chassis => Ok(()),
+        TargetUnit::Link(_) if ends.contains(&target.to_string()) => Ok(()),
+        TargetUnit::Link(_) => Err((format!("no link ends on {target}"), format!("these do: {}", ends.join(", ")))),
+        _ => Err((format!("{node} is no chassis"), format!("write '{node}', or one of {}", ends.join(", ")))),
+    }
 }
 
 pub(super) fn apply(experiment: &mut Experiment, overrides: &Overrides) -> Result<(), BadInput> {

@@ -108,7 +108,7 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
         "fault: kill",
         "fault: explode",
         "x.experiment.yml:9:21: unknown fault 'explode': the faults are kill, stop, pause, resume, restart, \
-             force-switchover, remove, insert, reload, partition, heal, impair, drop, swap-image, \
+             force-switchover, remove, insert, reload, partition, heal, impair, link-down, link-up, drop, swap-image, \
              upgrade-card, corrupt, fill, repair, crash, disarm, hang, unhang, exec, storm",
     ),
     (

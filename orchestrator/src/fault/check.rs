@@ -48,7 +48,10 @@ pub(crate) fn check_pairing(name: FaultName, target: &Target) -> Result<(), Stri
     let whole = target.unit == TargetUnit::Chassis;
     let rp =
         matches!(target.unit, TargetUnit::ActiveRp | TargetUnit::StandbyRp | TargetUnit::Rp(_) | TargetUnit::AllRp);
+    let link = matches!(target.unit, TargetUnit::Link(_));
     let fits = match name {
+        FaultName::LinkDown | FaultName::LinkUp => link && !pair,
+        _ if link => false,
         FaultName::Partition | FaultName::Heal | FaultName::Impair => !whole,
         FaultName::Reload | FaultName::Storm => whole && !pair,
         FaultName::ForceSwitchover => (whole || target.unit == TargetUnit::ActiveRp) && !pair,
@@ -61,16 +64,28 @@ pub(crate) fn check_pairing(name: FaultName, target: &Target) -> Result<(), Stri
         | FaultName::Crash
         | FaultName::Disarm
         | FaultName::Hang
-        | FaultName::Unhang
-        | FaultName::Exec => rp && !pair,
+        | FaultName::Unhang => rp && !pair,
+        FaultName::Exec => (rp || whole) && !pair,
         FaultName::Kill
         | FaultName::Stop
         | FaultName::Pause
         | FaultName::Resume
         | FaultName::Restart
         | FaultName::Remove
-        | FaultName::Insert
-        | FaultName::SwapImage => !whole && !pair,
+        | FaultName::Insert => !pair,
+        FaultName::SwapImage => !whole && !pair,
     };
     if fits { Ok(()) } else { Err(format!("fault '{name}' cannot be done to '{target}'")) }
+}
+
+/// Whether such a fault can be done to a whole chassis, where the target is one and no node that is none of ours.
+pub(crate) fn check_whole(name: FaultName, target: &Target) -> Result<(), String> {
+    let of_chassis = matches!(name, FaultName::Reload | FaultName::Storm | FaultName::ForceSwitchover);
+    match target.unit {
+        TargetUnit::Link(_) => Err(format!("'{target}' is no interface of a node of kind linux")),
+        TargetUnit::Chassis if !of_chassis => {
+            Err(format!("fault '{name}' cannot be done to '{target}': name its cards"))
+        }
+        _ => Ok(()),
+    }
 }

@@ -310,7 +310,7 @@ fn build(topology: &Topology, chassis: &Chassis) -> ChassisSummary {
         let ends = topology.links.iter().flat_map(|link| &link.ends).filter(|end| end.node == chassis.name);
         let linked = ends.filter_map(|end| match end.port {
             NodePort::Chassis(port) if port.slot == slot => Some((port.port, topology.opposite(end)?.to_string())),
-            NodePort::Chassis(_) | NodePort::Tester(_) => None,
+            NodePort::Chassis(_) | NodePort::Tester(_) | NodePort::Interface(_) => None,
         });
         linked.collect()
     };

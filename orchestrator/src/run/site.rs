@@ -2,7 +2,12 @@
 
 use super::{RunError, bench::Bench, progress::Progress, timeline::Timeline, traffic::Load};
 use crate::experiment::Experiment;
-use lab::{Claim, LabError, RuntimeKind, images::Images, plan::Placement, runtime::choose::choose};
+use lab::{
+    Claim, LabError, RuntimeKind,
+    images::Images,
+    plan::Placement,
+    runtime::{choose::choose, foreign},
+};
 
 /// Experiment, images, load and placement.
 #[derive(Debug)]
@@ -27,6 +32,7 @@ impl<'a> Site<'a> {
         progress: &Progress,
     ) -> Result<Self, RunError> {
         let chosen = choose(runtime, &experiment.topology, images, claim.dir()).await.map_err(LabError::from)?;
+        foreign::check(&experiment.topology, &chosen.placement).await?;
         progress.say(&format!("runtime: {}", chosen.why));
         Ok(Self { experiment, images, claim, placement: chosen.placement, load })
     }

@@ -23,7 +23,7 @@ pub fn copy_logs(plan: &LabPlan, run: &Path) -> io::Result<()> {
         let id = &card.config.id;
         let name = match id.unit {
             Unit::Card(slot) if plan.chassis.len() == 1 => slot.to_string(),
-            Unit::Card(_) | Unit::Tester | Unit::Operator => card_name(id).replace('/', "-"),
+            Unit::Card(_) | Unit::Tester | Unit::Linux | Unit::Operator => card_name(id).replace('/', "-"),
         };
         let mut from = match std::fs::File::open(&card.log) {
             Ok(file) => file,

@@ -8,6 +8,7 @@
 //! Words may be abbreviated as long as they are unique (`sh red st`), `?` explains, `| include`,
 //! `| exclude`, `| begin`, `| section`, `| count` filter, and `| json` gives every show command as data.
 
+mod ask;
 mod commands;
 mod confirm;
 mod debug;
@@ -19,19 +20,23 @@ mod style;
 mod text;
 mod view;
 
+pub use ask::Question;
 pub use debug::Debug;
 pub use show::LISTED_ROUTES_MAX;
 pub use view::{
     ClientView, ConfigSyncCounts, ConfigView, CounterView, DebugView, FibCounts, GroupView, HistoryView, InterfaceView,
-    LineCardState, LineCardView, LogView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SpokenView,
-    SwitchoverView, Tables, UnitView, UpgradeView, View,
+    LineCardState, LineCardView, LogView, NeighbourView, RedundancyView, RfStateView, RoutePath, RouteSource,
+    RouteView, SpokenView, SwitchoverView, Tables, UnitView, UpgradeView, View,
 };
 
 use crate::{
     config::{ConfigChange, ConfigSession, Edit},
     issu::Command,
 };
-use fabric_proto::{id::Slot, operator::LINE_MAX};
+use fabric_proto::{
+    id::{InterfaceId, Slot},
+    operator::LINE_MAX,
+};
 use std::time::Duration;
 
 /// One operator's session.
@@ -98,6 +103,15 @@ pub enum Action {
     Issu(Command),
     /// `issu set rollback-timer`.
     SetRollback(Duration),
+    /// `ping`, `traceroute`: the answer takes its time.
+    Ask(Question),
+    /// `clear arp-cache`, `clear ipv6 neighbors`.
+    ClearNeighbours {
+        /// Whether of IPv4.
+        v4: bool,
+        /// Where; `None`: everywhere.
+        interface: Option<InterfaceId>,
+    },
     /// `exit` from exec mode: the session is over.
     Close,
 }

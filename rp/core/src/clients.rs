@@ -9,6 +9,7 @@
 //! | `running` | RPR+: whole, then commands | `ActivePreconfig`: reads startup-config, unless it is there already |
 //! | `issu` | RPR: the upgrade under way | –; `Rp` tells it that this unit is active (`rp/upgrade.rs`) |
 //! | `transitions` | SSO: counts of ports; from release 2.1 on | `ActiveFast`: keeps or forgets them |
+//! | `neighbours` | SSO: neighbours that were learned, own addresses; from release 2.1 on | `ActiveFast`: keeps or forgets them |
 //! | `mode` | – | `ActivePostconfig`: the facility goes by the configuration's mode |
 //! | `routing` | – | `ActivePostconfig`: begins to learn, out of configuration, carrier and feeds |
 //!
@@ -17,6 +18,7 @@
 
 mod cef;
 mod chassis;
+mod host;
 mod links;
 mod local;
 mod mode;
@@ -29,7 +31,7 @@ mod transitions;
 mod upgrade;
 
 pub(crate) use links::{Line, if_index};
-pub(crate) use local::{card_changes, interfaces, is_plain, ports};
+pub(crate) use local::{card_changes, host_interface, interfaces, is_plain, ports};
 pub(crate) use registry::{Hung, Unit, others};
 pub use registry::{Misregistered, NoSuchClient, Registry, UnknownClient};
 pub(crate) use running::Change;

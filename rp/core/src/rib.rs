@@ -10,6 +10,7 @@
 mod direct;
 mod feed;
 mod hops;
+mod host;
 mod learn;
 mod local;
 mod recursion;

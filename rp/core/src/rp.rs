@@ -7,21 +7,25 @@
 //! * `takeover.rs`: what a role means; `effects.rs`: what clients ask for when they are led through it
 //! * `sync.rs`: clients' state on its way to the standby, and as it comes there
 //! * `chassis.rs`: cards that come and go; `interfaces.rs`: which ports have carrier
+//! * `host.rs`: neighbours, and packets of this unit's own; `ask.rs`: `ping` and `traceroute`
 //! * `operator.rs` and `show.rs`: the command line; `logging.rs`: what `show logging` has
 //! * `versions.rs`: what is spoken with the peer and the line cards; `issu.rs`: what its image and this one come to;
 //!   `capability.rs`: what is off until every card of the chassis can hold it
 //! * `upgrade.rs`: the software upgrade under way
 
+mod ask;
 mod capability;
 mod chassis;
 mod debug;
 mod effects;
+mod host;
 mod inspect;
 mod interfaces;
 mod issu;
 mod logging;
 mod operator;
 mod perform;
+mod punt;
 mod show;
 mod sync;
 mod takeover;
@@ -44,13 +48,14 @@ use fabric_proto::{
     feed::{FromFeed, ToFeed},
     fib::Family,
     flow::FlowSeed,
-    id::{LcSlot, PortId, RpSlot, Slot},
+    id::{InterfaceId, LcSlot, PortId, RpSlot, Slot},
     issu::Image,
     linecard::{FromLc, ToLc},
     machine::Machine,
     offer::Agreed,
     operator::{EventKind, RpStats},
     platform::Profile,
+    punt::PuntCounts,
     redundancy::{Heartbeat, RfMessage},
     sabotage::{self, Sabotage},
     time::Instant,
@@ -66,6 +71,7 @@ use takeover::Role;
 use versions::Spoken;
 
 pub use perform::{Remote, Said, Shell};
+pub use punt::Punted;
 
 /// What the boot loader hands over.
 #[derive(Clone, Debug)]
@@ -170,6 +176,20 @@ pub enum Output {
     SaveTerm(LastTerm),
     /// Save how far a software upgrade is, before anything that follows is done.
     SaveUpgrade(Bytes),
+    /// A frame of this unit's, to be sent by an interface: all of it is there, its tag too.
+    Inject {
+        /// By which.
+        interface: InterfaceId,
+        /// The frame.
+        frame: Vec<u8>,
+    },
+    /// The rest of the answer to a session's `ping` or `traceroute` ([`Rp::awaits`]).
+    Answered {
+        /// Whose it is.
+        session: u64,
+        /// To print behind what was printed.
+        text: String,
+    },
     /// For the event log.
     Event(EventKind),
     /// Start the program anew. Nothing follows.
@@ -201,6 +221,12 @@ pub struct Rp {
     clients: Registry,
     feed: FibFeed,
     sessions: BTreeMap<u64, CliSession>,
+    /// Interfaces that the host on the links has not been told of as they are.
+    untold: BTreeSet<InterfaceId>,
+    /// What line cards have given, as the shell counts it.
+    punts: PuntCounts,
+    /// Questions whose answers take their time, by session.
+    asked: BTreeMap<u64, ask::Asked>,
     /// The session that is in configuration mode.
     config_lock: Option<u64>,
     debugging: debug::Debugging,
@@ -257,6 +283,9 @@ impl Rp {
             clients,
             feed: FibFeed::new(boot.slot),
             sessions: BTreeMap::new(),
+            untold: BTreeSet::new(),
+            punts: PuntCounts::default(),
+            asked: BTreeMap::new(),
             config_lock: None,
             debugging: debug::Debugging::default(),
             log: LogBuffer::default(),
@@ -363,7 +392,8 @@ impl Machine for Rp {
         let links = self.clients.links.lonely().filter(|_| self.role.owns_chassis());
         let (rib, clients) = (self.clients.routing.rib.deadline(), self.clients.deadline());
         let upgrade = self.clients.issu.procedure.deadline().filter(|_| self.role.owns_chassis());
-        let owned = [rib, clients, self.feed.deadline(), self.role.deadline(), links, chunk, upgrade];
+        let host = self.host_deadline().filter(|_| self.role.owns_chassis());
+        let owned = [rib, clients, host, self.feed.deadline(), self.role.deadline(), links, chunk, upgrade];
         let active = owned.into_iter().flatten().filter(|_| !matches!(self.role, Role::Over));
         active.chain(self.rf.deadline()).chain(self.cf.deadline()).min()
     }
@@ -380,6 +410,7 @@ impl Rp {
             self.rib_converged(now, converged, out);
         }
         self.links_due(now, out);
+        self.host_due(now, out);
         self.clients_due(now, out);
         self.step_feed(now, None, out);
         self.role_due(now, out);

@@ -3,8 +3,8 @@
 use super::{Ask, Shell};
 use crate::{
     crash::Crash,
+    data::Data,
     links::ToPeer,
-    relay::Relay,
     writer::{Write, WriteId, Written},
 };
 use fabric_proto::{
@@ -23,6 +23,12 @@ pub(super) struct Unacknowledged {
     output: CommandOutput,
     /// The save that the command asked for.
     write: Option<WriteId>,
+}
+
+/// The answer to a command that takes its time, as far as it is there.
+pub(super) struct Asking {
+    answer: oneshot::Sender<CommandOutput>,
+    output: CommandOutput,
 }
 
 impl Shell {
@@ -85,7 +91,13 @@ impl Shell {
         out: &mut Vec<Output>,
     ) {
         let revision = self.rp.config_revision();
+        self.rp.set_punts(self.data.as_ref().map(Data::punts).unwrap_or_default());
         let mut output = self.rp.line(now, session, line, out);
+        let answered = |output: &Output| matches!(output, Output::Answered { session: of, .. } if *of == session);
+        if self.rp.awaits(session) || out.iter().any(answered) {
+            self.asking.insert(session, Asking { answer, output });
+            return;
+        }
         // It goes before what the same command says to the standby, which waits for it.
         let save = out.iter().position(|output| matches!(output, Output::SaveStartup(_)));
         let write = match save.map(|at| out.remove(at)) {
@@ -102,6 +114,14 @@ impl Shell {
         }
     }
 
+    /// The rest of an answer that took its time.
+    pub(super) fn answered_at_last(&mut self, session: u64, text: &str) {
+        if let Some(Asking { answer, mut output }) = self.asking.remove(&session) {
+            output.text += text;
+            let _ = answer.send(output);
+        }
+    }
+
     pub(super) fn answer(&mut self, now: Instant, ask: Ask, out: &mut Vec<Output>) {
         match ask {
             Ask::Line { session, line, answer } => self.run_line(now, session, &line, answer, out),
@@ -110,7 +130,10 @@ impl Shell {
                 let _ =
                     answer.send(words.map(|one| Completion { word: one.word, help: one.help.to_owned() }).collect());
             }
-            Ask::SessionClosed(session) => self.rp.session_closed(now, session, out),
+            Ask::SessionClosed(session) => {
+                self.asking.remove(&session);
+                self.rp.session_closed(now, session, out);
+            }
             Ask::Oir { slot, inserted } => self.rp.step(now, Some(Input::Oir { slot, inserted }), out),
             Ask::Stats { answer } => {
                 let _ = answer.send(Box::new(self.stats()));
@@ -137,17 +160,18 @@ impl Shell {
         let refusals = fabric::card::process::refusals();
         let mut rp = self.rp.stats();
         rp.armed = self.crash.map(Crash::point);
-        rp.converged &= self.relay.as_ref().is_none_or(|relay| relay.reaches(rp.line_cards.len()));
+        rp.converged &= self.data.as_ref().is_none_or(|data| data.reaches(rp.line_cards.len()));
         CardStats {
             boot: self.boot,
             release: self.release.clone(),
             rp: Some(rp),
-            lc: self.relay.as_ref().map(Relay::stats),
+            lc: self.data.as_ref().and_then(Data::relayed),
             memory_bytes: crate::process::resident_bytes(),
             cpu_ns: fabric::card::process::cpu_ns(),
             refusals,
             connections: self.endpoint.connections() as u64,
             unlinked: Vec::new(),
+            punts: self.data.as_ref().map(Data::punts).unwrap_or_default(),
         }
     }
 

@@ -3,7 +3,10 @@
 use super::Shell;
 use crate::{links::ToPeer, writer::Write};
 use bytes::Bytes;
-use fabric_proto::{id::LcSlot, operator::EventKind};
+use fabric_proto::{
+    id::{InterfaceId, LcSlot},
+    operator::EventKind,
+};
 use rp_core::{
     redundancy::LastTerm,
     rp::{self, Remote, Said},
@@ -56,13 +59,23 @@ impl rp::Shell for Shell {
     }
 
     fn own(&mut self) {
-        if let Some(relay) = &self.relay {
-            relay.forward();
+        if let Some(data) = &self.data {
+            data.activate();
         }
     }
 
     fn save_startup(&mut self, text: String) {
         let _ = self.write(fabric::clock::now(), self.startup(text));
+    }
+
+    fn inject(&mut self, interface: InterfaceId, frame: Vec<u8>) {
+        if let (Some(data), Some(port)) = (&self.data, interface.port()) {
+            data.inject(port, frame);
+        }
+    }
+
+    fn answered(&mut self, session: u64, text: String) {
+        self.answered_at_last(session, &text);
     }
 
     fn set_aside(&mut self, text: String) {

@@ -121,7 +121,7 @@ impl World {
         let local = matches!(verdict, Verdict::Local { .. });
         match verdict {
             Verdict::Drop(cause) => self.packets.counts.drop(cause),
-            Verdict::Punt => self.packets.counts.punted += 1,
+            Verdict::Punt(_) => self.packets.counts.punted += 1,
             Verdict::Local { .. } | Verdict::Fabric { .. } if !self.fabric_passes(local) => {
                 self.packets.counts.drop(DropCause::NoActiveRp);
             }

@@ -56,7 +56,7 @@ impl Probe {
         let (slot, port) = match got.verdict {
             Verdict::Local { port } => (self.at.slot.0, port),
             Verdict::Fabric { slot, port } => (slot, port),
-            Verdict::Punt | Verdict::Drop(_) => return paths.all(|path| !matches!(path, Path::Port { .. })),
+            Verdict::Punt(_) | Verdict::Drop(_) => return paths.all(|path| !matches!(path, Path::Port { .. })),
         };
         paths.any(|path| match path {
             Path::Port { port: by, rewrite, .. } => {

@@ -70,6 +70,7 @@ fn numbers_are_those_of_every_release() {
         CfClientId::FIB,
         CfClientId::LINKS,
         CfClientId::PORT_COUNTS,
+        CfClientId::NEIGHBOURS,
     ];
-    assert_eq!(numbers.map(|client| client.0), [1, 2, 3, 4, 5, 2023]);
+    assert_eq!(numbers.map(|client| client.0), [1, 2, 3, 4, 5, 2023, 2024]);
 }

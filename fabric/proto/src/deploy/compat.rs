@@ -1,7 +1,11 @@
 //! Card configurations that cards of older releases read.
 
 use super::{CardConfig, v1};
-use crate::version::{Inexpressible, Versions};
+use crate::{
+    id::Slot,
+    platform::{NATIVE, Profile},
+    version::{Inexpressible, Versions},
+};
 use serde::Serialize;
 
 /// Version 1: a card refuses keys that it does not know. From version 2 on it passes over them, and says so: another key
@@ -49,10 +53,17 @@ impl TryFrom<&CardConfig> for v1::CardConfig {
             releases: _,
         } = config.clone();
         let super::TlsFiles { ca, cert, key } = tls;
+        // A route processor of release 1.0 that has an address for packets passes them from card to card.
+        let relays = Profile::named(&platform).unwrap_or(&NATIVE).forwarding.uses_rp();
+        let data_of = |slot: Option<Slot>, data| match slot {
+            Some(Slot::Rp(_)) if !relays => None,
+            _ => data,
+        };
+        let data = data_of(id.slot(), data);
         let cards = cards.into_iter().map(|super::CardAddress { slot, control, data, legacy }| v1::CardAddress {
             slot,
             control,
-            data,
+            data: data_of(Some(slot), data),
             legacy,
         });
         let wires = wires.into_iter().map(|super::WireEnd { port, path, listen }| v1::WireEnd { port, path, listen });

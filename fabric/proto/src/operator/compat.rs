@@ -3,7 +3,7 @@
 use super::{
     CardStats, Event, EventKind, Exit, FlowSpec, LcStats, Refusals, Reply, Request, RpStats, TrafficSpec, v1, v2,
 };
-use crate::{drops::DropCause, fib::Mac, version::Inexpressible};
+use crate::{drops::DropCause, fib::Mac, punt::PuntCounts, version::Inexpressible};
 
 impl From<v1::Request> for Request {
     fn from(request: v1::Request) -> Self {
@@ -141,7 +141,18 @@ impl From<v1::CardStats> for CardStats {
     fn from(stats: v1::CardStats) -> Self {
         let v1::CardStats { boot, release, rp, lc, memory_bytes, refused, cpu_ns } = stats;
         let (refusals, rp) = (Refusals { untold: refused, ..Refusals::default() }, rp.map(RpStats::from));
-        Self { boot, release, rp, lc, memory_bytes, cpu_ns, refusals, connections: 0, unlinked: Vec::new() }
+        Self {
+            boot,
+            release,
+            rp,
+            lc,
+            memory_bytes,
+            cpu_ns,
+            refusals,
+            connections: 0,
+            unlinked: Vec::new(),
+            punts: PuntCounts::default(),
+        }
     }
 }
 
@@ -149,7 +160,8 @@ impl TryFrom<CardStats> for v1::CardStats {
     type Error = Inexpressible;
 
     fn try_from(stats: CardStats) -> Result<Self, Inexpressible> {
-        let CardStats { boot, release, rp, lc, memory_bytes, cpu_ns, refusals, connections: _, unlinked: _ } = stats;
+        let CardStats { boot, release, rp, lc, memory_bytes, cpu_ns, refusals, connections: _, unlinked: _, punts: _ } =
+            stats;
         let refused = refusals.total();
         let later = |lc: &LcStats| lc.drops.iter().any(|(cause, _)| cause >= DropCause::NotFragmented);
         if lc.as_ref().is_some_and(later) {
@@ -199,21 +211,32 @@ impl From<v2::Reply> for Reply {
 impl From<CardStats> for v2::CardStats {
     fn from(stats: CardStats) -> Self {
         let refused = stats.refusals.total();
-        let CardStats { boot, release, rp, lc, memory_bytes, cpu_ns, refusals, connections, unlinked } = stats;
+        let CardStats { boot, release, rp, lc, memory_bytes, cpu_ns, refusals, connections, unlinked, punts } = stats;
         let Refusals { certificate, wrong_card, no_business, unfinished, no_place, challenged, untold: _ } = refusals;
         let refusals = v2::Refusals { certificate, wrong_card, no_business, unfinished, no_place, challenged };
-        Self { boot, release, rp, lc, memory_bytes, refused, cpu_ns, refusals, connections, unlinked }
+        Self { boot, release, rp, lc, memory_bytes, refused, cpu_ns, refusals, connections, unlinked, punts }
     }
 }
 
 impl From<v2::CardStats> for CardStats {
     fn from(stats: v2::CardStats) -> Self {
-        let v2::CardStats { boot, release, rp, lc, memory_bytes, refused, cpu_ns, refusals, connections, unlinked } =
-            stats;
+        let v2::CardStats {
+            boot,
+            release,
+            rp,
+            lc,
+            memory_bytes,
+            refused,
+            cpu_ns,
+            refusals,
+            connections,
+            unlinked,
+            punts,
+        } = stats;
         let v2::Refusals { certificate, wrong_card, no_business, unfinished, no_place, challenged } = refusals;
         let told = Refusals { certificate, wrong_card, no_business, unfinished, no_place, challenged, untold: 0 };
         let refusals = Refusals { untold: refused.saturating_sub(told.total()), ..told };
-        Self { boot, release, rp, lc, memory_bytes, cpu_ns, refusals, connections, unlinked }
+        Self { boot, release, rp, lc, memory_bytes, cpu_ns, refusals, connections, unlinked, punts }
     }
 }
 

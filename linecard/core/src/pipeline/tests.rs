@@ -128,9 +128,9 @@ fn every_cause_is_found() {
     assert_eq!(verdict(&v4([10, 2, 0, 1], 64, 72)), Verdict::Local { port: 2 });
     assert_eq!(verdict(&v4([10, 3, 0, 1], 64, 20)), drop(DropCause::PortDown));
     assert_eq!(verdict(&v4([10, 4, 0, 1], 64, 20)), drop(DropCause::NoSuchPort));
-    assert_eq!(verdict(&v4([10, 5, 0, 1], 64, 20)), Verdict::Punt);
+    assert_eq!(verdict(&v4([10, 5, 0, 1], 64, 20)), Verdict::Punt(PuntReason::ForUs));
     assert_eq!(verdict(&v4([10, 6, 0, 1], 64, 20)), drop(DropCause::Discard));
-    assert_eq!(verdict(&v4([10, 7, 0, 1], 64, 20)), drop(DropCause::NoAdjacency));
+    assert_eq!(verdict(&v4([10, 7, 0, 1], 64, 20)), Verdict::Punt(PuntReason::Glean));
     assert_eq!(verdict(&v4([10, 8, 0, 1], 64, 20)), drop(DropCause::NoAdjacency), "a path list never sent");
     assert_eq!(verdict(&v4([11, 0, 0, 1], 64, 20)), drop(DropCause::NoRoute));
     assert_eq!(verdict(&v4([10, 0, 0, 1], 1, 20)), drop(DropCause::TtlExpired));
@@ -208,11 +208,14 @@ fn what_is_for_the_router_is_received_whatever_its_ttl() {
     writer.set(net("fe80::7/128"), 5).unwrap();
     let verdict = |frame: &[u8]| both(frame, 1, writer.tables()).0;
     for ttl in [0, 1, 64] {
-        assert_eq!(verdict(&v4([10, 5, 0, 1], ttl, 20)), Verdict::Punt, "TTL {ttl}");
-        assert_eq!(verdict(&v4([169, 254, 7, 1], ttl, 20)), Verdict::Punt, "TTL {ttl}");
-        assert_eq!(verdict(&v6("2001:db8::1", ttl, 20)), Verdict::Punt, "hop limit {ttl}");
-        assert_eq!(verdict(&v6("fe80::7", ttl, 20)), Verdict::Punt, "hop limit {ttl}");
+        assert_eq!(verdict(&v4([10, 5, 0, 1], ttl, 20)), Verdict::Punt(PuntReason::ForUs), "TTL {ttl}");
+        assert_eq!(verdict(&v4([169, 254, 7, 1], ttl, 20)), Verdict::Punt(PuntReason::ForUs), "TTL {ttl}");
+        assert_eq!(verdict(&v6("2001:db8::1", ttl, 20)), Verdict::Punt(PuntReason::ForUs), "hop limit {ttl}");
+        assert_eq!(verdict(&v6("fe80::7", ttl, 20)), Verdict::Punt(PuntReason::ForUs), "hop limit {ttl}");
     }
+    // From a neighbour by its address on the link, too; that goes no further.
+    assert_eq!(verdict(&v6_from("fe80::9", "2001:db8::1", 255, 20)), Verdict::Punt(PuntReason::ForUs));
+    assert_eq!(verdict(&v6_from("fe80::9", "2001:db8::5", 255, 20)), Verdict::Drop(DropCause::SourceLinkLocal));
     let martian = v4_from([127, 0, 0, 1], [10, 5, 0, 1], 64, 20);
     assert_eq!(verdict(&martian), Verdict::Drop(DropCause::SourceLoopback), "not even for the router itself");
     let frame = v4([10, 5, 0, 1], 1, 20);
@@ -420,7 +423,7 @@ fn a_path_can_lead_to_another_table() {
     let verdict = |to, vlan| both(&tagged(&v4(to, 64, 20), vlan), 1, writer.tables()).0;
     assert_eq!(verdict([10, 0, 0, 1], 100), Verdict::Fabric { slot: 7, port: 1 }, "the VRF's own route is longer");
     assert_eq!(verdict([11, 0, 0, 1], 100), Verdict::Drop(DropCause::NoRoute), "and neither has this one");
-    assert_eq!(verdict([10, 5, 0, 1], 200), Verdict::Punt, "an own address of the other table");
+    assert_eq!(verdict([10, 5, 0, 1], 200), Verdict::Punt(PuntReason::ForUs), "an own address of the other table");
     assert_eq!(verdict([50, 0, 0, 1], 100), Verdict::Drop(DropCause::NoRoute), "tables that lead to each other");
 }
 

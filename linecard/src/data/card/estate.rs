@@ -9,7 +9,7 @@ impl Outlet {
     fn framing(self) -> Framing {
         match self {
             Self::Link(_) => Framing::Cells,
-            Self::Relay(_) => Framing::Relay,
+            Self::Relay(_) | Self::Punt => Framing::Relay,
             Self::Port(_) => Framing::Wire,
         }
     }

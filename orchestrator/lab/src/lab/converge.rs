@@ -3,9 +3,9 @@
 use super::{Claim, Lab, LabError, layout, shelf, slot, start_shelf};
 use crate::{
     pki,
-    plan::{CardPlan, LabPlan, Placement},
+    plan::{CardPlan, LabPlan, NodePlan, Placement},
     runtime::{
-        self, Runtime, RuntimeError, Signal,
+        self, Runtime, RuntimeError, Signal, foreign,
         process::{ProcessRuntime, find::plain},
     },
 };
@@ -101,19 +101,31 @@ pub async fn changes(new: &LabPlan) -> Result<Vec<Change>, LabError> {
 }
 
 async fn known(old: &LabPlan, new: &LabPlan, runtime: &dyn Runtime) -> Known {
-    let running = runtime.running().await.into_iter().collect();
+    let mut running: BTreeSet<_> = runtime.running().await.into_iter().collect();
+    for node in &new.nodes {
+        // Whoever has lost its bridge has lost its interfaces.
+        let status = foreign::status(node).await;
+        if status.is_none_or(|status| node.has_node() && status.pid.is_none()) {
+            running.remove(&node.id);
+        }
+    }
     let there = || new.cards.iter().filter(|card| old.card(&card.config.id).is_some());
     let ids = |cards: Vec<&CardPlan>| cards.into_iter().map(|card| card.config.id.clone()).collect();
+    let nodes = || new.nodes.iter().filter(|node| old.node(&node.id).is_some());
     let outdated = |card: &&CardPlan| {
         let limits = old.card(&card.config.id).map(|card| card.limits);
         // What it was told, not what it was planned to be told: an experiment may have changed its image.
         told(&card.folder) != layout::read_back(card, runtime) || limits != Some(card.limits)
     };
-    Known {
+    let mut known = Known {
         running,
-        removed: ids(there().filter(|card| slot::is_empty(card)).collect()),
+        removed: ids(there().filter(|card| slot::is_empty(&card.folder)).collect()),
         outdated: ids(there().filter(outdated).collect()),
-    }
+    };
+    known.removed.extend(nodes().filter(|node| slot::is_empty(&node.folder)).map(|node| node.id.clone()));
+    let changed = nodes().filter(|node| layout::planned(node).as_ref() != Some(*node));
+    known.outdated.extend(changed.map(|node| node.id.clone()));
+    known
 }
 
 /// What a card was told, as far as it has to be started again when that changes.
@@ -124,10 +136,13 @@ fn told(folder: &Path) -> Option<CardConfig> {
 /// In the new plan's order, removals first.
 fn compare(old: Option<&LabPlan>, new: &LabPlan, known: &Known) -> Vec<Change> {
     let change = |id: &CardId, step, why| Change { card: id.clone(), step, why };
-    let gone = old.into_iter().flat_map(LabPlan::ids).filter(|id| new.card(id).is_none());
-    let mut changes: Vec<_> = gone.map(|id| change(id, Step::Remove, "the topology does not have it")).collect();
-    for id in new.ids() {
-        changes.push(if old.is_none_or(|old| old.card(id).is_none()) {
+    let has = |plan: &LabPlan, id: &CardId| plan.card(id).is_some() || plan.node(id).is_some();
+    let all =
+        |plan: &LabPlan| -> Vec<CardId> { plan.ids().chain(plan.nodes.iter().map(|node| &node.id)).cloned().collect() };
+    let gone = old.into_iter().flat_map(&all).filter(|id| !has(new, id));
+    let mut changes: Vec<_> = gone.map(|id| change(&id, Step::Remove, "the topology does not have it")).collect();
+    for id in &all(new) {
+        changes.push(if old.is_none_or(|old| !has(old, id)) {
             change(id, Step::Add, "it is not there")
         } else if known.outdated.contains(id) {
             change(id, Step::Replace, "the topology says something else of it or of its neighbours")
@@ -160,6 +175,11 @@ impl Lab {
         // Nobody resets slots meanwhile; the next one knows the new plan.
         ProcessRuntime::new(&new.lab, &new.dir).end_shelf().await?;
         for change in changes.iter().filter(|change| change.step == Step::Remove) {
+            if let Some(node) = old.node(&change.card) {
+                runtime.forget_node(node).await?;
+                remove_folder(&node.folder)?;
+                continue;
+            }
             let card = old.card(&change.card).ok_or_else(|| LabError::NoCard(change.card.clone()))?;
             runtime.forget(card).await?;
             remove_folder(&card.folder)?;
@@ -171,6 +191,8 @@ impl Lab {
             Some(carry_out(change.step, card, &*runtime))
         }))
         .await?;
+        let nodes = changes.iter().filter_map(|change| Some((change.step, new.node(&change.card)?)));
+        try_join_all(nodes.map(|(step, node)| carry_out_node(step, node, &*runtime))).await?;
         wake(&new, &*runtime).await?;
         start_shelf(&new)?;
         let lab = Self::open(new, runtime)?;
@@ -188,23 +210,41 @@ async fn carry_out(step: Step, card: &CardPlan, runtime: &dyn Runtime) -> Result
         Step::Keep => return layout::write_config(card, runtime),
         Step::Add => layout::furnish_card(card, runtime)?,
         Step::Replace => {
-            let _lock = slot::lock(card).await?;
+            let _lock = slot::lock(&card.folder).await?;
             runtime.forget(card).await?;
             layout::furnish_card(card, runtime)?;
         }
         Step::Start => {}
     }
-    let _lock = slot::lock(card).await?;
-    slot::fill(card)?;
+    let _lock = slot::lock(&card.folder).await?;
+    slot::fill(&card.folder)?;
     match runtime.start(card).await {
         Ok(()) | Err(RuntimeError::Running(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
+async fn carry_out_node(step: Step, node: &NodePlan, runtime: &dyn Runtime) -> Result<(), LabError> {
+    match step {
+        Step::Remove | Step::Keep => return Ok(()),
+        Step::Add => layout::furnish_node(node)?,
+        Step::Replace => {
+            let _lock = slot::lock(&node.folder).await?;
+            runtime.forget_node(node).await?;
+            layout::furnish_node(node)?;
+        }
+        Step::Start => {}
+    }
+    let _lock = slot::lock(&node.folder).await?;
+    slot::fill(&node.folder)?;
+    // What lives on without a bridge cannot be joined to anything any more.
+    runtime::clear(runtime, &node.id).await?;
+    Ok(runtime.start_node(node).await?)
+}
+
 /// A card that stands still goes on.
 async fn wake(plan: &LabPlan, runtime: &dyn Runtime) -> Result<(), LabError> {
-    for id in plan.ids() {
+    for id in plan.ids().chain(plan.nodes.iter().map(|node| &node.id)) {
         match runtime.signal(id, Signal::Resume).await {
             Ok(_) | Err(RuntimeError::NotRunning(_)) => {}
             Err(error) => return Err(error.into()),

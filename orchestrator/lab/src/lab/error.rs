@@ -71,6 +71,9 @@ pub enum LabError {
     /// A card that the plan does not have.
     #[error("the lab has no card {0}")]
     NoCard(CardId),
+    /// An interface that a node does not have.
+    #[error("{0}")]
+    NoInterface(String),
     /// A card that was taken out.
     #[error("the slot of {0} is empty: insert it first")]
     Empty(CardId),
@@ -163,7 +166,7 @@ impl LabError {
             Self::Exists { .. } | Self::NoLab(_) | Self::Foreign(_) | Self::NotRunning(_) | Self::Going(_) => true,
             Self::NoCard(_) | Self::Empty(_) | Self::Name(_) | Self::Busy { .. } | Self::Elsewhere { .. } => true,
             Self::Untrusted { .. } | Self::Unreadable { .. } | Self::Kept { .. } | Self::Unfit { .. } => true,
-            Self::Runs { .. } | Self::NoLineCard(_) => true,
+            Self::Runs { .. } | Self::NoLineCard(_) | Self::NoInterface(_) => true,
             Self::Runtime(error) => error.is_usage(),
             Self::Died { .. } | Self::Renewed { .. } => false,
             Self::Start { .. } | Self::Silent(_) | Self::Answer { .. } | Self::File { .. } | Self::Fabric(_) => false,

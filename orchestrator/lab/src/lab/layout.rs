@@ -9,12 +9,13 @@
 //! authority/       the lab's certificate authority
 //! operator/        the operator's certificate
 //! <node>/<slot>/   config.json, slot.lock, removed (while its slot is empty), nvram/, tls/
+//! <node>/linux/    of a node that is none of ours: node.json, bridge.json, bridge.sock, slot.lock, removed
 //! ```
 
 use super::{LabError, files};
 use crate::{
-    plan::{CardPlan, LabPlan, Program},
-    runtime::Runtime,
+    plan::{CardPlan, LabPlan, NodePlan, Program},
+    runtime::{Runtime, process::labels},
 };
 use fabric_proto::deploy::{CONFIG_FILE, CONFIG_VERSIONS, CardConfig, INITIAL_CONFIG};
 use serde::Serialize;
@@ -27,6 +28,7 @@ use std::{
 
 const PLAN_FILE: &str = "plan.json";
 const GOING_FILE: &str = "going";
+const NODE_FILE: &str = "node.json";
 
 /// Marks the lab as one that is taken down: who is killed on the way leaves remains, and nobody takes them for a lab
 /// that runs. Without a plan there is nothing to mark.
@@ -55,13 +57,13 @@ pub(super) fn shelf_log(dir: &Path) -> PathBuf {
 }
 
 /// The file whose lock is held by who starts or ends a card's program.
-pub(super) fn slot_lock(card: &CardPlan) -> PathBuf {
-    card.folder.join("slot.lock")
+pub(super) fn slot_lock(folder: &Path) -> PathBuf {
+    folder.join("slot.lock")
 }
 
 /// The file that is there while a card is taken out of its slot.
-pub(super) fn removed_mark(card: &CardPlan) -> PathBuf {
-    card.folder.join("removed")
+pub(super) fn removed_mark(folder: &Path) -> PathBuf {
+    folder.join("removed")
 }
 
 /// Makes the lab's folder, its owner's alone.
@@ -86,7 +88,30 @@ pub(super) fn furnish(plan: &LabPlan, runtime: &dyn Runtime) -> Result<(), LabEr
     for folder in ["logs", "wires"] {
         make_dir(&plan.dir.join(folder))?;
     }
-    plan.cards.iter().try_for_each(|card| furnish_card(card, runtime))
+    plan.cards.iter().try_for_each(|card| furnish_card(card, runtime))?;
+    plan.nodes.iter().try_for_each(furnish_node)
+}
+
+/// Writes what a node's bridge is told, and what was planned for the node.
+pub(super) fn furnish_node(node: &NodePlan) -> Result<(), LabError> {
+    make_dir(&node.folder)?;
+    for wire in node.bridge.ports.iter().filter_map(|port| port.wire.parent()) {
+        make_dir(wire)?;
+    }
+    let mut told = node.bridge.clone();
+    if let Some(command) = &mut told.command {
+        // `<lab>/<node>/linux`
+        let dir = node.folder.ancestors().nth(2).unwrap_or(&node.folder);
+        command.labels = labels(&node.id, dir);
+    }
+    write_json(&node.config_file(), &told)?;
+    write_json(&node.folder.join(NODE_FILE), node)?;
+    files::mark(&slot_lock(&node.folder))
+}
+
+/// What was planned for a node when it was furnished.
+pub(super) fn planned(node: &NodePlan) -> Option<NodePlan> {
+    serde_json::from_slice(&files::read(&node.folder.join(NODE_FILE)).ok()?).ok()
 }
 
 /// Writes what one card is told.
@@ -101,7 +126,7 @@ pub(super) fn furnish_card(card: &CardPlan, runtime: &dyn Runtime) -> Result<(),
         files::write(&card.config.nvram.join(INITIAL_CONFIG), text.as_bytes())?;
     }
     write_config(card, runtime)?;
-    files::mark(&slot_lock(card))
+    files::mark(&slot_lock(&card.folder))
 }
 
 /// Writes what a card is told at its next start, in the words of the release that it runs then.

@@ -6,10 +6,13 @@
 use super::{CardAction, LabError, files, layout};
 use crate::{
     images,
-    plan::{CardPlan, LabPlan},
+    plan::{CardPlan, LabPlan, NodePlan},
     runtime::{self, Runtime, RuntimeError, Signal},
 };
-use fabric_proto::{id::CardId, time::Instant};
+use fabric_proto::{
+    id::{CardId, Unit},
+    time::Instant,
+};
 use std::{
     fs::{self, File},
     io,
@@ -29,9 +32,9 @@ impl Slots {
         Self { plan, runtime }
     }
 
-    /// Does something to a card's program; answers the instant just before it was done.
+    /// Does something to the program of a card, or to a node that is none of ours; answers the instant just before it was done.
     pub(super) async fn act(&self, id: &CardId, action: CardAction) -> Result<Instant, LabError> {
-        let card = self.card(id)?;
+        let place = self.place(id)?;
         let runtime = &*self.runtime;
         match action {
             CardAction::Kill => Ok(runtime.signal(id, Signal::Kill).await?),
@@ -39,24 +42,24 @@ impl Slots {
             CardAction::Resume => Ok(runtime.signal(id, Signal::Resume).await?),
             CardAction::Stop => Ok(runtime::stop(runtime, id).await?),
             CardAction::Restart => {
-                let _lock = lock(card).await?;
-                if is_empty(card) {
+                let _lock = lock(place.folder()).await?;
+                if is_empty(place.folder()) {
                     return Err(LabError::Empty(id.clone()));
                 }
-                self.restart(card).await
+                self.restart(place).await
             }
             CardAction::Remove => {
-                let _lock = lock(card).await?;
-                files::mark(&layout::removed_mark(card))?;
+                let _lock = lock(place.folder()).await?;
+                files::mark(&layout::removed_mark(place.folder()))?;
                 let at = fabric::clock::now();
                 runtime::clear(runtime, id).await?;
                 Ok(at)
             }
             CardAction::Insert => {
-                let _lock = lock(card).await?;
-                fill(card)?;
+                let _lock = lock(place.folder()).await?;
+                fill(place.folder())?;
                 let at = fabric::clock::now();
-                match runtime.start(card).await {
+                match place.start(runtime).await {
                     Ok(()) | Err(RuntimeError::Running(_)) => Ok(at),
                     Err(error) => Err(error.into()),
                 }
@@ -78,14 +81,14 @@ impl Slots {
     /// the answer is false. A release that cannot be had leaves everything as it is.
     pub(super) async fn reset(&self, id: &CardId, release: Option<&str>) -> Result<bool, LabError> {
         let card = self.card(id)?;
-        let _lock = lock(card).await?;
-        if is_empty(card) {
+        let _lock = lock(&card.folder).await?;
+        if is_empty(&card.folder) {
             return Ok(false);
         }
         if let Some(release) = release {
             self.swap_image(id, release, &images::beside(&card.config.image, release)).await?;
         }
-        self.restart(card).await?;
+        self.restart(Place::Card(card)).await?;
         Ok(true)
     }
 
@@ -95,22 +98,29 @@ impl Slots {
         // In the plan's order, as everybody who takes several locks.
         let mut locks = Vec::new();
         for card in &cards {
-            locks.push(lock(card).await?);
+            locks.push(lock(&card.folder).await?);
         }
         for card in &cards {
             runtime::clear(&*self.runtime, &card.config.id).await?;
         }
-        for card in cards.into_iter().filter(|card| !is_empty(card)) {
+        for card in cards.into_iter().filter(|card| !is_empty(&card.folder)) {
             self.runtime.start(card).await?;
         }
         Ok(())
     }
 
-    async fn restart(&self, card: &CardPlan) -> Result<Instant, LabError> {
+    async fn restart(&self, place: Place<'_>) -> Result<Instant, LabError> {
         let at = fabric::clock::now();
-        runtime::clear(&*self.runtime, &card.config.id).await?;
-        self.runtime.start(card).await?;
+        runtime::clear(&*self.runtime, place.id()).await?;
+        place.start(&*self.runtime).await?;
         Ok(at)
+    }
+
+    fn place(&self, id: &CardId) -> Result<Place<'_>, LabError> {
+        match id.unit {
+            Unit::Linux => self.plan.node(id).map(Place::Node).ok_or_else(|| LabError::NoCard(id.clone())),
+            Unit::Card(_) | Unit::Tester | Unit::Operator => self.card(id).map(Place::Card),
+        }
     }
 
     fn card(&self, id: &CardId) -> Result<&CardPlan, LabError> {
@@ -118,13 +128,45 @@ impl Slots {
     }
 }
 
-pub(super) fn is_empty(card: &CardPlan) -> bool {
-    layout::removed_mark(card).exists()
+/// What has a folder, and is started and ended.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'a> {
+    /// A card in its slot.
+    Card(&'a CardPlan),
+    /// A node that is none of ours.
+    Node(&'a NodePlan),
+}
+
+impl Place<'_> {
+    fn id(&self) -> &CardId {
+        match self {
+            Self::Card(card) => &card.config.id,
+            Self::Node(node) => &node.id,
+        }
+    }
+
+    fn folder(&self) -> &Path {
+        match self {
+            Self::Card(card) => &card.folder,
+            Self::Node(node) => &node.folder,
+        }
+    }
+
+    pub(super) async fn start(&self, runtime: &dyn Runtime) -> Result<(), RuntimeError> {
+        match self {
+            Self::Card(card) => runtime.start(card).await,
+            Self::Node(node) => runtime.start_node(node).await,
+        }
+    }
+}
+
+pub(super) fn is_empty(folder: &Path) -> bool {
+    layout::removed_mark(folder).exists()
 }
 
 /// The slot is not empty any more.
-pub(super) fn fill(card: &CardPlan) -> Result<(), LabError> {
-    let mark = layout::removed_mark(card);
+pub(super) fn fill(folder: &Path) -> Result<(), LabError> {
+    let mark = layout::removed_mark(folder);
     match fs::remove_file(&mark) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(layout::wrong(&mark)(error)),
         _ => Ok(()),
@@ -132,8 +174,8 @@ pub(super) fn fill(card: &CardPlan) -> Result<(), LabError> {
 }
 
 /// Waits for the slot's lock; dropping the file lets go of it, and so does its holder's death.
-pub(super) async fn lock(card: &CardPlan) -> Result<File, LabError> {
-    let path = layout::slot_lock(card);
+pub(super) async fn lock(folder: &Path) -> Result<File, LabError> {
+    let path = layout::slot_lock(folder);
     let wait = {
         let path = path.clone();
         move || -> io::Result<File> {

@@ -53,7 +53,7 @@ impl Lab {
         if !matches!(card.slot(), Some(Slot::Lc(_))) {
             return Err(LabError::NoLineCard(card.clone()));
         }
-        let _lock = slot::lock(&plan).await?;
+        let _lock = slot::lock(&plan.folder).await?;
         let running = self.upgradable(&plan, release, manifest).await?;
         release.clone_into(&mut plan.release);
         plan.config.image = manifest.to_owned();
@@ -133,7 +133,7 @@ impl Lab {
     async fn upgradable(&self, plan: &CardPlan, release: &str, manifest: &Path) -> Result<CardStats, LabError> {
         let card = &plan.config.id;
         let kept = |why: String| LabError::Kept { card: card.clone(), why };
-        if slot::is_empty(plan) {
+        if slot::is_empty(&plan.folder) {
             return Err(LabError::Empty(card.clone()));
         }
         let running = self.stats(card).await.ok_or_else(|| LabError::Silent(card.clone()))?;

@@ -52,7 +52,8 @@ const NODE: u32 = 128;
 impl Subnet {
     /// Networks for the lab in `dir`, in the order in which they should be tried: all that are large enough.
     pub fn candidates(topology: &Topology, dir: &Path) -> impl Iterator<Item = Self> + use<> {
-        let nodes = (topology.chassis.len() + topology.testers.len()) as u32;
+        // The gateway has an address where nobody else has.
+        let nodes = (topology.chassis.len() + topology.testers.len()).max(1) as u32;
         let size = (nodes * NODE).next_power_of_two();
         let count = BENCHMARK.size() / size;
         let first = hash(dir) as u32 % count.max(1);
@@ -130,11 +131,13 @@ fn unit_number(unit: &Unit) -> u32 {
         Unit::Card(Slot::Rp(slot)) => 100 + slot.index() as u32,
         Unit::Tester => 110,
         Unit::Operator => 111,
+        // It has no endpoint.
+        Unit::Linux => 112,
     }
 }
 
 /// FNV-1a.
-fn hash(dir: &Path) -> u64 {
+pub(super) fn hash(dir: &Path) -> u64 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
     dir.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step)
 }

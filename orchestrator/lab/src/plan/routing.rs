@@ -125,7 +125,7 @@ impl<'a> Routing<'a> {
         let ends = topology.links.iter().flat_map(|link| &link.ends).filter(|end| end.node == chassis.name);
         let port = |port| match port {
             NodePort::Chassis(port) => Some(port),
-            NodePort::Tester(_) => None,
+            NodePort::Tester(_) | NodePort::Interface(_) => None,
         };
         let wired = ends.filter_map(|end| port(end.port)).collect();
         let mut routing = Self { chassis, startup, wired, neighbours: BTreeMap::new() };

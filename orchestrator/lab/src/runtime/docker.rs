@@ -14,6 +14,7 @@ mod container;
 mod engine;
 pub mod image;
 mod network;
+mod node;
 mod upgrade;
 
 pub use engine::Engine;
@@ -22,7 +23,8 @@ use engine::{reason, refused, status};
 use super::{Heir, Runtime, RuntimeError, Signal, Task, slot_label};
 use crate::{
     images,
-    plan::{CardPlan, LabPlan, Placement},
+    plan::{CardPlan, LabPlan, NodePlan, Placement},
+    topology::{HOST, MACVLAN},
 };
 use bollard::{
     errors::Error,
@@ -270,7 +272,14 @@ impl DockerRuntime {
             // This lab's now: it goes in the next round. Or it can never be made.
             Ok(()) | Err(_) => false,
         });
-        Ok(join_all(claims).await.contains(&true))
+        let nodes = plan.nodes.iter().filter(|node| node.has_node());
+        let nodes = nodes.map(async |node| match node::make(self, node).await {
+            Err(RuntimeError::Engine { why, .. }) if why.contains("(409)") => {
+                matches!(self.find(&node.id).await, Ok(None))
+            }
+            Ok(()) | Err(_) => false,
+        });
+        Ok(join_all(claims).await.contains(&true) | join_all(nodes).await.contains(&true))
     }
 
     /// Removes every container and network of the lab. With the plan of a lab that is not whole, also what a
@@ -279,7 +288,8 @@ impl DockerRuntime {
         let mut claimed = false;
         for _ in 0..ROUNDS {
             let found = self.containers().await?;
-            let whole = plan.is_none_or(|plan| found.len() >= plan.cards.len());
+            let nodes = |plan: &LabPlan| plan.nodes.iter().filter(|node| node.has_node()).count();
+            let whole = plan.is_none_or(|plan| found.len() >= plan.cards.len() + nodes(plan));
             let names = found.iter().filter_map(|container| container.id.as_deref());
             try_join_all(names.map(|id| self.remove(id))).await?;
             if let Some(plan) = plan.filter(|_| !whole && !claimed) {
@@ -345,12 +355,24 @@ impl Runtime for DockerRuntime {
         Box::pin(self.start_card(card))
     }
 
+    fn start_node<'a>(&'a self, node: &'a NodePlan) -> Task<'a, Result<(), RuntimeError>> {
+        Box::pin(node::start(self, node))
+    }
+
+    fn forget_node<'a>(&'a self, node: &'a NodePlan) -> Task<'a, Result<(), RuntimeError>> {
+        Box::pin(node::forget(self, node))
+    }
+
     fn signal<'a>(&'a self, card: &'a CardId, signal: Signal) -> Task<'a, Result<Instant, RuntimeError>> {
-        Box::pin(self.send(card, signal))
+        Box::pin(async move {
+            if is_process(card) { node::beside(self).signal(card, signal).await } else { self.send(card, signal).await }
+        })
     }
 
     fn ended<'a>(&'a self, card: &'a CardId) -> Task<'a, ()> {
-        Box::pin(async move { self.gone(&self.name(card)).await })
+        Box::pin(async move {
+            if is_process(card) { node::beside(self).ended(card).await } else { self.gone(&self.name(card)).await }
+        })
     }
 
     fn running(&self) -> Task<'_, Vec<CardId>> {
@@ -359,7 +381,9 @@ impl Runtime for DockerRuntime {
                 tracing::warn!("{error}");
                 Vec::new()
             });
-            all.iter().filter(|container| runs(container)).filter_map(card_of).collect()
+            let mut running: Vec<_> = all.iter().filter(|container| runs(container)).filter_map(card_of).collect();
+            running.extend(node::beside(self).running().await.into_iter().filter(is_process));
+            running
         })
     }
 
@@ -377,6 +401,16 @@ impl Runtime for DockerRuntime {
     fn logs<'a>(&'a self, card: &'a CardPlan, lines: usize) -> Task<'a, String> {
         Box::pin(async move {
             let output = self.output(&card.config.id, &lines.to_string()).await;
+            String::from_utf8_lossy(&output).trim_end().to_owned()
+        })
+    }
+
+    fn logs_of_node<'a>(&'a self, node: &'a NodePlan, lines: usize) -> Task<'a, String> {
+        Box::pin(async move {
+            if is_process(&node.id) {
+                return node::beside(self).logs_of_node(node, lines).await;
+            }
+            let output = self.output(&node.id, &lines.to_string()).await;
             String::from_utf8_lossy(&output).trim_end().to_owned()
         })
     }
@@ -421,6 +455,11 @@ impl Runtime for DockerRuntime {
     fn destroy(&self) -> Task<'_, Result<(), RuntimeError>> {
         Box::pin(self.sweep(None))
     }
+}
+
+/// This machine's own interfaces, of which there is a bridge only.
+fn is_process(id: &CardId) -> bool {
+    id.unit == Unit::Linux && [HOST, MACVLAN].contains(&id.node.as_str())
 }
 
 /// Names and folders of the labs that have containers on an engine.

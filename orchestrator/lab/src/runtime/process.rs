@@ -9,21 +9,22 @@ mod heir;
 mod session;
 mod wait;
 
-use super::{Heir, Runtime, RuntimeError, Signal, Task, label, slot_label};
+use super::{Heir, Runtime, RuntimeError, Signal, Task, foreign, label, slot_label};
 use crate::{
     images,
-    plan::{CardPlan, LabPlan, Program},
+    plan::{CardPlan, LabPlan, NodePlan, Program},
 };
+use bridge::request::Request;
 use fabric_proto::{
     deploy::{CONFIG_FILE, CardConfig},
-    id::CardId,
+    id::{CardId, Unit},
     time::Instant,
 };
 use find::Found;
 use rustix::process::{Signal as Number, pidfd_send_signal};
 use session::begin_session;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
     os::fd::OwnedFd,
@@ -68,7 +69,7 @@ impl ProcessRuntime {
         self.end_all(|found| found.slot == label::SHELF).await
     }
 
-    fn program(&self, name: &str) -> Result<PathBuf, RuntimeError> {
+    pub(crate) fn program(&self, name: &str) -> Result<PathBuf, RuntimeError> {
         let path = self.programs.join(name);
         if path.is_file() {
             return Ok(path);
@@ -120,7 +121,30 @@ impl ProcessRuntime {
     /// The programs of a card: two, while one takes the place of the other.
     fn find(&self, card: &CardId) -> Vec<Found> {
         let slot = slot_label(card);
-        find::in_dir(&self.dir).filter(|found| found.leader && found.node == card.node && found.slot == slot).collect()
+        // Of a node that is none of ours every process is meant: it has groups of its own making.
+        let is_one = |found: &Found| found.leader || card.unit == Unit::Linux;
+        find::in_dir(&self.dir).filter(|found| is_one(found) && found.node == card.node && found.slot == slot).collect()
+    }
+
+    /// Starts a node's bridge, if it does not run. That of this machine's interfaces is all there is to the node.
+    pub(super) fn start_bridge(&self, node: &NodePlan) -> Result<(), RuntimeError> {
+        let slot = if node.has_node() { label::BRIDGE } else { label::LINUX };
+        let runs = find::in_dir(&self.dir).any(|found| found.node == node.id.node && found.slot == slot);
+        if runs {
+            return Ok(());
+        }
+        // What one left that was killed is nobody's.
+        let _ = std::fs::remove_file(&node.bridge.socket);
+        let mut command = self.command(self.program("bridge")?, &node.id.node, slot, &node.log)?;
+        command.arg("serve").arg("--config").arg(node.config_file());
+        self.spawn(command)
+    }
+
+    /// Ends a node and its bridge.
+    pub(super) async fn end_node(&self, node: &NodePlan) -> Result<(), RuntimeError> {
+        self.end_all(|found| found.node == node.id.node).await?;
+        foreign::tidy(node);
+        Ok(())
     }
 
     /// Kills all that match until none is found: a process may have been between fork and exec.
@@ -146,7 +170,12 @@ impl Runtime for ProcessRuntime {
     }
 
     fn check<'a>(&'a self, plan: &'a LabPlan) -> Task<'a, Result<(), RuntimeError>> {
-        Box::pin(async move { plan.cards.iter().try_for_each(|card| self.program_of(card).map(|_| ())) })
+        Box::pin(async move {
+            if !plan.nodes.is_empty() {
+                self.program("bridge")?;
+            }
+            plan.cards.iter().try_for_each(|card| self.program_of(card).map(|_| ()))
+        })
     }
 
     fn create<'a>(&'a self, _plan: &'a LabPlan) -> Task<'a, Result<(), RuntimeError>> {
@@ -163,6 +192,18 @@ impl Runtime for ProcessRuntime {
             command.arg("--config").arg(card.folder.join(CONFIG_FILE));
             self.spawn(command)
         })
+    }
+
+    fn start_node<'a>(&'a self, node: &'a NodePlan) -> Task<'a, Result<(), RuntimeError>> {
+        Box::pin(async move {
+            self.start_bridge(node)?;
+            let request = if node.has_node() { Request::Start } else { Request::Status };
+            foreign::first_request(node, request).await
+        })
+    }
+
+    fn forget_node<'a>(&'a self, node: &'a NodePlan) -> Task<'a, Result<(), RuntimeError>> {
+        Box::pin(self.end_node(node))
     }
 
     fn signal<'a>(&'a self, card: &'a CardId, signal: Signal) -> Task<'a, Result<Instant, RuntimeError>> {
@@ -211,6 +252,10 @@ impl Runtime for ProcessRuntime {
         Box::pin(async move { tail(&card.log, lines).unwrap_or_default() })
     }
 
+    fn logs_of_node<'a>(&'a self, node: &'a NodePlan, lines: usize) -> Task<'a, String> {
+        Box::pin(async move { tail(&node.log, lines).unwrap_or_default() })
+    }
+
     fn destroy(&self) -> Task<'_, Result<(), RuntimeError>> {
         Box::pin(async move {
             // First the one who would start cards again.
@@ -218,6 +263,17 @@ impl Runtime for ProcessRuntime {
             self.end_all(|_| true).await
         })
     }
+}
+
+/// The labels of a node's own processes, in the lab in `dir`.
+pub(crate) fn labels(id: &CardId, dir: &Path) -> BTreeMap<String, String> {
+    let labels = [
+        (label::LAB, id.lab.clone()),
+        (label::NODE, id.node.clone()),
+        (label::SLOT, slot_label(id)),
+        (label::DIR, find::plain(dir).to_string_lossy().into_owned()),
+    ];
+    labels.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 /// Manifest of the release that a card runs next: what its configuration says, which a swap of images changes.
@@ -241,7 +297,7 @@ fn send(pidfd: &OwnedFd, signal: Signal) -> Result<(), RuntimeError> {
     }
 }
 
-fn tail(log: &Path, lines: usize) -> io::Result<String> {
+pub(super) fn tail(log: &Path, lines: usize) -> io::Result<String> {
     let mut file = File::open(log)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;

@@ -1,15 +1,11 @@
 //! What a topology must hold beyond its shape.
 
 use super::{
-    Chassis, Limits, LineCard, Link, LinkEnd, NodePort, Redundancy, Startup, Tester, Topology,
-    file::{Component, File, Kind, LinkEntry, Node, RedundancyEntry},
-    platform, routes,
+    Chassis, HOST, Limits, LineCard, MACVLAN, Redundancy, Startup, Tester, Topology,
+    file::{Component, File, Kind, Node, RedundancyEntry},
+    links, linux, platform, routes,
 };
-use fabric_proto::{
-    deploy::RedundancyTimers,
-    id::{PortId, Slot},
-    platform::Profile,
-};
+use fabric_proto::{deploy::RedundancyTimers, id::Slot, platform::Profile};
 use notation::{
     document::{BadInput, Document},
     units::{Bytes, Span},
@@ -37,18 +33,34 @@ pub(super) fn check(document: Document) -> Result<Topology, BadInput> {
     }
     let prefix = file.prefix.map_or_else(|| PREFIX.to_owned(), |prefix| prefix.value);
     let mut chassis = Vec::new();
-    let mut testers = Vec::new();
+    let (mut testers, mut linux) = (Vec::new(), Vec::new());
     for (name, node) in &file.topology.nodes {
         check_name(&document, "node", name, NODE_NAME_MAX, node.referenced)?;
+        if [HOST, MACVLAN].contains(&name.as_str()) {
+            let message = format!("'{name}' names interfaces of this machine in links");
+            return Err(document.wrong(node.referenced, message, "give the node another name"));
+        }
         match node.value.kind.value {
             Kind::Chassis => chassis.push(check_chassis(&document, name, node)?),
             Kind::Tester => testers.push(check_tester(&document, name, node)?),
+            Kind::Linux => linux.push(linux::check(&document, name, node)?),
         }
     }
-    let mut topology = Topology { document, name: file.name.value, prefix, chassis, testers, links: Vec::new() };
+    let mut topology = Topology {
+        document,
+        name: file.name.value,
+        prefix,
+        chassis,
+        testers,
+        linux,
+        links: Vec::new(),
+        host_ends: Vec::new(),
+    };
     let mut used = BTreeMap::new();
     for entry in &file.topology.links {
-        let link = check_link(&topology, entry, &mut used)?;
+        let link = links::check_link(&topology, entry, &mut used)?;
+        let ends = links::check_host_ends(&topology, &link, entry)?;
+        topology.host_ends.extend(ends);
         topology.links.push(link);
     }
     for chassis in &topology.chassis {
@@ -74,7 +86,12 @@ fn check_name(
 }
 
 /// Complains about a key that the node's kind does not have.
-fn forbid<T>(document: &Document, key: &str, value: Option<&Spanned<T>>, kind: &str) -> Result<(), BadInput> {
+pub(super) fn forbid<T>(
+    document: &Document,
+    key: &str,
+    value: Option<&Spanned<T>>,
+    kind: &str,
+) -> Result<(), BadInput> {
     let Some(value) = value else { return Ok(()) };
     Err(document.wrong(
         value.referenced,
@@ -96,6 +113,10 @@ fn check_tester(document: &Document, name: &str, node: &Spanned<Node>) -> Result
         modelled_times,
         memory,
         cpu,
+        cmd,
+        env,
+        binds,
+        exec,
     } = &node.value;
     forbid(document, "platform", platform.as_ref(), "tester")?;
     forbid(document, "modelled-times", modelled_times.as_ref(), "tester")?;
@@ -104,6 +125,10 @@ fn check_tester(document: &Document, name: &str, node: &Spanned<Node>) -> Result
     forbid(document, "redundancy", redundancy.as_ref(), "tester")?;
     forbid(document, "components", components.as_ref(), "tester")?;
     forbid(document, "routes", routes.as_ref(), "tester")?;
+    forbid(document, "cmd", cmd.as_ref(), "tester")?;
+    forbid(document, "env", env.as_ref(), "tester")?;
+    forbid(document, "binds", binds.as_ref(), "tester")?;
+    forbid(document, "exec", exec.as_ref(), "tester")?;
     let Some(ports) = ports else {
         let message = format!("tester {name} does not say how many ports it has");
         return Err(document.wrong(kind.referenced, message, "add 'ports: 2' to the node"));
@@ -133,8 +158,16 @@ fn check_chassis(document: &Document, name: &str, node: &Spanned<Node>) -> Resul
         modelled_times,
         memory,
         cpu,
+        cmd,
+        env,
+        binds,
+        exec,
     } = &node.value;
     forbid(document, "ports", ports.as_ref(), "chassis")?;
+    forbid(document, "cmd", cmd.as_ref(), "chassis")?;
+    forbid(document, "env", env.as_ref(), "chassis")?;
+    forbid(document, "binds", binds.as_ref(), "chassis")?;
+    forbid(document, "exec", exec.as_ref(), "chassis")?;
     let profile = platform::profile(document, platform.as_ref())?;
     let Some(image) = image else {
         let message = format!("chassis {name} does not say which release it runs");
@@ -211,7 +244,7 @@ fn check_components(
 }
 
 /// What is said here, and for the rest `node`, what is said for all cards of the node.
-fn check_limits(
+pub(super) fn check_limits(
     document: &Document,
     memory: Option<&Spanned<Bytes>>,
     cpu: Option<&Spanned<f64>>,
@@ -297,69 +330,4 @@ fn check_redundancy(
         ));
     }
     Ok(redundancy)
-}
-
-fn check_link(
-    topology: &Topology,
-    entry: &LinkEntry,
-    used: &mut BTreeMap<LinkEnd, Location>,
-) -> Result<Link, BadInput> {
-    let document = &topology.document;
-    let [a, b] = entry.endpoints.value.as_slice() else {
-        let message = format!("a link has two endpoints, not {}", entry.endpoints.value.len());
-        return Err(document.wrong(entry.endpoints.referenced, message, "write 'endpoints: [\"t1:p1\", \"pe1:1/1\"]'"));
-    };
-    let ends = [check_end(topology, a)?, check_end(topology, b)?];
-    for (end, text) in ends.iter().zip([a, b]) {
-        if let Some(first) = used.insert(end.clone(), text.referenced) {
-            let message = format!("port {end} has a link already");
-            return Err(document.wrong(
-                text.referenced,
-                message,
-                format!("line {} uses it: a port takes one link", first.line()),
-            ));
-        }
-    }
-    if ends.iter().all(|end| matches!(end.port, NodePort::Tester(_))) {
-        let message = "this link joins a tester to a tester";
-        return Err(document.wrong(entry.endpoints.referenced, message, "one end must be a port of a chassis"));
-    }
-    Ok(Link { ends })
-}
-
-fn check_end(topology: &Topology, text: &Spanned<String>) -> Result<LinkEnd, BadInput> {
-    let document = &topology.document;
-    let complain = |message: String, remedy: String| document.wrong(text.referenced, message, remedy);
-    let Some((node, port)) = text.value.split_once(':') else {
-        return Err(complain(format!("'{}' is not an endpoint", text.value), "write 'pe1:1/1' or 't1:p1'".to_owned()));
-    };
-    if let Some(chassis) = topology.chassis(node) {
-        let id: PortId = port
-            .parse()
-            .map_err(|error| complain(format!("{error}"), format!("{node} is a chassis: write '{node}:1/1'")))?;
-        return match chassis.line_cards.iter().find(|card| card.slot == id.slot) {
-            Some(card) if id.port <= card.ports => Ok(LinkEnd { node: node.to_owned(), port: NodePort::Chassis(id) }),
-            Some(card) => Err(complain(
-                format!("{node} has no port {id}"),
-                format!("line card {} has ports {}/1 to {}/{}", id.slot, id.slot, id.slot, card.ports),
-            )),
-            None => Err(complain(
-                format!("{node} has no line card in slot {}", id.slot),
-                "add the slot to its components, or correct the endpoint".to_owned(),
-            )),
-        };
-    }
-    if let Some(tester) = topology.tester(node) {
-        let number = port.strip_prefix('p').and_then(|number| number.parse::<u8>().ok());
-        return match number {
-            Some(number) if (1..=tester.ports).contains(&number) => {
-                Ok(LinkEnd { node: node.to_owned(), port: NodePort::Tester(number) })
-            }
-            _ => Err(complain(
-                format!("tester {node} has no port '{port}'"),
-                format!("its ports are p1 to p{}", tester.ports),
-            )),
-        };
-    }
-    Err(complain(format!("there is no node '{node}'"), "add it to 'nodes', or correct the endpoint".to_owned()))
 }

@@ -40,6 +40,10 @@ pub(super) struct Node {
     pub(super) modelled_times: Option<Spanned<bool>>,
     pub(super) memory: Option<Spanned<Bytes>>,
     pub(super) cpu: Option<Spanned<f64>>,
+    pub(super) cmd: Option<Spanned<String>>,
+    pub(super) env: Option<Spanned<BTreeMap<String, Spanned<String>>>>,
+    pub(super) binds: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) exec: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -47,6 +51,7 @@ pub(super) struct Node {
 pub(super) enum Kind {
     Chassis,
     Tester,
+    Linux,
 }
 
 #[derive(Debug, Deserialize)]
@@ -90,7 +95,8 @@ pub(super) struct Size {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct LinkEntry {
     pub(super) endpoints: Spanned<Vec<Spanned<String>>>,
+    pub(super) with_addresses: Option<Spanned<bool>>,
 }

@@ -161,7 +161,7 @@ fn check_ends<'t>(
     traffic: &Traffic,
 ) -> Result<(), BadInput> {
     let mut end = |text: &Spanned<String>, at: TesterInterface| {
-        let unlinked = || document.wrong(text.referenced, "nothing is linked to it", "add a link to the topology");
+        let unlinked = || document.wrong(text.referenced, "no chassis is linked to it", "add a link to the topology");
         let (chassis, interface) = topology.interface_behind(&traffic.tester, at).ok_or_else(unlinked)?;
         let routing = known.entry(&chassis.name).or_insert_with(|| Routing::of(topology, chassis));
         routing.check(interface).map_err(|why| document.wrong(text.referenced, &why, why.remedy()))?;

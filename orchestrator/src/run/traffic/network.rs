@@ -158,6 +158,7 @@ impl<'a> Network<'a> {
                 return Ok(Beyond::Tester(end.node.clone(), operator::Exit { port, vlan, mac: exit.mac }));
             }
             NodePort::Chassis(port) => port,
+            NodePort::Interface(_) => return Err(format!("what {} makes of packets is not known", end.node)),
         };
         let next = self.topology.chassis(&end.node).filter(|_| port_mac(port) == exit.mac);
         let Some(next) = next else {

@@ -2,6 +2,7 @@
 
 use super::{
     Debug,
+    ask::{self, Asks},
     issu::{FORCED, Step},
     show::{self, Shows},
 };
@@ -35,6 +36,12 @@ pub(super) enum Exec {
     Debug(Debug, bool),
     /// A kind of debugging that this chassis has no hardware for.
     NoSuchDebug,
+    /// Ask who answers, or who is on the way.
+    Ask(Asks),
+    /// Forget neighbours that were learned.
+    ClearNeighbours {
+        v4: bool,
+    },
     /// Whether to ask before commands that interrupt service.
     TerminalConfirm(bool),
     Exit,
@@ -49,7 +56,9 @@ impl Exec {
     /// configuration.
     pub(super) const fn is_for_all(self) -> bool {
         match self {
-            Self::Show(_) | Self::TerminalConfirm(_) | Self::Exit | Self::Enable(_) | Self::Nothing => true,
+            Self::Show(_) | Self::Ask(_) | Self::TerminalConfirm(_) | Self::Exit | Self::Enable(_) | Self::Nothing => {
+                true
+            }
             Self::ShowConfiguration(_)
             | Self::ForceSwitchover
             | Self::Reload
@@ -59,6 +68,7 @@ impl Exec {
             | Self::Issu(_)
             | Self::RollbackTimer
             | Self::Configure
+            | Self::ClearNeighbours { .. }
             | Self::Debug(..)
             | Self::NoSuchDebug => false,
         }
@@ -109,6 +119,10 @@ static ACTS: &[Command<Exec>] = &[
     command(&[UNDEBUG, RED, K("progression")], Exec::Debug(Debug::PROGRESSION, false)),
     command(&[UNDEBUG, RED, K("msg")], Exec::Debug(Debug::MSG, false)),
     command(&[UNDEBUG, RED, K("ui")], Exec::Debug(Debug::UI, false)),
+    command(ask::PING, Exec::Ask(Asks::Ping)),
+    command(ask::TRACE, Exec::Ask(Asks::Trace)),
+    command(ask::CLEAR_ARP, Exec::ClearNeighbours { v4: true }),
+    command(ask::CLEAR_ND, Exec::ClearNeighbours { v4: false }),
     command(&[K("configure"), Optional(&[K("terminal")])], Exec::Configure),
     command(&[OneOf(&[&[K("exit")], &[K("quit")], &[K("logout")]])], Exec::Exit),
     command(&[K("enable")], Exec::Enable(true)),
@@ -182,5 +196,5 @@ pub(super) fn grammar(privileged: bool) -> &'static Grammar<Exec> {
 }
 
 fn of(commands: impl Iterator<Item = &'static Command<Exec>>) -> Grammar<Exec> {
-    Grammar::new(commands, &[show::HELP, &[HELP]].concat())
+    Grammar::new(commands, &[show::HELP, &[HELP, ask::HELP]].concat())
 }

@@ -1,7 +1,7 @@
 //! One line of a session, from text to outcome.
 
 use super::{
-    Action, CliSession, Configure, Debug, Mode, Outcome, View,
+    Action, CliSession, Configure, Debug, Mode, Outcome, View, ask,
     commands::{self, Exec},
     issu,
     pipe::{self, Filter},
@@ -201,6 +201,13 @@ fn perform(does: Exec, line: &Line, filter: &Filter, view: &View<'_>) -> Outcome
         }
         Exec::NoSuchDebug => {
             Outcome::failed("% This chassis has no such hardware; all, fsm, msg, progression and ui can be debugged.\n")
+        }
+        Exec::Ask(asks) => match ask::question(asks, line, view) {
+            Ok(question) => Outcome::action("", Action::Ask(question)),
+            Err(why) => Outcome::failed(format!("% {why}\n")),
+        },
+        Exec::ClearNeighbours { v4 } => {
+            Outcome::action("", Action::ClearNeighbours { v4, interface: line.interface().ok() })
         }
         Exec::Exit => Outcome::action("", Action::Close),
         Exec::Nothing | Exec::TerminalConfirm(_) | Exec::Enable(_) => Outcome::default(),

@@ -1,5 +1,9 @@
 //! What the command line sees of its route processor: plain data that the owner fills for each line.
 
+mod neighbour;
+
+pub use neighbour::NeighbourView;
+
 use super::Debug;
 use crate::{config::Config, issu};
 use fabric_proto::{
@@ -7,6 +11,7 @@ use fabric_proto::{
     flow::FlowSeed,
     id::{InterfaceId, LcSlot, RpSlot, Slot, TableId},
     issu::Compatibility,
+    punt::PuntCounts,
     redundancy::Mode,
     version::Versions,
 };
@@ -303,6 +308,16 @@ pub trait Tables {
 
     /// How an interface is.
     fn interface(&self, id: InterfaceId) -> InterfaceView;
+
+    /// Neighbours that were learned, by interface and address.
+    fn neighbours(&self) -> Vec<NeighbourView> {
+        Vec::new()
+    }
+
+    /// What line cards have given to this unit, and what it had them send.
+    fn punts(&self) -> PuntCounts {
+        PuntCounts::default()
+    }
 
     /// Every route of `family` in a table, in any order.
     fn visit_routes(&self, table: TableId, family: Family, visit: &mut dyn FnMut(Prefix));

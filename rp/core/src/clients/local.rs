@@ -1,8 +1,8 @@
 //! From the running configuration to what routing and line cards need of it.
 
-use super::links::Links;
+use super::{host, links::Links};
 use crate::{
-    config::{self, Config, Edit, RouteTarget, VrfName},
+    config::{self, Config, Edit, NeighbourKey, NeighbourScope, RouteTarget, VrfName},
     fib_feed::CardChange,
     rib::{Interface, Link, Local, LocalChange, Rib, StaticRoute, StaticTarget},
 };
@@ -13,7 +13,7 @@ use fabric_proto::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
 };
 
 /// The table of a VRF, or the router's own.
@@ -22,13 +22,20 @@ pub(super) fn table_of(vrf: Option<&VrfName>) -> TableId {
 }
 
 /// What routing goes by in each table: interfaces, neighbours, static routes.
-pub(super) fn routing(config: &Config, links: &Links) -> BTreeMap<TableId, Local> {
+pub(super) fn routing(config: &Config, links: &Links, learned: &host::Neighbours) -> BTreeMap<TableId, Local> {
     let vrfs = [None].into_iter().chain(config.vrfs.keys().map(Some));
     let mut tables: BTreeMap<TableId, Local> = vrfs.map(|vrf| (table_of(vrf), Local::default())).collect();
     for (id, configured) in config.interfaces.iter() {
         let table = tables.entry(table_of(configured.vrf.as_ref())).or_default();
         table.interfaces.insert(*id, interface(config, links, *id, configured));
     }
+    for ((interface, address), mac) in learned.stations() {
+        if let Some(on) = config.interfaces.get(&interface) {
+            let table = tables.entry(table_of(on.vrf.as_ref())).or_default();
+            table.neighbors.insert((interface, address), mac);
+        }
+    }
+    // What is configured counts, whatever was learned.
     for neighbour in config.resolved_neighbours() {
         let on = config.interfaces.get(&neighbour.interface);
         let table = tables.entry(table_of(on.and_then(|on| on.vrf.as_ref()))).or_default();
@@ -46,7 +53,13 @@ pub(super) type Changes = BTreeMap<TableId, Vec<LocalChange>>;
 
 /// What differs for routing after a change of the configuration, of which `undo` would take back what it did. The work grows with what was changed, with what is on changed
 /// ports, and with the number of static neighbours. `None` where tables came or went: then all is to be compared.
-pub(super) fn changes(config: &Config, links: &Links, undo: &[Edit], rib: &Rib) -> Option<Changes> {
+pub(super) fn changes(
+    config: &Config,
+    links: &Links,
+    learned: &host::Neighbours,
+    undo: &[Edit],
+    rib: &Rib,
+) -> Option<Changes> {
     let mut changes = Changes::new();
     let mut neighbours = false;
     for edit in undo {
@@ -76,22 +89,22 @@ pub(super) fn changes(config: &Config, links: &Links, undo: &[Edit], rib: &Rib) 
         }
     }
     if neighbours {
-        changed_neighbours(config, rib, &mut changes);
+        changed_neighbours(config, learned, rib, &mut changes);
     }
     Some(changes)
 }
 
 /// What differs for routing when a port's carrier comes or goes: the port and what is on it.
-pub(super) fn carrier(config: &Config, links: &Links, port: PortId, rib: &Rib) -> Changes {
+pub(super) fn carrier(config: &Config, links: &Links, learned: &host::Neighbours, port: PortId, rib: &Rib) -> Changes {
     let mut changes = Changes::new();
     for id in [port.into()].into_iter().chain(config.interfaces.vlans_of(port).map(|(_, id)| id)) {
         changed_interface(config, links, id, config.interfaces.get(&id), &mut changes);
     }
-    changed_neighbours(config, rib, &mut changes);
+    changed_neighbours(config, learned, rib, &mut changes);
     changes
 }
 
-/// Static neighbours of a table.
+/// Neighbours of a table.
 type Neighbours = BTreeMap<(InterfaceId, IpAddr), Mac>;
 
 fn changed_interface(
@@ -120,7 +133,7 @@ fn changed_interface(
     }
 }
 
-fn changed_neighbours(config: &Config, rib: &Rib, changes: &mut Changes) {
+fn changed_neighbours(config: &Config, learned: &host::Neighbours, rib: &Rib, changes: &mut Changes) {
     let known: BTreeMap<TableId, &Neighbours> = rib.neighbors().collect();
     let mut now: BTreeMap<TableId, Neighbours> = BTreeMap::new();
     for neighbour in config.resolved_neighbours() {
@@ -132,7 +145,9 @@ fn changed_neighbours(config: &Config, rib: &Rib, changes: &mut Changes) {
     let tables: BTreeSet<TableId> = known.keys().chain(now.keys()).copied().collect();
     for table in tables {
         let (before, after) = (known.get(&table).copied().unwrap_or(&none), now.get(&table).unwrap_or(&none));
-        let gone = before.keys().filter(|key| !after.contains_key(key)).map(|key| (*key, None));
+        // What was learned goes when the host says so.
+        let gone = before.keys().filter(|key| !after.contains_key(key) && learned.station(**key).is_none());
+        let gone = gone.map(|key| (*key, None));
         let new = after.iter().filter(|(key, mac)| before.get(key) != Some(mac)).map(|(key, mac)| (*key, Some(*mac)));
         let differ: Vec<LocalChange> =
             gone.chain(new).map(|((on, address), mac)| LocalChange::Neighbor(on, address, mac)).collect();
@@ -140,6 +155,53 @@ fn changed_neighbours(config: &Config, rib: &Rib, changes: &mut Changes) {
             changes.entry(table).or_default().extend(differ);
         }
     }
+}
+
+/// What differs for routing once neighbours were learned, or are gone. What is configured counts, whatever was learned.
+pub(super) fn adjacencies(config: &Config, learned: Vec<(host::Key, Option<Mac>)>, rib: &Rib) -> Changes {
+    let mut changes = Changes::new();
+    if learned.is_empty() {
+        return changes;
+    }
+    let is_fixed = |(interface, address): &host::Key| {
+        let vrf = config.interfaces.get(interface).and_then(|on| on.vrf.clone());
+        let scopes = [NeighbourScope::Table(vrf), NeighbourScope::Interface(*interface)];
+        scopes.into_iter().any(|scope| {
+            let key = NeighbourKey { address: *address, scope };
+            let resolved = config.neighbours.get(&key).and_then(|fixed| config.resolved(&key, fixed));
+            resolved.is_some_and(|resolved| resolved.interface == *interface)
+        })
+    };
+    let known: BTreeMap<TableId, &Neighbours> = rib.neighbors().collect();
+    for (key, mac) in learned.into_iter().filter(|(key, _)| !is_fixed(key)) {
+        let of_config = config.interfaces.get(&key.0).map(|on| table_of(on.vrf.as_ref()));
+        let holds = |table: &TableId| known.get(table).is_some_and(|of_table| of_table.contains_key(&key));
+        let table = match mac {
+            Some(_) => of_config,
+            // It may have been learned in another table than the interface is in now.
+            None => of_config.filter(holds).or_else(|| known.keys().copied().find(holds)),
+        };
+        if let Some(table) = table {
+            changes.entry(table).or_default().push(LocalChange::Neighbor(key.0, key.1, mac));
+        }
+    }
+    changes
+}
+
+/// An interface as the host on the links knows it; `None` for one that is not there.
+pub(crate) fn host_interface(config: &Config, links: &Links, id: InterfaceId) -> Option<rp_host::Interface> {
+    let configured = config.interfaces.get(&id)?;
+    let Interface { link, enabled, .. } = interface(config, links, id, configured);
+    // A subinterface takes what its port takes.
+    let port = id.port().and_then(|port| config.interfaces.get(&port.into()));
+    Some(rp_host::Interface {
+        table: table_of(configured.vrf.as_ref()),
+        link: link.map(|Link { mac, vlan, .. }| rp_host::Link { mac, vlan }),
+        mtu: port.unwrap_or(configured).mtu,
+        addresses: own_addresses(configured),
+        up: enabled,
+        neighbours: rp_host::NeighbourSettings::default(),
+    })
 }
 
 /// Whether every release knows what an interface is: it has no tag, and is in the default table.
@@ -150,11 +212,22 @@ pub(crate) fn is_plain(configured: &config::Interface) -> bool {
 /// A port without carrier is as good as shut down, and so is what is on it, and what its card has no words for.
 fn interface(config: &Config, links: &Links, id: InterfaceId, configured: &config::Interface) -> Interface {
     let carrier = id.port().is_none_or(|port| links.carries(port, is_plain(configured)));
-    Interface {
-        addresses: configured.addresses().map(|own| (own.address, own.len)).collect(),
-        link: id.port().map(|port| Link { port, mac: port_mac(port), vlan: configured.vlan }),
-        enabled: carrier && config.interfaces.is_enabled(id),
+    let link = id.port().map(|port| Link { port, mac: port_mac(port), vlan: configured.vlan });
+    let mut addresses = own_addresses(configured);
+    // What neighbours say to its link-local address is for this unit. That there are such neighbours is no route.
+    let mut of_v6 = addresses.iter().filter_map(|(address, _)| match address {
+        IpAddr::V6(address) => Some(address),
+        IpAddr::V4(_) => None,
+    });
+    let has_v6 = of_v6.clone().next().is_some();
+    if let Some(link) = link.filter(|_| has_v6 && !of_v6.any(Ipv6Addr::is_unicast_link_local)) {
+        addresses.push((rp_host::link_local_of(link.mac).into(), 128));
     }
+    Interface { addresses, link, enabled: carrier && config.interfaces.is_enabled(id) }
+}
+
+fn own_addresses(configured: &config::Interface) -> Vec<(IpAddr, u8)> {
+    configured.addresses().map(|own| (own.address, own.len)).collect()
 }
 
 fn static_route(route: &config::StaticRoute, distance: u8) -> StaticRoute {

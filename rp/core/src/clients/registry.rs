@@ -3,14 +3,15 @@
 mod records;
 
 use super::{
-    cef::Cef, chassis::Chassis, links::Links, local, mode::ModeOfConfiguration, routing::Routing, running::Running,
-    startup::Startup, stateless::Stateless, transitions::Transitions, upgrade::Issu,
+    cef::Cef, chassis::Chassis, host::Neighbours, links::Links, local, mode::ModeOfConfiguration, routing::Routing,
+    running::Running, startup::Startup, stateless::Stateless, transitions::Transitions, upgrade::Issu,
 };
 use crate::{config::Edit, fib_feed::FibMaster, redundancy::ClientId, rib::Rib};
 use bytes::BytesMut;
 use fabric_proto::{
     checkpoint::CfClientId,
-    id::{LcSlot, PortId},
+    fib::Mac,
+    id::{InterfaceId, LcSlot, PortId},
     offer::Agreed,
     platform::{Profile, RfClient},
     redundancy::Code,
@@ -20,6 +21,7 @@ use fabric_proto::{
 use rp_contract::{Answer, Checkpointed, Client, Effect, Member, News, Progression, TakeOver, Term};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
@@ -41,6 +43,7 @@ pub struct Registry {
     pub(crate) links: Links,
     pub(crate) routing: Routing,
     pub(crate) issu: Issu,
+    pub(crate) neighbours: Neighbours,
     /// From release 2.1 on.
     pub(crate) transitions: Option<Transitions>,
     mode: ModeOfConfiguration,
@@ -167,6 +170,7 @@ impl Registry {
             links: Links::default(),
             routing: Routing::default(),
             issu: Issu::default(),
+            neighbours: Neighbours::new(built >= Release::V2_1),
             transitions: (built >= Release::V2_1).then(Transitions::default),
             mode: ModeOfConfiguration,
             stateless: ["checkpoint", "ifindex", "hdlc", "history"].map(Stateless),
@@ -195,9 +199,9 @@ impl Registry {
 
     /// All of them, in the order of the bulk.
     fn each(&mut self) -> impl Iterator<Item = &mut dyn Client> {
-        let Self { startup, running, chassis, cef, links, routing, issu, transitions, mode, stateless, others, .. } =
-            self;
-        let own: [&mut dyn Client; 8] = [startup, running, chassis, cef, links, routing, issu, mode];
+        let Self { startup, running, chassis, cef, links, routing, issu, neighbours, .. } = self;
+        let Self { transitions, mode, stateless, others, .. } = self;
+        let own: [&mut dyn Client; 9] = [startup, running, chassis, cef, links, routing, issu, neighbours, mode];
         let stateless = stateless.iter_mut().map(|client| client as &mut dyn Client);
         let later = transitions.iter_mut().map(|client| client as &mut dyn Client);
         own.into_iter()
@@ -207,9 +211,9 @@ impl Registry {
     }
 
     fn every(&self) -> impl Iterator<Item = &dyn Client> {
-        let Self { startup, running, chassis, cef, links, routing, issu, transitions, mode, stateless, others, .. } =
-            self;
-        let own: [&dyn Client; 8] = [startup, running, chassis, cef, links, routing, issu, mode];
+        let Self { startup, running, chassis, cef, links, routing, issu, neighbours, .. } = self;
+        let Self { transitions, mode, stateless, others, .. } = self;
+        let own: [&dyn Client; 9] = [startup, running, chassis, cef, links, routing, issu, neighbours, mode];
         let stateless = stateless.iter().map(|client| client as &dyn Client);
         let later = transitions.iter().map(|client| client as &dyn Client);
         own.into_iter().chain(stateless).chain(later).chain(others.iter().map(|client| client.as_ref() as &dyn Client))
@@ -233,17 +237,17 @@ impl Registry {
 
     /// This term begins to learn routes, out of configuration and carrier first.
     pub(crate) fn learn(&mut self) {
-        self.routing.learn(&self.running.config, &self.links, &mut self.cef.fib);
+        self.routing.learn(&self.running.config, &self.links, &self.neighbours, &mut self.cef.fib);
     }
 
     /// The configuration has changed, or carrier has: all is compared.
     pub(crate) fn reroute(&mut self) {
-        self.routing.configure(&self.running.config, &self.links, &mut self.cef.fib);
+        self.routing.configure(&self.running.config, &self.links, &self.neighbours, &mut self.cef.fib);
     }
 
     /// The configuration has changed; `undo` would take that back.
     pub(crate) fn reroute_changed(&mut self, undo: &[Edit]) {
-        match local::changes(&self.running.config, &self.links, undo, &self.routing.rib) {
+        match local::changes(&self.running.config, &self.links, &self.neighbours, undo, &self.routing.rib) {
             Some(changes) => self.routing.change(changes, &mut self.cef.fib),
             None => self.reroute(),
         }
@@ -251,7 +255,18 @@ impl Registry {
 
     /// A port's carrier came or went.
     pub(crate) fn reroute_port(&mut self, port: PortId) {
-        let changes = local::carrier(&self.running.config, &self.links, port, &self.routing.rib);
+        let changes = local::carrier(&self.running.config, &self.links, &self.neighbours, port, &self.routing.rib);
+        self.routing.change(changes, &mut self.cef.fib);
+    }
+
+    /// Lets the host on the links go a step.
+    pub(crate) fn host_step(&mut self, now: Instant, input: Option<rp_host::Input<'_>>) -> Vec<rp_host::Output> {
+        self.neighbours.step(now, input, &self.routing.rib)
+    }
+
+    /// Neighbours were learned, or are gone.
+    pub(crate) fn adjacencies(&mut self, learned: Vec<((InterfaceId, IpAddr), Option<Mac>)>) {
+        let changes = local::adjacencies(&self.running.config, learned, &self.routing.rib);
         self.routing.change(changes, &mut self.cef.fib);
     }
 

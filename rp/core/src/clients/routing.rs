@@ -1,6 +1,6 @@
 //! IP routing. Its table lives for one term: it is learned again, and the forwarding table keeps packets going meanwhile.
 
-use super::{links::Links, local};
+use super::{host::Neighbours, links::Links, local};
 use crate::{
     config::Config,
     fib_feed::FibMaster,
@@ -19,14 +19,14 @@ pub(crate) struct Routing {
 
 impl Routing {
     /// A term begins to learn, from nothing.
-    pub(crate) fn learn(&mut self, config: &Config, links: &Links, fib: &mut FibMaster) {
+    pub(crate) fn learn(&mut self, config: &Config, links: &Links, learned: &Neighbours, fib: &mut FibMaster) {
         self.rib = Rib::default();
         // What an active held that is gone was held by every card: a takeover moves nothing.
         if fib.table().all_paths().any(|(_, list)| list.paths().len() > PATHS_NARROW) {
             self.rib.set_width(Width::Wide, fib);
         }
         self.learns = true;
-        self.configure(config, links, fib);
+        self.configure(config, links, learned, fib);
     }
 
     /// Whether this term has begun to learn.
@@ -35,9 +35,9 @@ impl Routing {
     }
 
     /// The configuration has changed, or carrier has. Only differences reach the forwarding table.
-    pub(crate) fn configure(&mut self, config: &Config, links: &Links, fib: &mut FibMaster) {
+    pub(crate) fn configure(&mut self, config: &Config, links: &Links, learned: &Neighbours, fib: &mut FibMaster) {
         if self.learns {
-            self.rib.configure_all(local::routing(config, links), fib);
+            self.rib.configure_all(local::routing(config, links, learned), fib);
         }
     }
 

@@ -111,6 +111,8 @@ enum Happens {
     Saved(u8),
     Typed(u8),
     Table(model::Change),
+    /// A neighbour is learned, or gone; or an own address is.
+    Neighbour(u8, u8),
     /// The next piece of the bulk is given, about so long.
     Chunk(usize),
     /// Changes of those whose bulk has begun are given.
@@ -131,6 +133,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => (0..4u8).prop_map(Happens::Saved),
         2 => (0..9u8).prop_map(Happens::Typed),
         4 => model::change().prop_map(Happens::Table),
+        4 => (0..9u8, 0..5u8).prop_map(|(last, how)| Happens::Neighbour(last, how)),
         6 => (0..12usize).prop_map(Happens::Chunk),
         4 => Just(Happens::Changes),
         1 => Just(Happens::Again),
@@ -245,6 +248,16 @@ impl Pair {
                 active.running.changed(Change { lines: &lines, old });
             }
             Happens::Table(change) => self.owner.apply(change, &mut active.cef.fib),
+            Happens::Neighbour(last, how) => {
+                let key = (PortId { slot: LcSlot(1), port: 1 }.into(), [10, 0, 0, *last].into());
+                let kept = match how {
+                    0 => None,
+                    1 => Some(host::Kept::Own { used: true }),
+                    2 => Some(host::Kept::Own { used: false }),
+                    n => Some(host::Kept::Neighbour { station: [2, 0, 0, 0, 0, *n], router: n % 2 == 0 }),
+                };
+                active.neighbours.keep(key, kept);
+            }
             Happens::Chunk(room) => _ = self.chunk(*room),
             Happens::Changes => self.changes(),
             Happens::Again => {
@@ -290,11 +303,12 @@ proptest! {
         let mut pair = Pair::new(mode, peer);
         story.iter().for_each(|what| pair.happens(what));
         pair.finish();
-        // A unit of release 1.0 is given what it knows of these, and one of 2.0 nothing of what is counted.
+        // A unit of release 1.0 is given what it knows of these, and one of 2.0 nothing of what 2.1 has more.
+        let later = [CfClientId::PORT_COUNTS, CfClientId::NEIGHBOURS];
         let not_all = |number: CfClientId| match peer {
             Peer::Alike => false,
-            Peer::Before => number == CfClientId::PORT_COUNTS,
-            Peer::First => [CfClientId::FIB, CfClientId::LINKS, CfClientId::PORT_COUNTS].contains(&number),
+            Peer::Before => later.contains(&number),
+            Peer::First => later.contains(&number) || [CfClientId::FIB, CfClientId::LINKS].contains(&number),
         };
         let whole = |member: &Member| !not_all(member.number);
         let held = |clients: &mut Registry| -> BTreeMap<&str, u64> {

@@ -94,6 +94,7 @@ impl Rp {
                 if let Some(converged) = rib.start(now, &feeds, fib) {
                     self.rib_converged(now, converged, out);
                 }
+                self.begin_host(now, out);
             }
             Effect::Own => {
                 if let Role::Active(term) = &mut self.role {

@@ -21,6 +21,7 @@ impl Rp {
         if self.clients.links.report(now, port, line) {
             self.log_link(port, was, up, out);
             self.clients.reroute_port(port);
+            self.tell_host_of_port(now, port, out);
             self.tell_clients(now, News::Carrier { port, up }, out);
         }
     }
@@ -44,6 +45,7 @@ impl Rp {
             self.log_link(*port, true, false, out);
         }
         self.clients.reroute();
+        self.tell_host(now, out);
         for port in up {
             self.tell_clients(now, News::Carrier { port, up: false }, out);
         }

@@ -64,6 +64,7 @@ impl Rp {
     pub fn session_closed(&mut self, now: Instant, session: u64, out: &mut Vec<Output>) {
         self.sessions.remove(&session);
         self.unlock(session);
+        self.stop_asking(now, session, out);
         self.settle(now, out);
     }
 
@@ -126,6 +127,11 @@ impl Rp {
             }
             Action::Issu(command) => self.upgrade(now, command, out),
             Action::SetRollback(timer) => self.set_rollback(timer),
+            Action::Ask(question) => self.ask(now, session, question, out),
+            Action::ClearNeighbours { v4, interface } => {
+                self.step_host(now, Some(rp_host::Input::Clear { v4, interface }), out);
+                Ok(())
+            }
         }
     }
 
@@ -191,6 +197,7 @@ impl Rp {
         }
         if routing {
             self.clients.reroute_changed(&undo);
+            self.tell_host_after(now, &undo, out);
         }
         for (slot, changes) in card_changes(self.config(), &undo) {
             self.step_feed(now, Some(fib_feed::Input::Changed { slot, changes }), out);

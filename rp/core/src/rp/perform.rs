@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fabric_proto::{
     checkpoint::CfMessage,
     feed::ToFeed,
-    id::LcSlot,
+    id::{InterfaceId, LcSlot},
     linecard::ToLc,
     operator::EventKind,
     redundancy::{Heartbeat, RfMessage},
@@ -62,6 +62,14 @@ pub trait Shell {
     fn save_term(&mut self, term: LastTerm) -> Result<(), Self::Error>;
     /// Saves how far a software upgrade is; nothing that follows is done before it is safe.
     fn save_upgrade(&mut self, kept: Bytes) -> Result<(), Self::Error>;
+    /// Sends a frame by an interface. There is none before the shell has said that it can ([`super::Rp::link_host`]).
+    fn inject(&mut self, interface: InterfaceId, frame: Vec<u8>) {
+        let _ = (interface, frame);
+    }
+    /// A command whose answer takes its time is answered ([`super::Rp::awaits`]).
+    fn answered(&mut self, session: u64, text: String) {
+        let _ = (session, text);
+    }
     /// Records an event with its instant.
     fn record(&mut self, event: EventKind);
 }
@@ -96,6 +104,8 @@ impl Output {
             Self::SaveTerm(term) => return shell.save_term(term),
             Self::SaveUpgrade(kept) => return shell.save_upgrade(kept),
             Self::Event(event) => shell.record(event),
+            Self::Inject { interface, frame } => shell.inject(interface, frame),
+            Self::Answered { session, text } => shell.answered(session, text),
             Self::Restart(_) => {}
         }
         Ok(())

@@ -4,8 +4,8 @@ use super::{Rp, switchover_timer};
 use crate::{
     cli::{
         ClientView, ConfigView, CounterView, DebugView, FibCounts, HistoryView, InterfaceView, LineCardState,
-        LineCardView, LogView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView, SpokenView,
-        SwitchoverView, Tables, UnitView, UpgradeView, View,
+        LineCardView, LogView, NeighbourView, RedundancyView, RfStateView, RoutePath, RouteSource, RouteView,
+        SpokenView, SwitchoverView, Tables, UnitView, UpgradeView, View,
     },
     clients::{if_index, is_plain},
     issu, redundancy,
@@ -14,9 +14,11 @@ use crate::{
 use fabric_proto::{
     fib::{Family, FibKey, PathList, Prefix, port_mac},
     id::{InterfaceId, RpSlot, Slot, TableId},
+    punt::PuntCounts,
     redundancy::RfState,
     time::Instant,
 };
+use rp_host::Reachability;
 use std::{net::IpAddr, time::Duration};
 
 /// Calls `f` with a view of the moment.
@@ -207,6 +209,27 @@ impl Tables for At<'_> {
 
     fn spoken(&self) -> Vec<SpokenView> {
         self.rp.spoken_views()
+    }
+
+    fn neighbours(&self) -> Vec<NeighbourView> {
+        let all = self.rp.clients.neighbours.host().into_iter().flat_map(rp_host::Host::neighbours);
+        let learned = all.filter_map(|(interface, address, neighbour)| {
+            let state = match neighbour.reachability {
+                Reachability::Static => return None,
+                Reachability::Incomplete | Reachability::Unreachable => "INCMP",
+                Reachability::Reachable => "REACH",
+                Reachability::Stale => "STALE",
+                Reachability::Delay => "DELAY",
+                Reachability::Probe => "PROBE",
+            };
+            let age = neighbour.heard.map(|heard| self.now.since(heard));
+            Some(NeighbourView { address, interface, station: neighbour.station, state, age })
+        });
+        learned.collect()
+    }
+
+    fn punts(&self) -> PuntCounts {
+        self.rp.punts.clone()
     }
 
     fn interface(&self, id: InterfaceId) -> InterfaceView {

@@ -11,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 mod example;
 mod hang;
+mod host;
 mod issu;
 mod kinds;
 

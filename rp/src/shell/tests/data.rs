@@ -18,6 +18,7 @@ pub(super) fn side() -> DataHandle {
                         let _ = outbox.send(DataEvent::Port { port, up: true }).await;
                     }
                 }
+                Command::Punt(_) => {}
                 Command::Report(reply) => drop(reply.send(DataReport::default())),
                 Command::Drop(_, reply) => drop(reply.send(fabric::clock::now())),
                 Command::Yield(reply) => drop(reply.send(Err("it carries nothing".to_owned()))),

@@ -3,6 +3,7 @@
 use crate::{
     id::LcSlot,
     operator::{CommandOutput, Completion, Event, LcStats, RpStats, SpanBatch, TrafficProgress},
+    punt::PuntCounts,
     time::Instant,
 };
 use bytes::Bytes;
@@ -34,6 +35,7 @@ pub struct CardStats {
     pub refusals: Refusals,
     pub connections: u64,
     pub unlinked: Vec<LcSlot>,
+    pub punts: PuntCounts,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

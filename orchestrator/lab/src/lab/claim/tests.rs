@@ -9,6 +9,7 @@ fn plan(claim: &Claim) -> LabPlan {
         placement: Default::default(),
         cards: Vec::new(),
         chassis: Vec::new(),
+        nodes: Vec::new(),
     }
 }
 

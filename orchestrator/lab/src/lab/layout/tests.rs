@@ -14,6 +14,7 @@ fn plan(dir: &Path) -> LabPlan {
         placement: Default::default(),
         cards: Vec::new(),
         chassis: Vec::new(),
+        nodes: Vec::new(),
     }
 }
 
@@ -164,7 +165,7 @@ async fn nothing_is_written_through_a_link() {
     }
     furnish_card(rp, &ProcessRuntime::new("edge", &plan.dir)).unwrap();
     write_plan(&plan).unwrap();
-    for path in [plan.dir.join(GOING_FILE), slot_lock(rp), removed_mark(rp)] {
+    for path in [plan.dir.join(GOING_FILE), slot_lock(&rp.folder), removed_mark(&rp.folder)] {
         replaced(&path);
         assert!(files::mark(&path).is_err(), "{}", path.display());
     }

@@ -46,7 +46,7 @@ fn shares(unit: Unit) -> Option<i64> {
     match unit {
         Unit::Tester => Some(TESTER_SHARES),
         Unit::Card(Slot::Rp(_)) => Some(RP_SHARES),
-        Unit::Card(Slot::Lc(_)) | Unit::Operator => None,
+        Unit::Card(Slot::Lc(_)) | Unit::Linux | Unit::Operator => None,
     }
 }
 

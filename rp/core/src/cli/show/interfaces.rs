@@ -4,7 +4,7 @@
 use super::{INTERFACE, IP, IPV6, SHOW, Shown, family, lines, show};
 use crate::{
     cli::{
-        InterfaceView, View,
+        InterfaceView, NeighbourView, View,
         commands::Exec,
         text::{address, age},
     },
@@ -14,9 +14,12 @@ use crate::{
         Token::{Keyword as K, Optional},
     },
 };
-use fabric_proto::{fib::Family, id::InterfaceId};
+use fabric_proto::{
+    fib::{Family, Mac},
+    id::InterfaceId,
+};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 pub(super) static COMMANDS: &[Command<Exec>] = &[
     show(&[SHOW, K("interfaces"), Optional(&[INTERFACE])], interfaces),
@@ -33,8 +36,8 @@ pub(super) const HELP: Help = &[
     ("description", "Their descriptions"),
     ("interface", "Ports"),
     ("brief", "A line a port"),
-    ("arp", "Static ARP entries"),
-    ("neighbors", "Static neighbor discovery entries"),
+    ("arp", "ARP entries"),
+    ("neighbors", "Neighbor discovery entries"),
     ("snmp", "Data that an SNMP agent would serve"),
     ("mib", "Of a MIB"),
     ("ifmib", "Interfaces (RFC 2863)"),
@@ -188,32 +191,78 @@ fn rows_json(rows: &[Row<'_>], count: usize) -> Value {
 }
 
 fn neighbours(view: &View<'_>, family: Family) -> Shown {
-    let of_family = |neighbour: &ResolvedNeighbour| Family::of(neighbour.address) == family;
-    let entries: Vec<_> = view.running.resolved_neighbours().filter(of_family).collect();
+    let fixed = view.running.resolved_neighbours().map(Entry::from);
+    let learned = view.tables.neighbours().into_iter().map(Entry::from);
+    let of_family = |entry: &Entry| Family::of(entry.address) == family;
+    let mut entries: Vec<Entry> = fixed.chain(learned).filter(of_family).collect();
+    // What is configured stands before the others, as it always has.
+    entries.sort_by_key(|entry| (entry.kind != "static", entry.interface, entry.address));
     let head = match family {
         Family::V4 => "Protocol  Address          Age (min)  Hardware Addr   Type   Interface",
         Family::V6 => "IPv6 Address                              Age Link-layer Addr State Interface",
     };
-    let rows = entries.iter().map(|ResolvedNeighbour { address: own, mac, interface }| match family {
-        Family::V4 => {
-            let (own, mac) = (own.to_string(), dotted(*mac));
-            format!("Internet  {own:<15}         -   {mac}  ARPA   {interface}")
-        }
-        Family::V6 => format!("{:<40}    - {} REACH {}", address(*own), dotted(*mac), interface.short()),
-    });
+    let listed = entries.len().min(LISTED_MAX);
+    let rows = entries[..listed].iter().map(|entry| entry.row(family));
+    let rest = (listed < entries.len()).then(|| format!("... {} more", entries.len() - listed));
+    let json = entries[..listed].iter().map(Entry::json);
     Shown {
-        text: lines([head.to_owned()].into_iter().chain(rows)),
-        json: json!({
-            "neighbors": entries
-                .iter()
-                .map(|ResolvedNeighbour { address: own, mac, interface }| json!({
-                    "address": own,
-                    "mac_address": dotted(*mac),
-                    "interface": interface,
-                    "type": "static",
-                }))
-                .collect::<Vec<_>>()
-        }),
+        text: lines([head.to_owned()].into_iter().chain(rows).chain(rest)),
+        json: json!({ "neighbors": json.collect::<Vec<_>>() }),
+    }
+}
+
+/// A neighbour that is configured, or was learned.
+struct Entry {
+    address: IpAddr,
+    interface: InterfaceId,
+    station: Option<Mac>,
+    state: &'static str,
+    minutes: Option<u64>,
+    kind: &'static str,
+}
+
+impl From<ResolvedNeighbour> for Entry {
+    fn from(ResolvedNeighbour { address, mac, interface }: ResolvedNeighbour) -> Self {
+        Self { address, interface, station: Some(mac), state: "REACH", minutes: None, kind: "static" }
+    }
+}
+
+impl From<NeighbourView> for Entry {
+    fn from(NeighbourView { address, interface, station, state, age }: NeighbourView) -> Self {
+        let minutes = Some(age.map_or(0, |age| age.as_secs() / 60));
+        Self { address, interface, station, state, minutes, kind: "dynamic" }
+    }
+}
+
+impl Entry {
+    fn row(&self, family: Family) -> String {
+        let minutes = self.minutes.map_or_else(|| "-".to_owned(), |minutes| minutes.to_string());
+        let interface = self.interface;
+        match (family, self.station) {
+            (Family::V4, station) => {
+                let (own, station) = (self.address, station.map_or_else(|| "Incomplete    ".to_owned(), dotted));
+                format!("Internet  {own:<15}{minutes:>10}   {station}  ARPA   {interface}")
+            }
+            (Family::V6, station) => {
+                let station = station.map_or_else(|| "-             ".to_owned(), dotted);
+                let (own, state, short) = (address(self.address), self.state, interface.short());
+                format!("{own:<40} {minutes:>4} {station} {state} {short}")
+            }
+        }
+    }
+
+    fn json(&self) -> Value {
+        let mut json = json!({
+            "address": self.address,
+            "mac_address": self.station.map(dotted),
+            "interface": self.interface,
+            "type": self.kind,
+        });
+        if let (Some(minutes), Some(members)) = (self.minutes, json.as_object_mut()) {
+            members.insert("age_minutes".to_owned(), minutes.into());
+            members.insert("state".to_owned(), self.state.into());
+        }
+        json
     }
 }
 

@@ -11,7 +11,10 @@ use crate::{
     config::Config,
     grammar::{Command, Help, Line, Token::Keyword as K, Token::Optional},
 };
-use fabric_proto::id::Slot;
+use fabric_proto::{
+    id::Slot,
+    punt::{PuntCount, PuntCounts, PuntReason, Rate},
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -23,6 +26,7 @@ pub(super) static COMMANDS: &[Command<Exec>] = &[
     show(&[SHOW, K("bootvar")], |view, _| Ok(boot(view))),
     show(&[SHOW, K("clock")], |view, _| Ok(clock(view))),
     show(&[SHOW, K("platform")], |view, _| Ok(platform(view))),
+    show(&[SHOW, K("platform"), K("punt")], |view, _| Ok(punts(&view.tables.punts()))),
 ];
 
 pub(super) const HELP: Help = &[
@@ -32,6 +36,7 @@ pub(super) const HELP: Help = &[
     ("bootvar", "What each unit boots"),
     ("clock", "Time of day"),
     ("platform", "Slots of the chassis"),
+    ("punt", "Packets that line cards give to this route processor, by reason"),
 ];
 
 /// The one line that names an image.
@@ -243,6 +248,35 @@ fn platform(view: &View<'_>) -> Shown {
                     "in_state_seconds": card.since.as_secs(),
                 }))
                 .collect::<Vec<_>>(),
+        }),
+    }
+}
+
+/// What this unit was given, and what it had sent. What line cards police never gets here: each counts it itself.
+fn punts(counts: &PuntCounts) -> Shown {
+    let head =
+        format!("{:<20}{:>12}{:>12}{:>12}{:>12}{:>10}\n", "Reason", "Passed", "Policed", "Lost", "Rate (pps)", "Burst");
+    let of = |reason: PuntReason| (reason, counts.reasons.get(&reason).copied().unwrap_or_default());
+    let all: Vec<_> = PuntReason::ALL.iter().map(|reason| of(*reason)).collect();
+    let row = |(reason, count): &(PuntReason, PuntCount)| {
+        let Rate { packets, burst } = reason.rate();
+        let PuntCount { passed, policed, lost } = count;
+        format!("{:<20}{passed:>12}{policed:>12}{lost:>12}{packets:>12}{burst:>10}", reason.name())
+    };
+    let (injected, not_injected) = (counts.injected, counts.not_injected);
+    let reasons = all.iter().map(|(reason, PuntCount { passed, policed, lost })| {
+        let Rate { packets, burst } = reason.rate();
+        let row = json!({"passed": passed, "policed": policed, "lost": lost, "rate": packets, "burst": burst});
+        (reason.name().to_owned(), row)
+    });
+    Shown {
+        text: head
+            + &lines(all.iter().map(row))
+            + &format!("\nFrames sent: {injected}, not taken by line cards: {not_injected}\n"),
+        json: json!({
+            "reasons": reasons.collect::<serde_json::Map<_, _>>(),
+            "injected": injected,
+            "not_injected": not_injected,
         }),
     }
 }

@@ -19,6 +19,7 @@ use fabric_proto::{
     issu::{Compatibility, Row, RowClient},
     offer::{Agreed, Group, Offer},
     platform::NATIVE,
+    punt::{PuntCount, PuntCounts, PuntReason},
     version::Versions,
 };
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
@@ -312,6 +313,13 @@ impl Tables for Small {
         spoken()
     }
 
+    fn punts(&self) -> PuntCounts {
+        let mut counts = PuntCounts { injected: 1_234, not_injected: 5, ..PuntCounts::default() };
+        *counts.of(PuntReason::Arp) = PuntCount { passed: 77, ..PuntCount::default() };
+        *counts.of(PuntReason::ForUs) = PuntCount { passed: 1_000, lost: 17, ..PuntCount::default() };
+        counts
+    }
+
     fn interface(&self, id: InterfaceId) -> InterfaceView {
         let port = id.port().unwrap();
         InterfaceView {
@@ -383,6 +391,7 @@ pub(super) fn sample(tokens: &[Token]) -> String {
         Token::Argument(Shape::RpSlot) => "A".to_owned(),
         // A client of ISSU, and its session.
         Token::Argument(Shape::Number(1, 65_535)) => "7".to_owned(),
+        Token::Argument(Shape::Number(least @ 25.., _)) => least.to_string(),
         _ => "24".to_owned(),
     });
     words.collect::<Vec<_>>().join(" ")

@@ -1,13 +1,13 @@
 //! `docs/commands.md`: every command, from the grammars themselves, with the tools that read its output.
 
-use super::exec_rows;
+use super::rows;
 use crate::{
     cli::{
-        commands::grammar,
+        commands::{commands, grammar},
         pipe::{self, PIPE},
     },
     config::MODES,
-    grammar::{Grammar, Token, syntax},
+    grammar::{Command, Grammar, Token, syntax},
 };
 use std::fmt::Write as _;
 
@@ -63,11 +63,25 @@ fn escaped(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
+/// Every row of exec mode as the page has it, and what explains it: nothing is left open, but where that would fill the page.
+fn exec_mode() -> Vec<(String, Vec<Token>)> {
+    let of = |command: &Command<_>| {
+        let mut rows = rows(command.tokens);
+        if rows.len() > ROWS_MAX {
+            return vec![(syntax(command.tokens), rows.swap_remove(0))];
+        }
+        rows.into_iter().map(|row| (syntax(&row), row)).collect()
+    };
+    commands().flat_map(of).collect()
+}
+
+/// Most rows that one command takes on the page.
+const ROWS_MAX: usize = 24;
+
 fn page() -> String {
     let mut page = HEAD.to_owned();
     page += "\n## Exec mode\n\n| command | what | read by |\n| --- | --- | --- |\n";
-    for row in exec_rows() {
-        let words = syntax(&row);
+    for (words, row) in exec_mode() {
         let what = explanation(grammar(true), &row);
         let read = match (
             words.starts_with("show "),

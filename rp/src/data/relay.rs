@@ -1,37 +1,31 @@
-//! The data plane of an RP that packets pass ([`fabric_proto::platform::Forwarding`]).
+//! Packets that pass this RP, where its platform has it so ([`fabric_proto::platform::Forwarding`]).
 //!
-//! A thread of its own: while this RP is active it holds a link to every line card, reads what they give it and
-//! passes each frame on to its egress card. It keeps no queue: a card that does not read makes those who send to it
+//! While this RP is active it holds a link to every line card, reads what they give it and passes each frame on to its
+//! egress card. It keeps no queue: a card that does not read makes those who send to it
 //! wait, so that nothing is lost here but with this program. That is the point: an RP that is gone forwards nothing.
 //! So does a card whose link has ended in good order, for a moment: another program may be taking its place.
 
-use fabric::{
-    data::{CellReceiver, CellSender, DataEndpoint},
-    tls::Identity,
-};
+use super::Want;
+use fabric::data::{CellReceiver, CellSender, DataEndpoint};
 use fabric_proto::{
     cell,
-    deploy::CardConfig,
     drops::DropCause,
-    id::{CardId, Slot},
+    id::{CardId, LcSlot},
     operator::LcStats,
 };
 use std::{
     cell::RefCell,
     collections::BTreeMap,
-    io,
     net::SocketAddr,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
     time::Duration,
 };
 use tokio::{
-    sync::{Mutex, Notify, oneshot, watch},
-    task::LocalSet,
+    sync::{Mutex, Notify, watch},
     time::{Instant, sleep, timeout_at},
 };
 
@@ -42,20 +36,9 @@ const RETRY: Duration = Duration::from_millis(10);
 /// A card whose link has ended in good order may have its next one so much later, as among line cards.
 const HELD: Duration = Duration::from_millis(250);
 
-/// What the owner wants of the thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Want {
-    /// A standby touches no line card.
-    Nothing,
-    /// Pass packets on.
-    Forward,
-    /// End.
-    End,
-}
-
 /// Packets passed, counted by the thread and read by anybody.
 #[derive(Debug, Default)]
-struct Counters {
+pub(super) struct Counters {
     received: AtomicU64,
     passed: AtomicU64,
     /// The egress card has no link to this RP.
@@ -64,85 +47,36 @@ struct Counters {
     links: AtomicU64,
 }
 
-/// The owner's side.
-#[derive(Debug)]
-pub(crate) struct Relay {
-    want: watch::Sender<Want>,
-    counters: Arc<Counters>,
-}
-
-impl Relay {
-    /// Starts the thread where packets pass the RP: where the configuration gives it a data endpoint.
-    pub(crate) async fn start(identity: &Identity, config: &CardConfig) -> anyhow::Result<Option<Self>> {
-        let Some(address) = config.data else { return Ok(None) };
-        let cards: Vec<(u8, CardId, SocketAddr)> = config
-            .cards
-            .iter()
-            .filter_map(|card| match (card.slot, card.data) {
-                (Slot::Lc(slot), Some(data)) => {
-                    Some((slot.0, CardId::card(&config.id.lab, &config.id.node, card.slot), data))
-                }
-                _ => None,
-            })
-            .collect();
-        let (want, wanted) = watch::channel(Want::Nothing);
-        let counters = Arc::new(Counters::default());
-        let (ready, bound) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (identity, shared) = (identity.clone(), Arc::clone(&counters));
-        let peers: Vec<SocketAddr> = config.data_peers().collect();
-        thread::Builder::new().name("relay".to_owned()).spawn(move || {
-            let local = LocalSet::new();
-            runtime.block_on(local.run_until(async move {
-                let endpoint = match DataEndpoint::bind(&identity, address) {
-                    Ok(endpoint) => endpoint,
-                    Err(error) => {
-                        let _ = ready.send(Err(error));
-                        return;
-                    }
-                };
-                endpoint.expect(peers);
-                let _ = ready.send(Ok(()));
-                let links = Rc::<Links>::default();
-                for (slot, id, address) in cards {
-                    let card = Card { slot, id, address, links: Rc::clone(&links), counters: Arc::clone(&shared) };
-                    tokio::task::spawn_local(card.run(endpoint.clone(), wanted.clone()));
-                }
-                let mut wanted = wanted;
-                // An error says that the owner is gone.
-                let _ = wanted.wait_for(|want| *want == Want::End).await;
-                endpoint.close("route processor ends");
-            }));
-        })?;
-        bound.await.map_err(|_| io::Error::other("the relay thread ended at once"))??;
-        Ok(Some(Self { want, counters }))
-    }
-
-    /// This RP is active: packets may pass.
-    pub(crate) fn forward(&self) {
-        self.want.send_replace(Want::Forward);
-    }
-
-    /// No more packets pass.
-    pub(crate) fn end(&self) {
-        self.want.send_replace(Want::End);
-    }
-
+impl Counters {
     /// Whether so many line cards have a link: before, the chassis does not forward as it should.
-    pub(crate) fn reaches(&self, cards: usize) -> bool {
-        self.counters.links.load(Ordering::Relaxed) >= cards as u64
+    pub(super) fn reaches(&self, cards: usize) -> bool {
+        self.links.load(Ordering::Relaxed) >= cards as u64
     }
 
     /// The counters, in a line card's words.
-    pub(crate) fn stats(&self) -> LcStats {
+    pub(super) fn stats(&self) -> LcStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         // What leaves is read first: what is held is never less than nothing.
-        let (passed, dropped) = (read(&self.counters.passed), read(&self.counters.dropped));
-        let received = read(&self.counters.received);
+        let (passed, dropped) = (read(&self.passed), read(&self.dropped));
+        let received = read(&self.received);
         let mut stats = LcStats { received, from_fabric: received, to_fabric: passed, ..LcStats::default() };
         stats.drops.add(DropCause::FabricDown, dropped);
         stats.queued = received - passed - dropped;
         stats
+    }
+}
+
+/// Calls line cards, and passes packets between them, for as long as it is wanted; inside the thread's local set.
+pub(super) fn start(
+    endpoint: &DataEndpoint,
+    cards: Vec<(LcSlot, CardId, SocketAddr)>,
+    counters: &Arc<Counters>,
+    wanted: &watch::Receiver<Want>,
+) {
+    let links = Rc::<Links>::default();
+    for (slot, id, address) in cards {
+        let card = Card { slot: slot.0, id, address, links: Rc::clone(&links), counters: Arc::clone(counters) };
+        tokio::task::spawn_local(card.run(endpoint.clone(), wanted.clone()));
     }
 }
 
@@ -207,7 +141,7 @@ impl Card {
         if wanted.wait_for(|want| *want != Want::Nothing).await.is_err() {
             return;
         }
-        while *wanted.borrow() == Want::Forward {
+        while *wanted.borrow() == Want::Active {
             if let Err(error) = self.link(&endpoint).await {
                 tracing::debug!(card = %self.id, "relay link: {error}");
             }
