@@ -79,6 +79,7 @@ fn start(file: &Path) -> anyhow::Result<End> {
             last_term: nvram.term().context("NVRAM")?,
             upgrade: nvram.upgrade().context("NVRAM")?.map(Into::into),
             line_cards: line_cards(&config).filter_map(slot_of).collect(),
+            base_mac: config.base_mac,
             flow_seed: FlowSeed::of(&config.id),
             releases: config.releases.clone(),
             feeds: config.feeds.len().min(1),

@@ -27,10 +27,10 @@ mod issu;
 mod labs;
 #[path = "cli/leftovers.rs"]
 mod leftovers;
-#[path = "cli/neighbours.rs"]
-mod neighbours;
 #[path = "cli/links.rs"]
 mod links;
+#[path = "cli/neighbours.rs"]
+mod neighbours;
 #[path = "cli/platforms.rs"]
 mod platforms;
 #[path = "cli/terminals.rs"]

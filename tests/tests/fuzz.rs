@@ -13,8 +13,8 @@ use fabric_proto::{
     codec::{CodecError, Message, decode, decode_in, encode, encode_at},
     feed::{FromFeed, ToFeed},
     fib::{
-        Batch, BatchBuilder, Birth, Family, FibKey, FibTable, ListUpdate, Path, PathList, Position, Prefix, Rewrite,
-        port_mac,
+        BaseMac, Batch, BatchBuilder, Birth, Family, FibKey, FibTable, ListUpdate, Path, PathList, Position, Prefix,
+        Rewrite,
     },
     id::{CircuitId, Epoch, Label, LcSlot, PortId, RpSlot, TableId},
     linecard::{Adoption, FibPart, FibUpdate, FromLc, InterfaceChange, InterfaceConfig, PortConfig, ToLc},
@@ -309,13 +309,13 @@ fn startup_configuration_in_nvram() {
 fn packets() {
     let mut copy = FibCopy::new(LcSlot(1));
     let port = PortId { slot: LcSlot(2), port: 1 };
-    let path = Path::ethernet(port, "10.2.1.10".parse().unwrap(), [4; 6], port_mac(port));
+    let path = Path::ethernet(port, "10.2.1.10".parse().unwrap(), [4; 6], BaseMac::FIRST.of(port));
     let mut builder = BatchBuilder::default();
     builder.paths(ListUpdate { id: 1, birth: Birth::default(), paths: PathList::new(vec![path]) });
     builder.route(("0.0.0.0/0".parse::<Prefix>().unwrap(), Some(1)));
     builder.route(("::/0".parse::<Prefix>().unwrap(), Some(1)));
     copy.apply(&FibUpdate { number: 1, kind: FibPart::Part, batch: builder.take() }).unwrap();
-    let own = port_mac(PortId { slot: LcSlot(1), port: 1 });
+    let own = BaseMac::FIRST.of(PortId { slot: LcSlot(1), port: 1 });
     copy.set_ports(&[PortConfig { port: 1, enabled: true, mac: own, mtu: 1500 }], &[]);
     let v4 = etherparse::PacketBuilder::ethernet2([9; 6], own).ipv4([10, 1, 1, 9], [20, 0, 0, 1], 64).udp(7, 8);
     let v6 = etherparse::PacketBuilder::ethernet2([9; 6], own).ipv6([1; 16], [0x20; 16], 64).udp(7, 8);

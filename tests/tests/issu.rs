@@ -42,6 +42,7 @@ fn offer(manifest: &Manifest) -> Offer {
         last_term: Default::default(),
         upgrade: None,
         line_cards: Vec::new(),
+        base_mac: Default::default(),
         flow_seed: FlowSeed::default(),
         releases: Vec::new(),
         feeds: 0,

@@ -4,7 +4,7 @@
 use chassis_tests::sim::{Chassis, Fault, Life, Random, Record, Step, Wait, Weather, Who, World};
 use etherparse::PacketBuilder;
 use fabric_proto::{
-    fib::{Family, Path, Prefix, port_mac},
+    fib::{BaseMac, Family, Path, Prefix},
     id::{LcSlot, PortId, RpSlot, Slot},
     linecard::Adoption,
     operator::EventKind,
@@ -346,7 +346,7 @@ fn flow_paths(world: &mut World, rp: RpSlot) -> Vec<String> {
         let shown: serde_json::Value = serde_json::from_str(&world.exec(rp, &[&line])[0].text).unwrap();
         let neighbour = shown["path"]["destination_mac"].as_str().unwrap().to_owned();
         for slot in (1..=3).map(LcSlot) {
-            let builder = PacketBuilder::ethernet2([2; 6], port_mac(PortId { slot, port: 1 }));
+            let builder = PacketBuilder::ethernet2([2; 6], BaseMac::FIRST.of(PortId { slot, port: 1 }));
             let mut frame = Vec::new();
             let builder = builder.ipv4([10, 1, 1, 10], [20, 0, n, 9], 64).udp(5000 + u16::from(n), 7);
             builder.write(&mut frame, &[0; 40]).unwrap();
@@ -418,7 +418,7 @@ mod load {
             PortId { slot: LcSlot(1), port: 1 },
             Source {
                 every: EVERY,
-                to: port_mac(PortId { slot: LcSlot(1), port: 1 }),
+                to: BaseMac::FIRST.of(PortId { slot: LcSlot(1), port: 1 }),
                 address: [10, 1, 1, 10].into(),
                 destinations: vec![[20, 0, 1, 1].into(), [20, 0, 2, 1].into()],
                 next: Some(world.now()),

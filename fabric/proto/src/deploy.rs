@@ -6,6 +6,7 @@ pub use compat::{CONFIG_VERSIONS, Told};
 
 use crate::{
     compat::v1_0::deploy as v1,
+    fib::BaseMac,
     id::{CardId, LcSlot, RpSlot, Slot},
     issu::{Image, Row},
     release::Release,
@@ -58,6 +59,9 @@ pub struct CardConfig {
     /// Whether the profile's times of real hardware are waited for.
     #[serde(default)]
     pub modelled: bool,
+    /// RP: what its chassis' ports are called on links.
+    #[serde(default)]
+    pub base_mac: BaseMac,
     /// RP: the releases that the chassis' cards can be given, as on a unit's flash.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<KnownRelease>,

@@ -55,10 +55,26 @@ pub const PATHS_NARROW: usize = 16;
 /// An Ethernet address.
 pub type Mac = [u8; 6];
 
-/// The Ethernet address of a chassis' port: locally administered, and the same for every release and
-/// both route processors, so that neighbours notice nothing of a switchover.
-pub const fn port_mac(port: PortId) -> Mac {
-    [0x02, 0x5a, 0x00, 0x00, port.slot.0, port.port]
+/// What the Ethernet addresses of a chassis' ports begin with, as a backplane's memory holds it: both route processors read the
+/// same, whatever their release, so that neighbours notice nothing of a switchover. Release 1.0 knows the first one only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BaseMac(u16);
+
+impl BaseMac {
+    /// Of a lab's first chassis.
+    pub const FIRST: Self = Self(0);
+
+    /// Of a lab's chassis, by its number there, from 0: no two of a lab have one address.
+    pub const fn numbered(chassis: u16) -> Self {
+        Self(chassis)
+    }
+
+    /// The address of a port: locally administered.
+    pub const fn of(self, port: PortId) -> Mac {
+        let [high, low] = self.0.to_be_bytes();
+        [0x02, 0x5a, high, low, port.slot.0, port.port]
+    }
 }
 
 /// Equal-cost paths, sorted and without repetitions, at most [`PATHS_MAX`].

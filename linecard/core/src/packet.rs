@@ -126,6 +126,11 @@ fn parse_v6(ip: &[u8], behind: Behind, seed: FlowSeed) -> Result<Packet, Stop> {
     }
     let (source, destination) = (be128(fixed, 8), be128(fixed, 24));
     let sender = Special::of_v6(source).map(barred_source).transpose()?;
+    let special = Special::of_v6(destination);
+    if special == Some(Special::LinkLocal) {
+        // Of this link only, whatever table: the route processor knows its own ones (RFC 4291 §2.5.6).
+        return Err(Stop::Punt(PuntReason::ForUs));
+    }
     if fixed[6] == 0 && punt::alerts_v6(&ip[IPV6..total]) {
         return Err(Stop::Punt(PuntReason::RouterAlert));
     }
@@ -133,7 +138,7 @@ fn parse_v6(ip: &[u8], behind: Behind, seed: FlowSeed) -> Result<Packet, Stop> {
         family: Family::V6,
         link: behind.link,
         table: behind.table,
-        barred: sender.or_else(|| barred(Special::of_v6(destination), fixed[7])),
+        barred: sender.or_else(|| barred(special, fixed[7])),
         // A frame is shorter than 64 KiB, and the packet fits into it.
         length: total as u16,
         flow: seed.hash_v6(source, destination, ports(fixed[6], &ip[IPV6..total])),

@@ -360,6 +360,7 @@ fn spawn(authority: &Authority, dir: &Path, card: &CardAddress, cards: &[CardAdd
         table: None,
         platform: "native".to_owned(),
         modelled: false,
+        base_mac: Default::default(),
         releases: Vec::new(),
     };
     let file = dir.join(format!("card-{slot}.json"));

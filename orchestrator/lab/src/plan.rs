@@ -24,6 +24,7 @@ use crate::{
 };
 use fabric_proto::{
     deploy::{CardAddress, CardConfig, FeedAddress, KnownRelease, RedundancyTimers, TableSpec, TlsFiles, WireEnd},
+    fib::BaseMac,
     id::{CardId, PortId, RpSlot, Slot, Unit},
 };
 use notation::document::BadInput;
@@ -314,6 +315,7 @@ impl Planner<'_> {
             Slot::Rp(_) => {
                 config.feeds = self.feeds(chassis);
                 config.releases = self.releases.clone();
+                config.base_mac = self.topology.base_mac(&chassis.name);
                 config.data = Some(self.address(&config.id, Plane::Data));
                 let named = chassis.startup_config.as_ref().map(|startup| startup.text.clone());
                 let startup = named.unwrap_or_else(|| startup_config(self.topology, chassis));
@@ -366,6 +368,7 @@ impl Planner<'_> {
             table: None,
             platform: String::new(),
             modelled: false,
+            base_mac: BaseMac::FIRST,
             releases: Vec::new(),
             id,
         }

@@ -14,6 +14,7 @@ pub use linux::{HOST, InterfaceName, MACVLAN};
 
 use bridge::config::Bind;
 use fabric_proto::{
+    fib::BaseMac,
     id::{InterfaceId, LcSlot, PortId, RpSlot, Slot},
     platform::Profile,
 };
@@ -330,6 +331,13 @@ impl Topology {
     /// Checks a topology that was read already.
     pub fn from_document(document: Document) -> Result<Self, BadInput> {
         check::check(document)
+    }
+
+    /// What the addresses of a chassis' ports begin with: no two chassis of a topology have one.
+    pub fn base_mac(&self, chassis: &str) -> BaseMac {
+        let number = self.chassis.iter().position(|other| other.name == chassis).unwrap_or_default();
+        // A topology of more chassis does not fit into any host.
+        BaseMac::numbered(number as u16)
     }
 
     /// The chassis called `name`.

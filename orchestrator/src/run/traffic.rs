@@ -6,7 +6,7 @@ mod network;
 use super::RunError;
 use crate::experiment::{Experiment, Traffic};
 use fabric_proto::{
-    fib::{Family, port_mac},
+    fib::Family,
     operator::{FlowSpec, TrafficSpec},
 };
 use measure::signature::{self, min_frame};
@@ -123,7 +123,10 @@ fn entry_flows<'a>(
             FlowSpec {
                 from: from.port,
                 vlan: near.vlan(ingress),
-                port_mac: ingress.port().map(port_mac).unwrap_or_default(),
+                port_mac: ingress
+                    .port()
+                    .map(|port| experiment.topology.base_mac(&entry.name).of(port))
+                    .unwrap_or_default(),
                 source,
                 destination,
                 expect: arrival.exits.into_iter().map(|(_, exit)| exit).collect(),

@@ -58,6 +58,7 @@ impl Lab {
             table,
             platform: String::new(),
             modelled: false,
+            base_mac: Default::default(),
             releases: Vec::new(),
         };
         let file = folder.path().join("card.json");

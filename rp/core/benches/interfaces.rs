@@ -85,6 +85,7 @@ impl Chassis {
             upgrade: None,
             line_cards: vec![SLOT],
             releases: Vec::new(),
+            base_mac: Default::default(),
             flow_seed: FlowSeed::of(&CardId::card("lab", "pe1", Slot::Rp(RpSlot::A))),
             feeds: 0,
             life: NextLife::Cold,

@@ -46,7 +46,7 @@ use fabric_proto::{
     checkpoint::{CfClientId, CfMessage},
     deploy::{KnownRelease, RedundancyTimers},
     feed::{FromFeed, ToFeed},
-    fib::Family,
+    fib::{BaseMac, Family},
     flow::FlowSeed,
     id::{InterfaceId, LcSlot, PortId, RpSlot, Slot},
     issu::Image,
@@ -100,6 +100,8 @@ pub struct Boot {
     pub upgrade: Option<Bytes>,
     /// Line-card slots of the chassis.
     pub line_cards: Vec<LcSlot>,
+    /// What the addresses of its ports begin with.
+    pub base_mac: BaseMac,
     /// What its line cards choose among equal paths by.
     pub flow_seed: FlowSeed,
     /// The releases that the chassis' cards can be given.
@@ -250,6 +252,7 @@ impl Rp {
             startup: boot.startup.clone(),
             line_cards: boot.line_cards.iter().copied().collect(),
             legacy: boot.legacy.clone(),
+            base_mac: boot.base_mac,
             loads: boot.modelled_switchover(),
             built: boot.issu.built,
         };

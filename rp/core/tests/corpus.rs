@@ -35,7 +35,12 @@ fn a_copy_of_release_1_0s_forwarding_table_means_what_it_meant_there() {
 fn the_same_table_is_given_in_the_same_bytes() {
     let neighbour = |port: &str, next_hop: &str, last: u8| {
         let port: PortId = port.parse().unwrap();
-        Path::ethernet(port, next_hop.parse().unwrap(), [2, 0, 0, 0, 1, last], fabric_proto::fib::port_mac(port))
+        Path::ethernet(
+            port,
+            next_hop.parse().unwrap(),
+            [2, 0, 0, 0, 1, last],
+            fabric_proto::fib::BaseMac::FIRST.of(port),
+        )
     };
     let unresolved = Path::Unresolved { next_hop: "fd00::7".parse().unwrap() };
     let paths =

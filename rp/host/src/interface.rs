@@ -58,7 +58,7 @@ pub struct NeighbourSettings {
 }
 
 /// The link-local address that an interface makes of its station address (RFC 4291 appendix A).
-pub fn link_local_of([a, b, c, d, e, f]: Mac) -> Ipv6Addr {
+fn link_local_of([a, b, c, d, e, f]: Mac) -> Ipv6Addr {
     let identifier = u64::from_be_bytes([a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
     Ipv6Addr::from(0xfe80 << 112 | u128::from(identifier))
 }

@@ -29,7 +29,7 @@ mod wire;
 pub use adjacency::{Limits, Neighbour, Reachability, Refused, Saved};
 pub use host::{Counters, Host, Input, Output, Reason, Settings, State};
 pub use icmp::{Error, ErrorLimits, Unreachable};
-pub use interface::{Interface, Link, NeighbourSettings, link_local_of};
+pub use interface::{Interface, Link, NeighbourSettings};
 pub use limit::Bucket;
 pub use own::OwnState;
 pub use probe::{Ping, PingEvent, ProbeEvent, ProbeId, Says, Summary, TraceEvent, Traceroute, Unsent};

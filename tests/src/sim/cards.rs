@@ -123,6 +123,7 @@ impl RpNode {
             last_term: self.disk.term(),
             upgrade: self.disk.upgrade(),
             line_cards: self.line_cards.clone(),
+            base_mac: Default::default(),
             flow_seed: flow_seed(Slot::Rp(self.slot)),
             releases: releases(),
             feeds: 1,

@@ -6,7 +6,7 @@ use super::{
 };
 use etherparse::PacketBuilder;
 use fabric_proto::{
-    fib::{Path, port_mac},
+    fib::{BaseMac, Path},
     id::{LcSlot, PortId},
 };
 use linecard_core::{pipeline::Verdict, tables::Tables};
@@ -31,7 +31,7 @@ impl Probe {
     /// A UDP packet to `to`. IPv6 ones come from a documentation address, as do IPv4 ones.
     pub(super) fn new(slot: LcSlot, to: IpAddr) -> Self {
         let at = PortId { slot, port: 1 };
-        let ethernet = PacketBuilder::ethernet2([2; 6], port_mac(at));
+        let ethernet = PacketBuilder::ethernet2([2; 6], BaseMac::FIRST.of(at));
         let mut frame = Vec::new();
         // Writing to a vector cannot fail.
         let _ = match to {

@@ -2,7 +2,7 @@
 
 use super::wire::FIRST;
 use fabric_proto::{
-    fib::{FibKey, FibTable, Path, PathList, Prefix, Rewrite, port_mac},
+    fib::{BaseMac, FibKey, FibTable, Path, PathList, Prefix, Rewrite},
     id::{InterfaceId, TableId},
     platform::{Legacy, Profile},
     redundancy::Mode,
@@ -41,8 +41,10 @@ fn via(config: &Config, vrf: Option<&VrfName>, hop: IpAddr) -> Option<Path> {
         return Some(Path::Unresolved { next_hop: hop });
     };
     Some(match on.vlan {
-        None => Path::ethernet(port, hop, mac, port_mac(port)),
-        Some(vlan) => Path::Port { port, next_hop: hop, rewrite: Arc::new(Rewrite::tagged(mac, port_mac(port), vlan)) },
+        None => Path::ethernet(port, hop, mac, BaseMac::FIRST.of(port)),
+        Some(vlan) => {
+            Path::Port { port, next_hop: hop, rewrite: Arc::new(Rewrite::tagged(mac, BaseMac::FIRST.of(port), vlan)) }
+        }
     })
 }
 

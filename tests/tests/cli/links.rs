@@ -9,7 +9,7 @@ use fabric::{
 use fabric_proto::{
     codec::Class,
     deploy::{CardAddress, CardConfig, INITIAL_CONFIG, RedundancyTimers, TlsFiles, WireEnd},
-    fib::{Mac, port_mac},
+    fib::{BaseMac, Mac},
     id::{CardId, LcSlot, PortId, RpSlot, Slot},
     operator::{CardStats, Reply, Request},
     punt::PuntReason,
@@ -144,6 +144,7 @@ fn spawn(authority: &Authority, dir: &Path, own: &CardAddress, all: &[CardAddres
         table: None,
         platform: "native".to_owned(),
         modelled: false,
+        base_mac: Default::default(),
         releases: Vec::new(),
     };
     let file = dir.join(format!("{}.json", own.slot));
@@ -264,7 +265,7 @@ async fn neighbours_are_answered_before_and_after_a_switchover() {
     let chassis = Chassis::start();
     let mut neighbour = Neighbour::dial(chassis.dir.path().join("wire"));
     assert_eq!(chassis.redundant().await, RpSlot::A);
-    let port = port_mac(PortId { slot: LcSlot(1), port: 1 });
+    let port = BaseMac::FIRST.of(PortId { slot: LcSlot(1), port: 1 });
     for (vlan, net) in [(None, 0), (Some(7), 7)] {
         let address = |host| Ipv4Addr::new(10, net, 0, host);
         let (peer, ours) = (address(2), address(1));

@@ -2,6 +2,7 @@
 
 use super::{CardConfig, v1};
 use crate::{
+    fib::BaseMac,
     id::Slot,
     platform::{NATIVE, Profile},
     version::{Inexpressible, Versions},
@@ -50,8 +51,15 @@ impl TryFrom<&CardConfig> for v1::CardConfig {
             table,
             platform,
             modelled,
+            base_mac,
             releases: _,
         } = config.clone();
+        if base_mac != BaseMac::FIRST {
+            return Err(Inexpressible {
+                version: 1,
+                what: "a second chassis, whose ports have addresses of their own",
+            });
+        }
         let super::TlsFiles { ca, cert, key } = tls;
         // A route processor of release 1.0 that has an address for packets passes them from card to card.
         let relays = Profile::named(&platform).unwrap_or(&NATIVE).forwarding.uses_rp();

@@ -184,12 +184,15 @@ fn nothing_is_forwarded_from_or_to_addresses_that_are_set_apart() {
         ("::", DropCause::SourceUnspecified, DropCause::DestinationUnspecified),
         ("::1", DropCause::SourceLoopback, DropCause::DestinationLoopback),
         ("::ffff:10.0.0.1", DropCause::SourceMapped, DropCause::DestinationMapped),
-        ("fe80::1", DropCause::SourceLinkLocal, DropCause::DestinationLinkLocal),
-        ("febf::1", DropCause::SourceLinkLocal, DropCause::DestinationLinkLocal),
         ("ff02::5", DropCause::SourceMulticast, DropCause::DestinationMulticast),
     ] {
         assert_eq!(verdict(&v6_from(address, "2a00::1", 64, 20)), Verdict::Drop(source), "from {address}");
         assert_eq!(verdict(&v6(address, 64, 20)), Verdict::Drop(destination), "to {address}");
+    }
+    // Of the link only: whether it is one of the chassis' own the route processor knows.
+    for address in ["fe80::1", "febf::1"] {
+        assert_eq!(verdict(&v6_from(address, "2a00::1", 64, 20)), Verdict::Drop(DropCause::SourceLinkLocal));
+        assert_eq!(verdict(&v6(address, 64, 20)), Verdict::Punt(PuntReason::ForUs), "to {address}");
     }
     for source in [[1, 0, 0, 1], [126, 0, 0, 1], [128, 0, 0, 1], [169, 253, 0, 1], [223, 255, 255, 255]] {
         assert_eq!(verdict(&v4_from(source, [11, 0, 0, 1], 64, 20)), forwarded, "from {source:?}");
@@ -205,7 +208,6 @@ fn what_is_for_the_router_is_received_whatever_its_ttl() {
     let mut writer = writer();
     writer.set(net("169.254.7.1/32"), 5).unwrap();
     writer.set(net("2001:db8::1/128"), 5).unwrap();
-    writer.set(net("fe80::7/128"), 5).unwrap();
     let verdict = |frame: &[u8]| both(frame, 1, writer.tables()).0;
     for ttl in [0, 1, 64] {
         assert_eq!(verdict(&v4([10, 5, 0, 1], ttl, 20)), Verdict::Punt(PuntReason::ForUs), "TTL {ttl}");
@@ -437,7 +439,8 @@ fn bad_frames_are_found() {
         both(&frame, 1, tables.tables()).0
     };
     assert_eq!(damaged(0, 0xff), Verdict::Drop(DropCause::NotForUs));
-    assert_eq!(damaged(13, 0x06), Verdict::Drop(DropCause::UnknownEthertype));
+    assert_eq!(damaged(13, 0x06), Verdict::Punt(PuntReason::Arp));
+    assert_eq!(damaged(13, 0x07), Verdict::Drop(DropCause::UnknownEthertype));
     assert_eq!(damaged(14, 0x44), Verdict::Drop(DropCause::Malformed), "header too short");
     assert_eq!(damaged(14, 0x65), Verdict::Drop(DropCause::Malformed), "version");
     assert_eq!(damaged(16, 0xff), Verdict::Drop(DropCause::Malformed), "longer than the frame");

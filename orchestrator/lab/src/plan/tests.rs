@@ -1,5 +1,5 @@
 use super::*;
-use fabric_proto::{fib::port_mac, id::LcSlot};
+use fabric_proto::{fib::BaseMac, id::LcSlot};
 use notation::document::Document;
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
@@ -74,7 +74,7 @@ fn next_hops_are_spread_over_the_links() {
         assert_eq!(here[15].neighbour.mac, [2, 0, slot, 1, 0, 15]);
         assert_eq!(here[0].at.tester_port, slot);
     }
-    assert_ne!(hops[0].neighbour.mac, port_mac(hops[0].at.port));
+    assert_ne!(hops[0].neighbour.mac, BaseMac::FIRST.of(hops[0].at.port));
     let table = edge_plan().cards[0].config.table.clone().unwrap();
     assert_eq!((table.next_hops_v4.len(), table.next_hops_v6.len(), table.ipv4), (64, 64, 1_000_000));
 }

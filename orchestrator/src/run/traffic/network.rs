@@ -1,7 +1,7 @@
 //! What the chassis of a lab do with packets, by their startup configurations and the tables that testers announce to them.
 
 use fabric_proto::{
-    fib::{Family, Prefix, port_mac},
+    fib::{Family, Prefix},
     id::InterfaceId,
     operator,
 };
@@ -160,7 +160,10 @@ impl<'a> Network<'a> {
             NodePort::Chassis(port) => port,
             NodePort::Interface(_) => return Err(format!("what {} makes of packets is not known", end.node)),
         };
-        let next = self.topology.chassis(&end.node).filter(|_| port_mac(port) == exit.mac);
+        let next = self
+            .topology
+            .chassis(&end.node)
+            .filter(|chassis| self.topology.base_mac(&chassis.name).of(port) == exit.mac);
         let Some(next) = next else {
             return Err(format!("what {} sends to {end} is for another address", chassis.name));
         };

@@ -1,5 +1,5 @@
 use super::*;
-use fabric_proto::operator::Exit;
+use fabric_proto::{fib::BaseMac, operator::Exit};
 use lab::{plan::table_spec, topology::TableSource};
 use std::{collections::BTreeMap, net::IpAddr, num::NonZeroU32, path::Path};
 
@@ -44,7 +44,7 @@ fn flows_follow_the_tags_tables_and_neighbours_of_the_configuration() {
     let source = if flow.destination.is_ipv4() { "10.20.1.10" } else { "fd20:1::a" };
     assert_eq!(flow.source, source.parse::<IpAddr>().unwrap(), "of the subinterface's network");
     assert_eq!((path.ingress.as_str(), path.egress.as_str()), ("1/1.100", "2/1.100"));
-    assert_eq!(flow.port_mac, port_mac("1/1".parse().unwrap()));
+    assert_eq!(flow.port_mac, BaseMac::FIRST.of("1/1".parse().unwrap()));
 }
 
 #[test]
@@ -86,7 +86,7 @@ interface 1/2.5
 interface 1/3
  ip address 10.0.9.1 255.255.255.0
 ip route vrf red 0.0.0.0 0.0.0.0 10.0.1.2
-arp vrf red 10.0.1.2 025a.0000.0101 arpa
+arp vrf red 10.0.1.2 025a.0001.0101 arpa
 end
 ";
 
@@ -154,7 +154,7 @@ fn a_way_that_does_not_lead_there_is_refused_with_its_place() {
     let at = "x.experiment.yml:6:38: traffic 'one': packets from t1:p1.100 to ";
     for (file, old, new, wanted) in [
         ("pe1.cfg", "ip route vrf red 0.0.0.0 0.0.0.0 10.0.1.2\n", "", "nothing in VRF red of pe1 leads there"),
-        ("pe1.cfg", "025a.0000.0101", "025a.0000.0109", "what pe1 sends to pe2:1/1 is for another address"),
+        ("pe1.cfg", "025a.0001.0101", "025a.0000.0109", "what pe1 sends to pe2:1/1 is for another address"),
         ("pe2.cfg", "dot1Q 50", "dot1Q 51", "nothing at pe2:1/1 takes frames of VLAN 50"),
         ("pe1.cfg", "0.0.0.0 10.0.1.2", "0.0.0.0 10.0.0.10", "nothing in VRF red of pe1 leads there"),
         (

@@ -9,6 +9,7 @@
 
 use fabric_proto::{
     checkpoint::CfClientId,
+    fib::{BaseMac, Mac},
     id::{InterfaceId, LcSlot, PortId},
     redundancy::{Code, Mode},
     sabotage::{self, Sabotage},
@@ -114,6 +115,8 @@ impl Coding for Carrier {
 /// The client of interfaces.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
+    /// What their addresses begin with.
+    base_mac: BaseMac,
     /// How the ports are. Since when is not known of a state that a peer of an earlier release reported.
     ports: Table<Carrier>,
     /// The cards' runs, where they are known.
@@ -125,6 +128,16 @@ pub(crate) struct Links {
 }
 
 impl Links {
+    /// Those of a chassis of which no card has spoken.
+    pub(crate) fn new(base_mac: BaseMac) -> Self {
+        Self { base_mac, ..Self::default() }
+    }
+
+    /// A port's address on its link.
+    pub(crate) fn mac(&self, port: PortId) -> Mac {
+        self.base_mac.of(port)
+    }
+
     /// A card reports a port. Says whether that is news.
     pub(crate) fn report(&mut self, now: Instant, port: PortId, line: impl Into<Line>) -> bool {
         let mut line = line.into();

@@ -7,13 +7,13 @@ use crate::{
     rib::{Interface, Link, Local, LocalChange, Rib, StaticRoute, StaticTarget},
 };
 use fabric_proto::{
-    fib::{Mac, port_mac},
+    fib::Mac,
     id::{InterfaceId, LcSlot, PortId, TableId},
     linecard::{InterfaceChange, InterfaceConfig, PortConfig},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
 };
 
 /// The table of a VRF, or the router's own.
@@ -191,14 +191,14 @@ pub(super) fn adjacencies(config: &Config, learned: Vec<(host::Key, Option<Mac>)
 /// An interface as the host on the links knows it; `None` for one that is not there.
 pub(crate) fn host_interface(config: &Config, links: &Links, id: InterfaceId) -> Option<rp_host::Interface> {
     let configured = config.interfaces.get(&id)?;
-    let Interface { link, enabled, .. } = interface(config, links, id, configured);
+    let Interface { addresses, link, enabled } = interface(config, links, id, configured);
     // A subinterface takes what its port takes.
     let port = id.port().and_then(|port| config.interfaces.get(&port.into()));
     Some(rp_host::Interface {
         table: table_of(configured.vrf.as_ref()),
         link: link.map(|Link { mac, vlan, .. }| rp_host::Link { mac, vlan }),
         mtu: port.unwrap_or(configured).mtu,
-        addresses: own_addresses(configured),
+        addresses,
         up: enabled,
         neighbours: rp_host::NeighbourSettings::default(),
     })
@@ -212,22 +212,11 @@ pub(crate) fn is_plain(configured: &config::Interface) -> bool {
 /// A port without carrier is as good as shut down, and so is what is on it, and what its card has no words for.
 fn interface(config: &Config, links: &Links, id: InterfaceId, configured: &config::Interface) -> Interface {
     let carrier = id.port().is_none_or(|port| links.carries(port, is_plain(configured)));
-    let link = id.port().map(|port| Link { port, mac: port_mac(port), vlan: configured.vlan });
-    let mut addresses = own_addresses(configured);
-    // What neighbours say to its link-local address is for this unit. That there are such neighbours is no route.
-    let mut of_v6 = addresses.iter().filter_map(|(address, _)| match address {
-        IpAddr::V6(address) => Some(address),
-        IpAddr::V4(_) => None,
-    });
-    let has_v6 = of_v6.clone().next().is_some();
-    if let Some(link) = link.filter(|_| has_v6 && !of_v6.any(Ipv6Addr::is_unicast_link_local)) {
-        addresses.push((rp_host::link_local_of(link.mac).into(), 128));
+    Interface {
+        addresses: configured.addresses().map(|own| (own.address, own.len)).collect(),
+        link: id.port().map(|port| Link { port, mac: links.mac(port), vlan: configured.vlan }),
+        enabled: carrier && config.interfaces.is_enabled(id),
     }
-    Interface { addresses, link, enabled: carrier && config.interfaces.is_enabled(id) }
-}
-
-fn own_addresses(configured: &config::Interface) -> Vec<(IpAddr, u8)> {
-    configured.addresses().map(|own| (own.address, own.len)).collect()
 }
 
 fn static_route(route: &config::StaticRoute, distance: u8) -> StaticRoute {
@@ -240,12 +229,12 @@ fn static_route(route: &config::StaticRoute, distance: u8) -> StaticRoute {
 }
 
 /// The ports of one line card.
-pub(crate) fn ports(config: &Config, slot: LcSlot) -> Vec<PortConfig> {
-    config.interfaces.ports_of(slot).map(|(port, interface)| port_config(port, interface)).collect()
+pub(crate) fn ports(config: &Config, links: &Links, slot: LcSlot) -> Vec<PortConfig> {
+    config.interfaces.ports_of(slot).map(|(port, interface)| port_config(links, port, interface)).collect()
 }
 
-fn port_config(port: PortId, interface: &config::Interface) -> PortConfig {
-    PortConfig { port: port.port, enabled: !interface.shutdown, mac: port_mac(port), mtu: interface.mtu }
+fn port_config(links: &Links, port: PortId, interface: &config::Interface) -> PortConfig {
+    PortConfig { port: port.port, enabled: !interface.shutdown, mac: links.mac(port), mtu: interface.mtu }
 }
 
 /// The subinterfaces of one line card that are not shut down, and its ports that are in a VRF.
@@ -270,7 +259,7 @@ fn looked_up(config: &Config, port: PortId, vlan: u16) -> Option<TableId> {
 
 /// What line cards may have to be told after a change of the configuration, of which `undo` would take back what it did.
 /// The work grows with what was changed, and with nothing else.
-pub(crate) fn card_changes(config: &Config, undo: &[Edit]) -> BTreeMap<LcSlot, Vec<CardChange>> {
+pub(crate) fn card_changes(config: &Config, links: &Links, undo: &[Edit]) -> BTreeMap<LcSlot, Vec<CardChange>> {
     let mut changes: BTreeMap<LcSlot, Vec<CardChange>> = BTreeMap::new();
     for edit in undo {
         let Edit::Interface(id, old) = edit else { continue };
@@ -278,7 +267,7 @@ pub(crate) fn card_changes(config: &Config, undo: &[Edit]) -> BTreeMap<LcSlot, V
         let of_card = changes.entry(port.slot).or_default();
         let mut vlans = BTreeSet::new();
         if id.as_port().is_some() {
-            of_card.push(CardChange::Port(port.port, new.map(|interface| port_config(port, interface))));
+            of_card.push(CardChange::Port(port.port, new.map(|interface| port_config(links, port, interface))));
             vlans.insert(0);
         } else {
             vlans.extend([old.as_deref(), new].into_iter().flatten().filter_map(|interface| interface.vlan));

@@ -10,6 +10,7 @@ use crate::{config::Edit, fib_feed::FibMaster, redundancy::ClientId, rib::Rib};
 use bytes::BytesMut;
 use fabric_proto::{
     checkpoint::CfClientId,
+    fib::BaseMac,
     fib::Mac,
     id::{InterfaceId, LcSlot, PortId},
     offer::Agreed,
@@ -81,6 +82,8 @@ pub(crate) struct Unit {
     pub(crate) line_cards: BTreeSet<LcSlot>,
     /// Those of an older kind.
     pub(crate) legacy: BTreeSet<LcSlot>,
+    /// What the addresses of its ports begin with.
+    pub(crate) base_mac: BaseMac,
     /// The hardware's own time to switch over, where it is waited for.
     pub(crate) loads: Duration,
     /// The release that the program is built as.
@@ -160,14 +163,14 @@ pub enum Misregistered {
 impl Registry {
     /// The clients of an RP that has just been started.
     pub(crate) fn new(unit: Unit, others: Vec<Box<dyn Client>>) -> Result<Self, Misregistered> {
-        let Unit { profile, startup, line_cards, legacy, loads, built } = unit;
+        let Unit { profile, startup, line_cards, legacy, base_mac, loads, built } = unit;
         let (startup, config) = Startup::new(profile, startup);
         let mut clients = Self {
             startup,
             running: Running::new(config),
             chassis: Chassis::new(profile, line_cards, legacy, loads),
             cef: Cef::default(),
-            links: Links::default(),
+            links: Links::new(base_mac),
             routing: Routing::default(),
             issu: Issu::default(),
             neighbours: Neighbours::new(built >= Release::V2_1),

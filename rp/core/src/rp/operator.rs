@@ -199,7 +199,7 @@ impl Rp {
             self.clients.reroute_changed(&undo);
             self.tell_host_after(now, &undo, out);
         }
-        for (slot, changes) in card_changes(self.config(), &undo) {
+        for (slot, changes) in card_changes(self.config(), &self.clients.links, &undo) {
             self.step_feed(now, Some(fib_feed::Input::Changed { slot, changes }), out);
         }
         self.changed(Change { lines: &change.lines, old });

@@ -12,7 +12,7 @@ use crate::{
     rib::{Hop, Protocol, Route, Via},
 };
 use fabric_proto::{
-    fib::{Family, FibKey, PathList, Prefix, port_mac},
+    fib::{Family, FibKey, PathList, Prefix},
     id::{InterfaceId, RpSlot, Slot, TableId},
     punt::PuntCounts,
     redundancy::RfState,
@@ -244,7 +244,7 @@ impl Tables for At<'_> {
         };
         InterfaceView {
             index: if_index(id),
-            mac: id.port().map(port_mac),
+            mac: id.port().map(|port| self.rp.clients.links.mac(port)),
             link: link.map(|(up, _)| up),
             since: link.and_then(|(_, since)| since).map(|since| self.now.since(since)),
             transitions: id.as_port().zip(self.rp.clients.transitions.as_ref()).map(|(port, counts)| counts.of(port)),

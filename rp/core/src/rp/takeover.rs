@@ -173,7 +173,7 @@ impl Rp {
 
     /// Sends a card the ports that the running configuration gives it.
     pub(super) fn configure_ports(&mut self, now: Instant, slot: LcSlot, out: &mut Vec<Output>) {
-        let ports = clients::ports(self.config(), slot);
+        let ports = clients::ports(self.config(), &self.clients.links, slot);
         let interfaces = clients::interfaces(self.config(), slot);
         self.step_feed(now, Some(fib_feed::Input::Ports { slot, ports, interfaces }), out);
     }

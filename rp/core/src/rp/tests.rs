@@ -55,6 +55,7 @@ fn boot(platform: &str, slot: RpSlot, startup: &str) -> Boot {
         last_term: Default::default(),
         upgrade: None,
         line_cards: Vec::new(),
+        base_mac: Default::default(),
         flow_seed: seed(slot),
         releases: Vec::new(),
         feeds: 0,

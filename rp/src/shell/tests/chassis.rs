@@ -140,6 +140,7 @@ impl Plan {
             table: None,
             platform: NATIVE.name.to_owned(),
             modelled: false,
+            base_mac: Default::default(),
         }
     }
 
@@ -161,6 +162,7 @@ impl Plan {
             last_term: nvram.term()?,
             upgrade: nvram.upgrade()?.map(Into::into),
             line_cards: CARDS.to_vec(),
+            base_mac: Default::default(),
             flow_seed: FlowSeed::of(&config.id),
             releases: Vec::new(),
             feeds: 0,

@@ -125,6 +125,7 @@ fn card(dir: &Path, id: &str) -> CardPlan {
         table: None,
         platform: String::new(),
         modelled: false,
+        base_mac: Default::default(),
         releases: Vec::new(),
     };
     let log = folder.join("log");

@@ -41,6 +41,7 @@ impl Stub {
             table: None,
             platform: String::new(),
             modelled: false,
+            base_mac: Default::default(),
             releases: Vec::new(),
         };
         CardPlan {

@@ -266,15 +266,21 @@ fn punts(counts: &PuntCounts) -> Shown {
     let (injected, not_injected) = (counts.injected, counts.not_injected);
     let reasons = all.iter().map(|(reason, PuntCount { passed, policed, lost })| {
         let Rate { packets, burst } = reason.rate();
-        let row = json!({"passed": passed, "policed": policed, "lost": lost, "rate": packets, "burst": burst});
-        (reason.name().to_owned(), row)
+        json!({
+            "reason": reason.name(),
+            "passed": passed,
+            "policed": policed,
+            "lost": lost,
+            "rate": packets,
+            "burst": burst,
+        })
     });
     Shown {
         text: head
             + &lines(all.iter().map(row))
             + &format!("\nFrames sent: {injected}, not taken by line cards: {not_injected}\n"),
         json: json!({
-            "reasons": reasons.collect::<serde_json::Map<_, _>>(),
+            "reasons": reasons.collect::<Vec<_>>(),
             "injected": injected,
             "not_injected": not_injected,
         }),

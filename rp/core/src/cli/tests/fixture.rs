@@ -13,7 +13,7 @@ use crate::{
 use fabric_proto::{
     checkpoint::CfClientId,
     codec::Class,
-    fib::{Family, Path, PathList, Prefix, port_mac},
+    fib::{BaseMac, Family, Path, PathList, Prefix},
     flow::FlowSeed,
     id::{InterfaceId, LcSlot, PortId, RpSlot, Slot, TableId},
     issu::{Compatibility, Row, RowClient},
@@ -248,7 +248,8 @@ pub(super) fn negotiated(own: &Offer, peer: Option<&Offer>) -> issu::View {
 impl Small {
     fn new() -> Self {
         let one: PortId = "1/1".parse().unwrap();
-        let path = |next_hop: &str| Path::ethernet(one, next_hop.parse().unwrap(), [2, 0, 0, 0, 0, 2], port_mac(one));
+        let path =
+            |next_hop: &str| Path::ethernet(one, next_hop.parse().unwrap(), [2, 0, 0, 0, 0, 2], BaseMac::FIRST.of(one));
         let lost = Path::Unresolved { next_hop: "10.9.9.9".parse().unwrap() };
         let bgp = |next_hops: &[&str], interface| Self::via(RouteSource::Bgp, 20, next_hops, interface);
         let first = Some(one.into());
@@ -324,7 +325,7 @@ impl Tables for Small {
         let port = id.port().unwrap();
         InterfaceView {
             index: Some(256),
-            mac: Some(port_mac(port)),
+            mac: Some(BaseMac::FIRST.of(port)),
             link: (port.port != 3).then_some(port.port == 1),
             since: Some(Duration::from_secs(62)),
             transitions: (port.port == 1).then_some(3),

@@ -70,6 +70,7 @@ impl Chassis {
             last_term: Default::default(),
             upgrade: None,
             line_cards: vec![LcSlot(1), LcSlot(2)],
+            base_mac: Default::default(),
             flow_seed: fabric_proto::flow::FlowSeed::default(),
             releases: Vec::new(),
             feeds: 0,

@@ -40,6 +40,7 @@ fn boot(platform: &str, legacy: &[u8]) -> Boot {
         last_term: Default::default(),
         upgrade: None,
         line_cards: slots(&[1, 2, 3, 4]).into_iter().collect(),
+        base_mac: Default::default(),
         flow_seed: Default::default(),
         releases: Vec::new(),
         feeds: 1,
