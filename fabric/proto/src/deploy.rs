@@ -60,7 +60,7 @@ pub struct CardConfig {
     #[serde(default)]
     pub modelled: bool,
     /// RP: what its chassis' ports are called on links.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BaseMac::is_first")]
     pub base_mac: BaseMac,
     /// RP: the releases that the chassis' cards can be given, as on a unit's flash.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -70,6 +70,11 @@ impl BaseMac {
         Self(chassis)
     }
 
+    /// Whether it is the one that a chassis has that is told of none.
+    pub fn is_first(&self) -> bool {
+        *self == Self::FIRST
+    }
+
     /// The address of a port: locally administered.
     pub const fn of(self, port: PortId) -> Mac {
         let [high, low] = self.0.to_be_bytes();

@@ -1,7 +1,5 @@
 //! The route processor as a host on its links (`rp-host`), and what of it outlives an active: who is where, and which own
 //! addresses are used. Nobody is asked for that after an SSO switchover; in other modes it is learned anew.
-//!
-//! It is of release 2.1: a unit of release 2.0 is given nothing of it, and learns anew.
 
 use crate::rib::Rib;
 use fabric_proto::{
@@ -41,18 +39,11 @@ pub(crate) struct Neighbours {
     /// From when a term begins to learn, where there is a way to links.
     host: Option<Host>,
     kept: Table<Kept>,
-    /// Whether a standby is given it.
-    given: bool,
     /// Whether line cards pass on packets, and take them.
     linked: bool,
 }
 
 impl Neighbours {
-    /// Without a way to links. `given`: to standbys, too.
-    pub(crate) fn new(given: bool) -> Self {
-        Self { given, ..Self::default() }
-    }
-
     /// There is a way to links.
     pub(crate) fn link(&mut self) {
         self.linked = true;
@@ -159,7 +150,7 @@ impl Client for Neighbours {
     }
 
     fn checkpointed(&mut self) -> Option<&mut dyn Checkpointed> {
-        if self.given { Some(&mut self.kept) } else { None }
+        Some(&mut self.kept)
     }
 }
 

@@ -173,7 +173,7 @@ impl Registry {
             links: Links::new(base_mac),
             routing: Routing::default(),
             issu: Issu::default(),
-            neighbours: Neighbours::new(built >= Release::V2_1),
+            neighbours: Neighbours::default(),
             transitions: (built >= Release::V2_1).then(Transitions::default),
             mode: ModeOfConfiguration,
             stateless: ["checkpoint", "ifindex", "hdlc", "history"].map(Stateless),

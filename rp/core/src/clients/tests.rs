@@ -26,6 +26,7 @@ const WAY: [Code; 5] =
 
 fn unit(profile: &'static Profile, built: Release) -> Unit {
     Unit {
+        base_mac: Default::default(),
         profile,
         startup: Some("hostname pe1\nend\n".to_owned()),
         line_cards: (1..=4).map(LcSlot).collect(),

@@ -4,7 +4,6 @@ use super::*;
 use fabric_proto::{
     fib::{Path, Prefix},
     punt::PuntReason,
-    release::Release,
 };
 use rp_host::{Input as Told, Reason};
 
@@ -14,8 +13,7 @@ const PEER: [u8; 6] = [2, 0, 0, 0, 0, 2];
 
 fn pair(startup: &str) -> Pair {
     let unit = |slot| {
-        let issu = Image { negotiates: true, built: Release::V2_1, ..Image::default() };
-        let mut rp = Rp::new(Instant(1), Boot { issu, ..boot("native", slot, startup) });
+        let mut rp = Rp::new(Instant(1), boot("native", slot, startup));
         rp.link_host();
         rp
     };

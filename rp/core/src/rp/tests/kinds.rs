@@ -241,7 +241,8 @@ fn a_card_is_told_what_has_changed_of_its_interfaces() {
         };
         assert_eq!(counts, *wanted, "{line}: {told:?}");
         let config = pair.rps[A].config();
-        let whole = Ports::new(&clients::ports(config, &Links::default(), slot), &clients::interfaces(config, slot));
+        let whole =
+            Ports::new(&clients::ports(config, &pair.rps[A].clients.links, slot), &clients::interfaces(config, slot));
         (0..=u8::MAX).for_each(|port| assert_eq!(ports.port(port), whole.port(port), "{line}"));
     }
 }
