@@ -6,9 +6,11 @@
 //! * [`issu`]: an in-service software upgrade, step by step
 //! * [`expectation`]: what must come of them
 //! * [`run`]: the run engine; what it measured becomes files in the package `report`
+//! * [`capture`]: copies of packets, as a file
 //! * [`throughput`]: RFC 2544; [`zero_loss`]: the rates that it stores
 //! * [`cli`]: the `swact` command; [`output`]: what it says
 
+pub mod capture;
 pub mod chaos;
 pub mod cli;
 pub mod expectation;

@@ -150,6 +150,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "experiment",
             "chaos",
             "telemetry",
+            "capture",
             "run",
             "throughput",
             "cli",

@@ -77,6 +77,8 @@ pub(super) enum Command {
     Exec(ExecArgs),
     /// Show what a card or a node said last.
     Logs(LogsArgs),
+    /// Copy packets of a running lab, as pcapng: 'swact capture LAB pe1:1/1 | tshark -r -'.
+    Capture(CaptureArgs),
     /// A shell on a chassis: tab completes, ? explains, and it follows the active RP. Without a terminal: commands from stdin.
     Console(ConsoleArgs),
     /// Break something in a running lab.
@@ -350,6 +352,27 @@ pub(super) struct LogsArgs {
     /// So many lines of the end.
     #[arg(long, env = "SWACT_LINES", value_name = "N", default_value_t = 100)]
     pub(super) lines: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CaptureArgs {
+    /// Name of the lab, or its topology file.
+    pub(super) lab: String,
+    /// Where: a port's wire (pe1:1/1), the fabric of a line card or of all (pe1/lc:1, pe1/all-lc), what the active RP is given and sends (pe1/active-rp).
+    #[arg(required = true, value_name = "PLACE")]
+    pub(super) places: Vec<String>,
+    /// End after so many packets.
+    #[arg(long, short, env = "SWACT_COUNT", value_name = "N")]
+    pub(super) count: Option<u64>,
+    /// Only these packets: a part of the language of pcap-filter, for example 'udp port 53 and not host 10.1.1.1'.
+    #[arg(long, short, env = "SWACT_FILTER", value_name = "EXPR")]
+    pub(super) filter: Option<String>,
+    /// Keep the first bytes of each frame only.
+    #[arg(long, env = "SWACT_KEEP", value_name = "BYTES", default_value_t = fabric_proto::cell::FRAME_MAX as u16)]
+    pub(super) keep: u16,
+    /// Write to this file in place of stdout.
+    #[arg(long, short, env = "SWACT_WRITE", value_name = "FILE")]
+    pub(super) write: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
