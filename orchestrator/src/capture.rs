@@ -16,11 +16,7 @@ use fabric_proto::{
 };
 use lab::{Lab, LabError};
 use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::mpsc,
-    task::JoinSet,
-    time::sleep,
-};
+use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 
 /// Batches of copies that wait for the file: what does not fit waits in the cards, who count what they cannot keep.
 const WAITING: usize = 4;

@@ -17,6 +17,7 @@ mod runs;
 mod sessions;
 mod soak;
 mod throughput;
+mod trace;
 
 use crate::{inject::InjectError, issu::IssuError, run::RunError};
 use args::{ChaosCommand, Cli, Command, ImagesCommand};
@@ -180,6 +181,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<Exit, CliError> {
         Command::UpgradeCard(args) => in_runtime(sessions::upgrade_card(args)),
         Command::Events(args) => in_runtime(labs::events(args, format)),
         Command::Capture(args) => in_runtime(capture::capture(args)),
+        Command::Trace(args) => in_runtime(trace::trace(args, format)),
         Command::Logs(args) => in_runtime(sessions::logs(args)),
         Command::Exec(args) => in_runtime(sessions::exec(args, format)),
         Command::Console(args) => in_runtime(console::console(args)),

@@ -7,6 +7,8 @@
 
 #[path = "cli/bench.rs"]
 mod bench;
+#[path = "cli/capture.rs"]
+mod capture;
 #[path = "cli/chassis.rs"]
 mod chassis;
 #[path = "cli/churn.rs"]
@@ -27,10 +29,10 @@ mod issu;
 mod labs;
 #[path = "cli/leftovers.rs"]
 mod leftovers;
-#[path = "cli/neighbours.rs"]
-mod neighbours;
 #[path = "cli/links.rs"]
 mod links;
+#[path = "cli/neighbours.rs"]
+mod neighbours;
 #[path = "cli/platforms.rs"]
 mod platforms;
 #[path = "cli/terminals.rs"]

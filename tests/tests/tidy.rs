@@ -151,6 +151,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "chaos",
             "telemetry",
             "capture",
+            "trace",
             "run",
             "throughput",
             "cli",

@@ -118,7 +118,9 @@ impl Fate {
             [1, port, _] => Self::Port(port),
             [2, slot, port] => Self::Fabric(PortId { slot: LcSlot(slot), port }),
             [3, reason, _] => PuntReason::numbered(reason).map_or(Self::Unknown, Self::Punted),
-            [4, cause, _] => DropCause::ALL.get(usize::from(cause)).map_or(Self::Unknown, |cause| Self::Dropped(*cause)),
+            [4, cause, _] => {
+                DropCause::ALL.get(usize::from(cause)).map_or(Self::Unknown, |cause| Self::Dropped(*cause))
+            }
             _ => Self::Unknown,
         }
     }

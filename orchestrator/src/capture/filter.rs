@@ -213,7 +213,11 @@ impl<'a> Reader<'a> {
             }
             self.expression(depth + 1)?;
             if !self.take(&[")"]) {
-                return Err(wrong(self.at(), "this parenthesis is not closed", format!("it begins at character {}", at + 1)));
+                return Err(wrong(
+                    self.at(),
+                    "this parenthesis is not closed",
+                    format!("it begins at character {}", at + 1),
+                ));
             }
         } else {
             self.primitive()?;
@@ -258,9 +262,11 @@ impl<'a> Reader<'a> {
         qualifiers.kind = self.kind();
         let bare = qualifiers.end.is_none() && qualifiers.kind.is_none();
         match alone {
-            Some(ops) if bare && ops.is_empty() => {
-                Err(wrong(self.at(), "'ether' of what?", "write 'ether host', 'ether src', 'ether dst' or 'ether proto'"))
-            }
+            Some(ops) if bare && ops.is_empty() => Err(wrong(
+                self.at(),
+                "'ether' of what?",
+                "write 'ether host', 'ether src', 'ether dst' or 'ether proto'",
+            )),
             // A protocol's name alone; an address behind it would be one with 'host' left out.
             Some(ops) if bare && !self.peek().is_some_and(is_address) => {
                 self.ops.extend(ops);
@@ -322,14 +328,19 @@ impl<'a> Reader<'a> {
             Some(Kind::Host) | None => "an address",
         };
         let word = self.peek().filter(|word| !["(", ")", "!", "&&", "||"].contains(word));
-        let word = word.ok_or_else(|| wrong(at, format!("{} is missing here", what()), "write it behind the word before"))?;
+        let word =
+            word.ok_or_else(|| wrong(at, format!("{} is missing here", what()), "write it behind the word before"))?;
         self.next += 1;
         let either = end.unwrap_or(End::Either);
         let (term, family) = match (kind.unwrap_or(Kind::Host), layer) {
             (Kind::Host, Some(Layer::Ether)) => (Term::Ether(either, mac(at, word)?), None),
             (Kind::Host, _) => {
                 let address: IpAddr = word.parse().map_err(|_| {
-                    wrong(at, format!("'{word}' is no address"), "names are not resolved: write 10.1.1.1 or 2001:db8::1")
+                    wrong(
+                        at,
+                        format!("'{word}' is no address"),
+                        "names are not resolved: write 10.1.1.1 or 2001:db8::1",
+                    )
                 })?;
                 (Term::Net(either, Prefix::host(address)), Some(Family::of(address)))
             }
@@ -338,15 +349,17 @@ impl<'a> Reader<'a> {
                 let prefix = net(at, word)?;
                 (Term::Net(either, prefix), Some(prefix.family()))
             }
-            (Kind::Port | Kind::PortRange, Some(Layer::Ether | Layer::Arp)) => return Err(misfit(at, "ether or arp", "port")),
+            (Kind::Port | Kind::PortRange, Some(Layer::Ether | Layer::Arp)) => {
+                return Err(misfit(at, "ether or arp", "port"));
+            }
             (Kind::Port, _) => {
                 let port = number(at, word, "a port", u16::MAX)?;
                 (Term::Port(either, port, port), None)
             }
             (Kind::PortRange, _) => {
-                let (first, last) = word
-                    .split_once('-')
-                    .ok_or_else(|| wrong(at, format!("'{word}' is no range of ports"), "write 'portrange 1000-2000'"))?;
+                let (first, last) = word.split_once('-').ok_or_else(|| {
+                    wrong(at, format!("'{word}' is no range of ports"), "write 'portrange 1000-2000'")
+                })?;
                 let [first, last] = [first, last].map(|port| number(at, port, "a port", u16::MAX));
                 (Term::Port(either, first?, last?), None)
             }
@@ -434,7 +447,8 @@ fn net(at: usize, word: &str) -> Result<Prefix, Wrong> {
         *octet = read;
         count += 1;
     }
-    Ok(Prefix::covering(Ipv4Addr::from(octets).into(), 8 * count as u8).unwrap_or_else(|_| Prefix::host(Ipv4Addr::from(octets).into())))
+    Ok(Prefix::covering(Ipv4Addr::from(octets).into(), 8 * count as u8)
+        .unwrap_or_else(|_| Prefix::host(Ipv4Addr::from(octets).into())))
 }
 
 fn is_address(word: &str) -> bool {
@@ -443,7 +457,8 @@ fn is_address(word: &str) -> bool {
 
 /// Whether a word means something of its own, so that it is no value.
 fn is_word(word: &str) -> bool {
-    let known = ["host", "net", "port", "portrange", "proto", "src", "dst", "vlan", "less", "greater", "and", "or", "not"];
+    let known =
+        ["host", "net", "port", "portrange", "proto", "src", "dst", "vlan", "less", "greater", "and", "or", "not"];
     let marks = ["(", ")", "!", "&&", "||"];
     known.contains(&word) || marks.contains(&word) || layer(word).is_some() || ethertype(word).is_some()
 }

@@ -64,7 +64,11 @@ pub fn places(plan: &LabPlan, word: &str) -> Result<Vec<Place>, BadInput> {
         card: card.clone(),
         point: CapturePoint::Fabric,
     };
-    let punt = |card: &CardId| Place { name: format!("{} punt", card_name(card)), card: card.clone(), point: CapturePoint::Punt };
+    let punt = |card: &CardId| Place {
+        name: format!("{} punt", card_name(card)),
+        card: card.clone(),
+        point: CapturePoint::Punt,
+    };
     if target.peer.is_some() {
         return Err(nowhere(word, "a pair of cards has no place of its own"));
     }

@@ -1,5 +1,9 @@
 //! What can be written after `swact`. Every flag is also `SWACT_<FLAG>`.
 
+mod look;
+
+pub(super) use look::{CaptureArgs, EventsArgs, LogsArgs, TraceArgs};
+
 use crate::{
     fault::{FaultName, Target},
     issu::Stage,
@@ -79,6 +83,8 @@ pub(super) enum Command {
     Logs(LogsArgs),
     /// Copy packets of a running lab, as pcapng: 'swact capture LAB pe1:1/1 | tshark -r -'.
     Capture(CaptureArgs),
+    /// Walk one packet through the cards of a running lab and show each decision; nothing is sent. Exit code 1: it is dropped.
+    Trace(TraceArgs),
     /// A shell on a chassis: tab completes, ? explains, and it follows the active RP. Without a terminal: commands from stdin.
     Console(ConsoleArgs),
     /// Break something in a running lab.
@@ -324,15 +330,6 @@ pub(super) struct SaveArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct EventsArgs {
-    /// Name of the lab, or its topology file.
-    pub(super) lab: String,
-    /// Begin with what happened before.
-    #[arg(long, env = "SWACT_HISTORY")]
-    pub(super) history: bool,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct ExecArgs {
     /// Name of the lab, or its topology file.
     pub(super) lab: String,
@@ -341,38 +338,6 @@ pub(super) struct ExecArgs {
     /// Commands, run one after the other in one session. In a node of kind linux: one command and its arguments, behind '--'.
     #[arg(required = true)]
     pub(super) line: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct LogsArgs {
-    /// Name of the lab, or its topology file.
-    pub(super) lab: String,
-    /// A chassis (its active RP), a card (NODE/SLOT), or a node of kind linux.
-    pub(super) card: String,
-    /// So many lines of the end.
-    #[arg(long, env = "SWACT_LINES", value_name = "N", default_value_t = 100)]
-    pub(super) lines: usize,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct CaptureArgs {
-    /// Name of the lab, or its topology file.
-    pub(super) lab: String,
-    /// Where: a port's wire (pe1:1/1), the fabric of a line card or of all (pe1/lc:1, pe1/all-lc), what the active RP is given and sends (pe1/active-rp).
-    #[arg(required = true, value_name = "PLACE")]
-    pub(super) places: Vec<String>,
-    /// End after so many packets.
-    #[arg(long, short, env = "SWACT_COUNT", value_name = "N")]
-    pub(super) count: Option<u64>,
-    /// Only these packets: a part of the language of pcap-filter, for example 'udp port 53 and not host 10.1.1.1'.
-    #[arg(long, short, env = "SWACT_FILTER", value_name = "EXPR")]
-    pub(super) filter: Option<String>,
-    /// Keep the first bytes of each frame only.
-    #[arg(long, env = "SWACT_KEEP", value_name = "BYTES", default_value_t = fabric_proto::cell::FRAME_MAX as u16)]
-    pub(super) keep: u16,
-    /// Write to this file in place of stdout.
-    #[arg(long, short, env = "SWACT_WRITE", value_name = "FILE")]
-    pub(super) write: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -24,8 +24,11 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(super) async fn capture(args: CaptureArgs) -> Result<Exit, CliError> {
     let text = args.filter.clone().unwrap_or_default();
     let filter: Filter = filter::parse(&text)?;
-    if args.write.is_none() && io::stdout().is_terminal() {
-        let remedy = "pipe it: 'swact capture LAB PLACE | tshark -r -' (or wireshark -k -i -), or write a file with -w FILE";
+    // As others have it, '-' is stdout.
+    let path = args.write.as_ref().filter(|path| path.as_os_str() != "-");
+    if path.is_none() && io::stdout().is_terminal() {
+        let remedy =
+            "pipe it: 'swact capture LAB PLACE | tshark -r -' (or wireshark -k -i -), or write a file with -w FILE";
         return Err(BadInput::new("capture", "pcapng is nothing for a terminal", remedy).into());
     }
     let lab = Arc::new(attach(&args.lab).await?);
@@ -37,11 +40,11 @@ pub(super) async fn capture(args: CaptureArgs) -> Result<Exit, CliError> {
             }
         }
     }
-    let sink = match &args.write {
+    let sink = match path {
         Some(path) => Sink::File(fs::File::create(path).map_err(CliError::io(path.display()))?),
         None => Sink::Stdout,
     };
-    let failed = CliError::io(args.write.as_ref().map_or("stdout".to_owned(), |path| path.display().to_string()));
+    let failed = CliError::io(path.map_or("stdout".to_owned(), |path| path.display().to_string()));
     let file = File::new(&all, &text, args.count.unwrap_or(u64::MAX), fabric::clock::wall_offset());
     let file = file.map_err(|error| CliError::io("capture")(error.into()))?;
     let mut writer = Writer::start(file, sink);
@@ -61,7 +64,11 @@ pub(super) async fn capture(args: CaptureArgs) -> Result<Exit, CliError> {
 }
 
 /// Takes what is heard, until the lab is gone, or nothing can be had of a card.
-async fn follow(running: &mut Capture, all: &[Place], batches: &mpsc::Sender<(usize, Captured)>) -> Result<(), CliError> {
+async fn follow(
+    running: &mut Capture,
+    all: &[Place],
+    batches: &mpsc::Sender<(usize, Captured)>,
+) -> Result<(), CliError> {
     let mut gone = vec![false; all.len()];
     let mut lost = vec![false; all.len()];
     while let Some((number, heard)) = running.next().await {
@@ -99,7 +106,9 @@ fn say_counts(all: &[Place], counted: &[Counted]) {
     for (place, Counted { packets, missed }) in all.iter().zip(counted) {
         let missed = match missed {
             0 => String::new(),
-            missed => format!("; {missed} more were missed: they came faster than copies could be taken (a --filter or --keep helps)"),
+            missed => format!(
+                "; {missed} more were missed: they came faster than copies could be taken (a --filter or --keep helps)"
+            ),
         };
         output::say(format_args!("{}: {packets} packets{missed}", place.name));
     }

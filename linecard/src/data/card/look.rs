@@ -6,7 +6,7 @@ use fabric_proto::{
     capture::{CapturePoint, Direction, Fate, Seen},
     drops::DropCause,
     id::{LcSlot, PortId},
-    trace::{TraceFate, TraceFrom, TraceOrder, Traced},
+    trace::{QueueState, TraceFate, TraceFrom, TraceOrder, Traced},
 };
 use linecard_core::{
     explain::explain,
@@ -121,22 +121,36 @@ impl State {
     /// What [`State::dispatch`] would do, and how the queue stands that it would choose.
     fn fate(&self, verdict: Verdict, from: TraceFrom) -> TraceFate {
         let own = LcSlot(self.own);
+        let through = |queue: QueueState, fate: TraceFate, closed: DropCause| match queue.open {
+            true => fate,
+            false => TraceFate::Dropped(closed),
+        };
         let relay = |to| {
             let queue = self.relay.map(|rp| self.relays[usize::from(rp)].state()).unwrap_or_default();
-            TraceFate::Relay { to, queue }
+            through(queue, TraceFate::Relay { to, queue }, DropCause::NoActiveRp)
         };
         let from_wire = matches!(from, TraceFrom::Wire(_));
         match verdict {
             Verdict::Fabric { slot, port } if self.forwarding.passes_rp(false) => {
                 relay(PortId { slot: LcSlot(slot), port })
             }
-            Verdict::Local { port } if from_wire && self.forwarding.passes_rp(true) => relay(PortId { slot: own, port }),
+            Verdict::Local { port } if from_wire && self.forwarding.passes_rp(true) => {
+                relay(PortId { slot: own, port })
+            }
             Verdict::Fabric { slot, port } => {
                 let queue = self.links[usize::from(slot)].state();
-                TraceFate::Fabric { to: PortId { slot: LcSlot(slot), port }, queue }
+                let to = PortId { slot: LcSlot(slot), port };
+                through(queue, TraceFate::Fabric { to, queue }, DropCause::FabricDown)
             }
-            Verdict::Local { port } => TraceFate::Port { port, queue: self.ports[usize::from(port)].state() },
-            Verdict::Punt(reason) => TraceFate::Punted { reason, queue: self.punts.state() },
+            Verdict::Local { port } => {
+                let queue = self.ports[usize::from(port)].state();
+                through(queue, TraceFate::Port { port, queue }, DropCause::PortDown)
+            }
+            Verdict::Punt(reason) => {
+                let queue = self.punts.state();
+                let closed = reason.unless_given().unwrap_or(DropCause::PuntNoRp);
+                through(queue, TraceFate::Punted { reason, queue }, closed)
+            }
             Verdict::Drop(cause) => TraceFate::Dropped(cause),
         }
     }

@@ -39,7 +39,9 @@ fn a_test_means_what_the_manual_says() {
     assert!(is(&frame, Term::Protocol(17)) && !is(&frame, Term::Protocol(6)));
     assert!(is(&frame, Term::Net(End::Source, net("10.0.0.1/32"))));
     assert!(!is(&frame, Term::Net(End::Destination, net("10.0.0.1/32"))));
-    assert!(is(&frame, Term::Net(End::Either, net("10.0.0.2/32"))) && is(&frame, Term::Net(End::Both, net("10.0.0.0/8"))));
+    assert!(
+        is(&frame, Term::Net(End::Either, net("10.0.0.2/32"))) && is(&frame, Term::Net(End::Both, net("10.0.0.0/8")))
+    );
     assert!(!is(&frame, Term::Net(End::Both, net("10.0.0.2/32"))) && !is(&frame, Term::Net(End::Either, net("::/0"))));
     assert!(is(&frame, Term::Port(End::Destination, 53, 53)) && !is(&frame, Term::Port(End::Source, 53, 53)));
     assert!(is(&frame, Term::Port(End::Either, 50, 60)) && !is(&frame, Term::Port(End::Both, 50, 60)));
@@ -84,9 +86,8 @@ fn terms() -> impl Strategy<Value = Term> {
         any::<u16>().prop_map(Term::EtherType),
         any::<u8>().prop_map(Term::Protocol),
         any::<Option<u16>>().prop_map(Term::Vlan),
-        (end(), any::<IpAddr>(), 0u8..=32).prop_map(|(end, address, len)| {
-            Term::Net(end, Prefix::covering(address, len).unwrap())
-        }),
+        (end(), any::<IpAddr>(), 0u8..=32)
+            .prop_map(|(end, address, len)| { Term::Net(end, Prefix::covering(address, len).unwrap()) }),
         (end(), any::<u16>(), any::<u16>()).prop_map(|(end, first, last)| Term::Port(end, first, last)),
         (end(), any::<[u8; 6]>()).prop_map(|(end, mac)| Term::Ether(end, mac)),
         any::<u16>().prop_map(Term::AtMost),
