@@ -70,8 +70,9 @@ fn format(error: impl ToString) -> FileError {
 }
 
 impl File {
-    /// A file with an interface for each place, and at most `count` packets.
-    pub fn new(places: &[Place], filter: &str, count: u64, offset: u64) -> Result<Self, FileError> {
+    /// A file with an interface for each place, at most `count` packets and `keep` bytes of each; `offset` makes a wall clock's time of
+    /// a card's.
+    pub fn new(places: &[Place], filter: &str, keep: u16, count: u64, offset: u64) -> Result<Self, FileError> {
         let application = concat!("swact ", env!("CARGO_PKG_VERSION"));
         let header = SectionHeaderBlock {
             // Whatever this machine is: tshark refuses the other one on a pipe.
@@ -90,7 +91,7 @@ impl File {
                 // 0: as a person writes it.
                 options.push(InterfaceDescriptionOption::IfFilter([&[0], filter.as_bytes()].concat().into()));
             }
-            let interface = InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: 0, options };
+            let interface = InterfaceDescriptionBlock { linktype: DataLink::ETHERNET, snaplen: keep.into(), options };
             writer.write_pcapng_block(interface).map_err(format)?;
         }
         let interface = |place: &Place| Interface { place: place.clone(), packets: 0, missed: 0, untold: 0 };

@@ -22,12 +22,12 @@ pub struct Place {
 impl Place {
     /// What is seen there, in a line.
     pub fn description(&self) -> String {
-        let card = card_name(&self.card);
+        let card = written(&self.card);
         match self.point {
-            CapturePoint::Port(_) => format!("the wire of port {}, as line card {card} sees it", self.name),
-            CapturePoint::Fabric => format!("cells between line card {card} and others, packet by packet"),
+            CapturePoint::Port(_) => format!("the wire of port {}, as {card} sees it", self.name),
+            CapturePoint::Fabric => format!("cells between {card} and other line cards, packet by packet"),
             CapturePoint::Punt => {
-                format!("packets that line card {card} gives to the active RP (in), and that the RP sends by it (out)")
+                format!("packets that {card} gives to the active RP (in), and that the RP sends by it (out)")
             }
         }
     }
@@ -59,16 +59,13 @@ pub fn places(plan: &LabPlan, word: &str) -> Result<Vec<Place>, BadInput> {
         return Err(nowhere(word, &format!("the lab has no chassis '{node}'")));
     }
     let cards = || plan.line_cards(&node);
-    let fabric = |card: &CardId| Place {
-        name: format!("{} fabric", card_name(card)),
+    let of = |card: &CardId, what: &str, point| Place {
+        name: format!("{} {what}", written(card)),
         card: card.clone(),
-        point: CapturePoint::Fabric,
+        point,
     };
-    let punt = |card: &CardId| Place {
-        name: format!("{} punt", card_name(card)),
-        card: card.clone(),
-        point: CapturePoint::Punt,
-    };
+    let fabric = |card: &CardId| of(card, "fabric", CapturePoint::Fabric);
+    let punt = |card: &CardId| of(card, "punt", CapturePoint::Punt);
     if target.peer.is_some() {
         return Err(nowhere(word, "a pair of cards has no place of its own"));
     }
@@ -84,6 +81,14 @@ pub fn places(plan: &LabPlan, word: &str) -> Result<Vec<Place>, BadInput> {
             Err(nowhere(word, "packets go to and from whichever route processor is active: write active-rp"))
         }
         TargetUnit::Chassis | TargetUnit::Link(_) => Err(nowhere(word, "it is neither a port nor a card")),
+    }
+}
+
+/// A card as it is written for a place.
+pub fn written(card: &CardId) -> String {
+    match card.unit {
+        Unit::Card(Slot::Lc(slot)) => format!("{}/lc:{slot}", card.node),
+        Unit::Card(Slot::Rp(_)) | Unit::Tester | Unit::Linux | Unit::Operator => card_name(card),
     }
 }
 

@@ -1,9 +1,8 @@
 //! `swact capture`: copies of packets, to stdout or into a file.
 
 use super::{CliError, Exit, args::CaptureArgs, labs::attach, output};
-use crate::capture::{Capture, Counted, File, Heard, Place, filter, places};
+use crate::capture::{Capture, Counted, File, Heard, Place, filter, place::written, places};
 use fabric_proto::capture::{Captured, Filter};
-use lab::card_name;
 use notation::document::BadInput;
 use std::{
     fs,
@@ -45,7 +44,7 @@ pub(super) async fn capture(args: CaptureArgs) -> Result<Exit, CliError> {
         None => Sink::Stdout,
     };
     let failed = CliError::io(path.map_or("stdout".to_owned(), |path| path.display().to_string()));
-    let file = File::new(&all, &text, args.count.unwrap_or(u64::MAX), fabric::clock::wall_offset());
+    let file = File::new(&all, &text, args.keep, args.count.unwrap_or(u64::MAX), fabric::clock::wall_offset());
     let file = file.map_err(|error| CliError::io("capture")(error.into()))?;
     let mut writer = Writer::start(file, sink);
     let mut running = Capture::start(&lab, &all, &filter, args.keep);
@@ -72,7 +71,7 @@ async fn follow(
     let mut gone = vec![false; all.len()];
     let mut lost = vec![false; all.len()];
     while let Some((number, heard)) = running.next().await {
-        let card = card_name(&all[number].card);
+        let card = written(&all[number].card);
         match heard {
             Heard::Copies(captured) => {
                 if batches.send((number, captured)).await.is_err() {

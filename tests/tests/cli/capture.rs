@@ -166,7 +166,7 @@ fn a_capture_of_a_run_shows_it_and_costs_it_nothing() {
     assert!(load(ingress, true) > 500, "{} packets", load(ingress, true));
     assert!(load(egress, false) > 500, "{} packets", load(egress, false));
     assert!(ingress.iter().any(|packet| packet.comment == "to 2/1 over the fabric"));
-    assert!(read.packets["pe1/1 fabric"].iter().any(|packet| !packet.inbound && packet.comment == "to 2/1 by lc:2"));
+    assert!(read.packets["pe1/lc:1 fabric"].iter().any(|packet| !packet.inbound && packet.comment == "to 2/1 by lc:2"));
     assert_eq!(read.missed.values().sum::<u64>(), 0);
     tshark_agrees(&file, &read);
 }
@@ -211,7 +211,7 @@ fn a_count_ends_a_capture_and_a_filter_chooses() {
     for packet in read.packets.values().flatten() {
         assert_eq!(packet.frame[12..14], [8, 6], "the filter says ARP");
     }
-    let injected = &read.packets["pe1/1 punt"];
+    let injected = &read.packets["pe1/lc:1 punt"];
     assert!(injected.iter().all(|packet| packet.inbound || packet.comment == "from the route processor, to 1/1"));
 }
 
@@ -260,7 +260,7 @@ fn a_capture_outlives_its_card_and_ends_with_its_reader() {
     let before = count(&fs::read(&file).unwrap());
     provoke_until(&bench, &file, before + 1);
     let ended = interrupt(capture);
-    ended.with(0).says("pe1/1 does not answer; the capture goes on").says("pe1/1 is there again");
+    ended.with(0).says("pe1/lc:1 does not answer; the capture goes on").says("pe1/lc:1 is there again");
     assert!(read_file(&file).packets["pe1:1/1"].len() > before);
 
     // A closed pipe: no error, and no capture is left.

@@ -37,8 +37,8 @@ fn comment_of(block: &EnhancedPacketBlock<'_>) -> Option<String> {
 
 #[test]
 fn a_file_says_what_was_seen_and_what_was_missed() {
-    let places = [place(CapturePoint::Port(1), "pe1:1/1"), place(CapturePoint::Punt, "pe1/1 punt")];
-    let mut file = File::new(&places, "udp", u64::MAX, 1_000_000_000_000_000_000).unwrap();
+    let places = [place(CapturePoint::Port(1), "pe1:1/1"), place(CapturePoint::Punt, "pe1/lc:1 punt")];
+    let mut file = File::new(&places, "udp", 9216, u64::MAX, 1_000_000_000_000_000_000).unwrap();
     let dropped = seen(7, Direction::In, Fate::Dropped(DropCause::NoRoute), &[1; 60]);
     let sent = seen(8, Direction::Out, Fate::Sent, &[2; 61]);
     let mut bytes = file.take();
@@ -61,7 +61,7 @@ fn a_file_says_what_was_seen_and_what_was_missed() {
             _ => None,
         })
         .collect();
-    assert_eq!(names, ["pe1:1/1", "pe1/1 punt"]);
+    assert_eq!(names, ["pe1:1/1", "pe1/lc:1 punt"]);
     let packets: Vec<_> = blocks
         .iter()
         .filter_map(|block| match block {
@@ -100,7 +100,7 @@ fn a_file_says_what_was_seen_and_what_was_missed() {
 
 #[test]
 fn a_file_has_as_many_packets_as_it_is_to_have() {
-    let mut file = File::new(&[place(CapturePoint::Fabric, "pe1/1 fabric")], "", 2, 0).unwrap();
+    let mut file = File::new(&[place(CapturePoint::Fabric, "pe1/lc:1 fabric")], "", 9216, 2, 0).unwrap();
     let one = seen(1, Direction::In, Fate::Port(1), &[1; 60]);
     assert!(file.push(0, &captured(&[one], 0)).unwrap());
     assert!(!file.push(0, &captured(&[one, one], 0)).unwrap());
@@ -108,6 +108,6 @@ fn a_file_has_as_many_packets_as_it_is_to_have() {
     let packets = blocks(&file.take()).iter().filter(|block| matches!(block, Block::EnhancedPacket(_))).count();
     assert_eq!((packets, file.counted()), (2, vec![Counted { packets: 2, missed: 0 }]));
     let broken = Captured { records: vec![0; 3].into(), missed: 0 };
-    let mut file = File::new(&[place(CapturePoint::Fabric, "x")], "", 2, 0).unwrap();
+    let mut file = File::new(&[place(CapturePoint::Fabric, "x")], "", 9216, 2, 0).unwrap();
     assert!(matches!(file.push(0, &broken), Err(FileError::Records(_))));
 }
