@@ -6,6 +6,7 @@
 pub mod file;
 pub mod filter;
 pub mod place;
+pub mod wires;
 
 pub use file::{Counted, File, FileError};
 pub use place::{Place, places};

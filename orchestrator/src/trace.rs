@@ -5,13 +5,13 @@
 
 pub mod probe;
 
+use crate::capture::wires::{WireEnd, opposite};
 use fabric_proto::{
     id::{CardId, LcSlot, PortId, Slot},
     operator::{Reply, Request},
     trace::{TraceFate, TraceFrom, TraceOrder, Traced},
 };
-use lab::{Lab, LabError, plan::LabPlan};
-use std::path::Path;
+use lab::{Lab, LabError};
 
 /// Line cards that a packet passes: its TTL ends it sooner.
 const CARDS_MAX: usize = 512;
@@ -45,17 +45,6 @@ pub struct OnCard {
     pub frame: Vec<u8>,
     /// What becomes of it.
     pub traced: Traced,
-}
-
-/// An end of a wire.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WireEnd {
-    /// A chassis' port.
-    Chassis(String, PortId),
-    /// A tester's port.
-    Tester(String, u8),
-    /// An interface of a node that is none of ours.
-    Linux(String, String),
 }
 
 /// Walks a packet from a chassis' port on, to where it ends.
@@ -98,41 +87,4 @@ pub async fn walk(lab: &Lab, node: &str, port: PortId, frame: Vec<u8>) -> Result
         };
     }
     Ok(stops)
-}
-
-/// The other end of a wire, as the lab was deployed.
-pub fn opposite(plan: &LabPlan, end: &WireEnd) -> Option<WireEnd> {
-    let ends = || ends(plan);
-    let (_, wire) = ends().find(|(found, _)| found == end)?;
-    ends().find(|(found, other)| *other == wire && found != end).map(|(found, _)| found)
-}
-
-/// All ends of wires, and which wire each is of.
-fn ends(plan: &LabPlan) -> impl Iterator<Item = (WireEnd, &Path)> {
-    let of_cards = plan.cards.iter().flat_map(|card| {
-        let id = &card.config.id;
-        card.config.wires.iter().map(move |wire| {
-            let end = match id.slot() {
-                Some(Slot::Lc(slot)) => WireEnd::Chassis(id.node.clone(), PortId { slot, port: wire.port }),
-                Some(Slot::Rp(_)) | None => WireEnd::Tester(id.node.clone(), wire.port),
-            };
-            (end, wire.path.as_path())
-        })
-    });
-    let of_nodes = plan.nodes.iter().flat_map(|node| {
-        let port =
-            |port: &'_ bridge::config::Port| WireEnd::Linux(node.id.node.clone(), port.interface.name().to_owned());
-        node.bridge.ports.iter().map(move |own| (port(own), own.wire.as_path()))
-    });
-    of_cards.chain(of_nodes)
-}
-
-impl std::fmt::Display for WireEnd {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Chassis(node, port) => write!(f, "{node}:{port}"),
-            Self::Tester(node, port) => write!(f, "{node}:p{port}"),
-            Self::Linux(node, interface) => write!(f, "{node}:{interface}"),
-        }
-    }
 }

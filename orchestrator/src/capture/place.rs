@@ -1,5 +1,6 @@
 //! Where a capture looks: a port, the fabric of a line card, or the way to the active route processor.
 
+use super::wires::{WireEnd, opposite};
 use crate::fault::{Target, TargetUnit};
 use fabric_proto::{
     capture::{CapturePoint, Direction, Fate, Seen},
@@ -99,7 +100,15 @@ fn port_of(plan: &LabPlan, word: &str, node: &str, port: &str) -> Result<Place, 
         let card = card.ok_or_else(|| nowhere(word, &format!("{node} has no line card in slot {}", id.slot)))?;
         return Ok(Place { name: format!("{node}:{id}"), card: card.clone(), point: CapturePoint::Port(id.port) });
     }
-    Err(nowhere(word, &format!("{node} is no chassis of this lab: name the port at the other end of its link")))
+    match WireEnd::beside_chassis(plan, node, port).and_then(|end| opposite(plan, &end)) {
+        Some(other @ WireEnd::Chassis(..)) => {
+            let why = format!("{word} has no card that makes copies");
+            let remedy = format!("capture the other end of its link, where in is out: {other}");
+            Err(BadInput::new(format!("capture '{word}'"), why, remedy))
+        }
+        Some(WireEnd::Tester(..) | WireEnd::Linux(..)) => Err(nowhere(word, "no chassis is at either end of its link")),
+        None => Err(nowhere(word, &format!("the lab has no port '{port}' of a node '{node}'"))),
+    }
 }
 
 fn nowhere(word: &str, why: &str) -> BadInput {

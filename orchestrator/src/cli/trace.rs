@@ -6,7 +6,10 @@ use super::{
     labs::attach,
     output,
 };
-use crate::trace::{OnCard, Stop, WireEnd, opposite, probe, walk};
+use crate::{
+    capture::wires::{WireEnd, opposite},
+    trace::{OnCard, Stop, probe, walk},
+};
 use fabric_proto::{
     fib::{Family, Mac, port_mac},
     id::{InterfaceId, PortId, TableId},

@@ -295,8 +295,8 @@ fn what_cannot_be_looked_at_is_refused() {
     bench.deploy();
     for (place, why) in [
         ("pe1:3/1", "pe1 has no line card in slot 3"),
-        ("pe2:1/1", "pe2 is no chassis of this lab"),
-        ("t1:p1", "name the port at the other end of its link"),
+        ("pe2:1/1", "the lab has no port '1/1' of a node 'pe2'"),
+        ("t1:p1", "where in is out: pe1:1/1"),
         ("pe1/rp:A", "write active-rp"),
         ("pe1", "neither a port nor a card"),
         ("pe1/lc:9", "no line card in slot 9"),

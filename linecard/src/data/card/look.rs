@@ -4,6 +4,7 @@ use super::{Batch, Card, Outlet, State};
 use crate::data::tap::{Arrived, Taps};
 use fabric_proto::{
     capture::{CapturePoint, Direction, Fate, Seen},
+    cell::FRAME_MAX,
     drops::DropCause,
     id::{LcSlot, PortId},
     trace::{QueueState, TraceFate, TraceFrom, TraceOrder, Traced},
@@ -71,6 +72,10 @@ impl Card {
         let (number, tables) = (self.traced.get(), self.tables.load());
         let state = self.state.borrow();
         let (steps, verdict, frame) = match order.from {
+            // No wire carries it: it would end the wire.
+            _ if order.frame.len() > FRAME_MAX => {
+                (Vec::new(), Verdict::Drop(DropCause::Malformed), order.frame.to_vec())
+            }
             TraceFrom::Wire(port) => explain(&order.frame, port, &tables, self.seed),
             TraceFrom::Fabric(port) => {
                 let verdict = egress(&order.frame, port, &tables.ports());
