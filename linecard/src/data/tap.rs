@@ -5,10 +5,7 @@
 
 use super::{card::Card, queue::Framing};
 use bytes::Bytes;
-use fabric_proto::{
-    capture::{self, CaptureOrder, CapturePoint, Captured, Seen},
-    cell::RECORD_HEADER,
-};
+use fabric_proto::capture::{self, CaptureOrder, CapturePoint, Captured, Seen};
 use std::{cell::RefCell, ops::Range, rc::Rc};
 use tokio::sync::{Notify, mpsc};
 
@@ -117,7 +114,7 @@ impl Arrived {
         Self { bytes: bytes[..end].to_vec(), frames: frames.to_vec(), next: 0 }
     }
 
-    /// The next frame that has not been told of; `upto`: only where another one begins.
+    /// The next frame that has not been told of; with `before`, only if it begins before that place.
     pub(super) fn next(&mut self, before: Option<usize>) -> Option<&[u8]> {
         let frame = self.frames.get(self.next).filter(|frame| before.is_none_or(|before| frame.start < before))?;
         self.next += 1;
@@ -126,7 +123,7 @@ impl Arrived {
 }
 
 impl Framing {
-    /// The whole records within the first `done` of `bytes`: the last of the numbers before each, and its frame.
+    /// The whole records within the first `done` of `bytes`: the numbers that each begins with, and its frame.
     pub(super) fn records(self, bytes: &[u8], done: usize) -> impl Iterator<Item = ([u8; 2], &[u8])> {
         let mut rest = &bytes[..done];
         std::iter::from_fn(move || {
@@ -145,4 +142,5 @@ impl Framing {
     }
 }
 
-const _: () = assert!(RECORD_HEADER == 3, "a port and a length");
+#[cfg(test)]
+mod tests;

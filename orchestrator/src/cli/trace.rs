@@ -44,7 +44,7 @@ struct Decision {
     step: &'static str,
     says: String,
     /// The card's own words.
-    #[serde(flatten)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Said>,
 }
 

@@ -350,11 +350,8 @@ fn a_trace_goes_the_way_of_the_load() {
     let read = read_file(&file);
     // Flows by what stays the same of them: addresses and ports.
     let flow = |frame: &[u8]| if frame[12..14] == [8, 0] { frame[26..38].to_vec() } else { frame[22..58].to_vec() };
-    let mut entered = BTreeMap::new();
-    read.packets["pe1:1/1"]
-        .iter()
-        .filter(|one| one.inbound)
-        .for_each(|one| drop(entered.insert(flow(&one.frame), &one.frame)));
+    let inbound = read.packets["pe1:1/1"].iter().filter(|one| one.inbound);
+    let entered: BTreeMap<_, _> = inbound.map(|one| (flow(&one.frame), &one.frame)).collect();
     assert!(entered.len() >= 40, "{} flows", entered.len());
     let wires = ["2/1", "2/2"].map(|wire| {
         let packets = &read.packets[&format!("pe1:{wire}")];
