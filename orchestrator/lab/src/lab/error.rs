@@ -183,16 +183,11 @@ impl LabError {
 
     /// Whether it is over when the card's next life begins.
     pub fn is_passing(&self) -> bool {
-        match self {
-            Self::Silent(_) => true,
-            Self::Fabric(error) => {
-                matches!(error, FabricError::Unreachable { .. } | FabricError::Closed(_) | FabricError::Truncated)
-            }
-            _ => false,
-        }
+        use FabricError::{Closed, Truncated, Unreachable};
+        matches!(self, Self::Silent(_) | Self::Fabric(Unreachable { .. } | Closed(_) | Truncated))
     }
 
-    /// The same, where a card's release has no words for what it is asked, in words for whoever asked.
+    /// Why a request was not sent; where a card's release has no words for it, that is the card's refusal.
     pub(super) fn of_request(card: &CardId, error: FabricError) -> Self {
         match error {
             FabricError::Codec(CodecError::Inexpressible { why, .. }) => {
