@@ -35,7 +35,7 @@ pub enum TraceFrom {
 /// What a card makes of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traced {
-    /// The how-manieth probe of this card's program it is. No other counter has it.
+    /// Which probe of this program it is, from 1. No other counter has it.
     pub number: u64,
     /// The decisions, in order.
     pub steps: Vec<TraceStep>,
