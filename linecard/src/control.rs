@@ -23,12 +23,14 @@ use fabric::{
     impair::ImpairTable,
 };
 use fabric_proto::{
+    capture::{CaptureOrder, Captured},
     deploy::{CardAddress, CardConfig},
     id::{RpSlot, Slot},
     linecard::ToLc,
     machine::Machine as _,
     operator::{CardStats, DropOrder, EventKind, Impairment, LcStats, PlaneSet},
     time::Instant,
+    trace::{TraceOrder, Traced},
 };
 use heir::{Door, Word};
 use linecard_core::linecard::{Input, LineCard, Output, SessionId};
@@ -64,6 +66,10 @@ pub(crate) enum Wake {
     Impair { to: Option<Slot>, plane: PlaneSet, impairment: Impairment, answer: oneshot::Sender<Result<(), String>> },
     /// An operator orders packets to be dropped.
     Drop { order: DropOrder, answer: oneshot::Sender<Instant> },
+    /// An operator wants copies of packets.
+    Capture { order: CaptureOrder, queue: mpsc::Sender<Captured>, answer: oneshot::Sender<Result<Instant, String>> },
+    /// An operator asks what becomes of a packet.
+    Trace { order: TraceOrder, answer: oneshot::Sender<Traced> },
     /// A port's wire came up or went down, or an injected drop is over.
     Data(DataEvent),
     /// The machine's deadline has come.
@@ -244,6 +250,19 @@ impl Control {
                 // Not waited for: the data thread answers the operator itself.
                 if self.data.commands.try_send(Command::Drop(order, answer)).is_err() {
                     tracing::warn!("the data thread takes no orders");
+                }
+                return;
+            }
+            // The data thread answers these, too.
+            Wake::Capture { order, queue, answer } => {
+                if self.data.commands.try_send(Command::Capture(order, queue, answer)).is_err() {
+                    tracing::warn!("the data thread takes no captures");
+                }
+                return;
+            }
+            Wake::Trace { order, answer } => {
+                if self.data.commands.try_send(Command::Trace(order, answer)).is_err() {
+                    tracing::warn!("the data thread takes no questions");
                 }
                 return;
             }

@@ -13,6 +13,7 @@ mod link;
 mod pump;
 mod punt;
 mod queue;
+mod tap;
 mod wire;
 
 pub use card::TablesCell;
@@ -27,12 +28,14 @@ use fabric::{
     tls::Identity,
 };
 use fabric_proto::{
+    capture::{CaptureOrder, Captured},
     deploy::{CardConfig, WireEnd},
     flow::FlowSeed,
     id::{CardId, LcSlot, RpSlot, Slot, Unit},
     operator::DropOrder,
     platform::{Forwarding, NATIVE, Profile},
     time::Instant,
+    trace::{TraceOrder, Traced},
 };
 use linecard_core::counters::Counters;
 use link::{Mode, Peer, Reach};
@@ -62,6 +65,10 @@ pub enum Command {
     Report(oneshot::Sender<DataReport>),
     /// Drop packets by a known measure; answered with the instant at which that began.
     Drop(DropOrder, oneshot::Sender<Instant>),
+    /// Hand out copies of packets until nobody takes them; or say why not.
+    Capture(CaptureOrder, mpsc::Sender<Captured>, oneshot::Sender<Result<Instant, String>>),
+    /// Say what would become of a packet.
+    Trace(TraceOrder, oneshot::Sender<Traced>),
     /// Count everything as `lc_resetting`, half-close wires and links, read what is under way, and end.
     Drain(oneshot::Sender<Counters>),
     /// Stop where nothing is in anybody's hands, and leave everything to whoever goes on. Answered when the thread has ended;
@@ -230,6 +237,13 @@ async fn run(
                         report_drop(&events, card.drop_over(fabric::clock::now()));
                     });
                 }
+            }
+            Command::Capture(order, queue, reply) => {
+                // An operator that has gone needs no answer, and takes no copies.
+                let _ = reply.send(tap::start(&card, order, queue).map(|()| fabric::clock::now()));
+            }
+            Command::Trace(order, reply) => {
+                let _ = reply.send(card.trace(&order));
             }
             Command::Yield(reply) => match thread.leave().await {
                 Ok(left) => {

@@ -3,6 +3,7 @@
 //! stdout is data, stderr is logs and progress ([`crate::output`]). Errors come up to [`main`] and are said once.
 
 mod args;
+mod capture;
 mod chaos;
 mod console;
 mod faults;
@@ -16,6 +17,7 @@ mod runs;
 mod sessions;
 mod soak;
 mod throughput;
+mod trace;
 
 use crate::{inject::InjectError, issu::IssuError, run::RunError};
 use args::{ChaosCommand, Cli, Command, ImagesCommand};
@@ -178,6 +180,8 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<Exit, CliError> {
         Command::Issu(args) => in_runtime(issu::issu(args, format)),
         Command::UpgradeCard(args) => in_runtime(sessions::upgrade_card(args)),
         Command::Events(args) => in_runtime(labs::events(args, format)),
+        Command::Capture(args) => in_runtime(capture::capture(args)),
+        Command::Trace(args) => in_runtime(trace::trace(args, format)),
         Command::Logs(args) => in_runtime(sessions::logs(args)),
         Command::Exec(args) => in_runtime(sessions::exec(args, format)),
         Command::Console(args) => in_runtime(console::console(args)),

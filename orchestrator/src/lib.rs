@@ -6,9 +6,12 @@
 //! * [`issu`]: an in-service software upgrade, step by step
 //! * [`expectation`]: what must come of them
 //! * [`run`]: the run engine; what it measured becomes files in the package `report`
+//! * [`capture`]: copies of packets, as a file
+//! * [`mod@trace`]: one packet's way, decision by decision
 //! * [`throughput`]: RFC 2544; [`zero_loss`]: the rates that it stores
 //! * [`cli`]: the `swact` command; [`output`]: what it says
 
+pub mod capture;
 pub mod chaos;
 pub mod cli;
 pub mod expectation;
@@ -22,4 +25,5 @@ pub mod standing;
 pub mod storm;
 pub mod telemetry;
 pub mod throughput;
+pub mod trace;
 pub mod zero_loss;

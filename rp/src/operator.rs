@@ -93,6 +93,9 @@ async fn session_loop(
                 settled(done).await
             }
             Request::Drop(_) => Reply::Refused("a route processor forwards no packets: ask a line card".to_owned()),
+            Request::Capture(_) | Request::Trace(_) => {
+                Reply::Refused("packets to and from a route processor pass line cards: ask one of them".to_owned())
+            }
             Request::Oir { slot, inserted } => {
                 let _ = asks.send(Ask::Oir { slot, inserted }).await;
                 Reply::Done

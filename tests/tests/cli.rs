@@ -7,6 +7,8 @@
 
 #[path = "cli/bench.rs"]
 mod bench;
+#[path = "cli/capture.rs"]
+mod capture;
 #[path = "cli/chassis.rs"]
 mod chassis;
 #[path = "cli/churn.rs"]

@@ -150,6 +150,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "experiment",
             "chaos",
             "telemetry",
+            "capture",
+            "trace",
             "run",
             "throughput",
             "cli",

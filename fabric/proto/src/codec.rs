@@ -51,7 +51,7 @@ impl Class {
             // 2: pieces of what is longer than a record. 3: bulk and change are told apart by what they are.
             Self::Checkpoint => Versions::new(1, newest),
             // 2: refusals by cause, connections, an armed crash point, since when nothing was read, a client that hangs,
-            // tags of VLANs. 3: refusals by cause alone.
+            // tags of VLANs, copies of packets, probes. 3: refusals by cause alone.
             Self::Operator => Versions::new(1, newest),
         }
     }

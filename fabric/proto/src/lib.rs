@@ -7,6 +7,7 @@
 //! * one module a message class: [`redundancy`], [`checkpoint`], [`linecard`], [`feed`], [`operator`]
 //! * [`fib`]: prefixes, path lists, the bucketed route table and its digests, shared by RPs and line cards
 //! * [`cell`] and [`wire`]: the data plane's framing
+//! * [`capture`] and [`mod@trace`]: what an operator is shown of packets
 //! * [`deploy`]: what a card is told when it is started
 //! * [`platform`]: what sets router families apart
 //! * [`drops`]: every cause for which a packet may be dropped; [`special`]: addresses that nothing is forwarded from or to
@@ -16,6 +17,7 @@
 // A new variant must be thought of everywhere.
 #![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
+pub mod capture;
 pub mod cell;
 pub mod checkpoint;
 pub mod codec;
@@ -40,6 +42,7 @@ pub mod release;
 pub mod sabotage;
 pub mod special;
 pub mod time;
+pub mod trace;
 pub mod version;
 pub mod wire;
 mod word;

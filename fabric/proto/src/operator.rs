@@ -13,6 +13,7 @@ pub use log::EventLog;
 pub use traffic::{Exit, FlowSpec, TrafficProgress, TrafficSpec};
 
 use crate::{
+    capture::{CaptureOrder, Captured},
     codec::{self, Body, BodyError, Class, Message},
     compat::{v1_0::operator as v1, v2_0::operator as v2},
     drops::DropCounts,
@@ -23,6 +24,7 @@ use crate::{
     punt::PuntCounts,
     redundancy::{Mode, RfState},
     time::Instant,
+    trace::{TraceOrder, Traced},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -90,6 +92,11 @@ pub enum Request {
         /// Whether it hangs.
         hangs: bool,
     },
+    /// Line card: hand out copies of packets from now on, until the stream ends. Answered with [`Reply::Started`], and then with
+    /// [`Reply::Captured`] again and again.
+    Capture(CaptureOrder),
+    /// Line card: say what becomes of a packet, by the tables that it forwards by.
+    Trace(TraceOrder),
 }
 
 /// What a card answers.
@@ -115,6 +122,10 @@ pub enum Reply {
     Evidence(Bytes),
     /// The request makes no sense here or now.
     Refused(String),
+    /// Copies of packets; many follow a `Capture` request.
+    Captured(Captured),
+    /// What becomes of a packet.
+    Traced(Box<Traced>),
 }
 
 /// Ended spans of a card, as OTLP has them.

@@ -88,7 +88,7 @@ fn release_1_0_is_read_and_answered_in_its_own_bytes() {
 
 #[test]
 fn release_2_0_is_read_and_answered_in_its_own_bytes() {
-    assert_eq!(all_there_and_back(V2_0), [1, 12, 7, 13, 7, 1, 3, 18, 37]);
+    assert_eq!(all_there_and_back(V2_0), [1, 12, 7, 13, 7, 1, 3, 21, 41]);
 }
 
 fn all_there_and_back(of: Of) -> [usize; 9] {
@@ -220,6 +220,8 @@ fn release_1_0_is_asked_for_nothing_that_it_has_no_words_for() {
         with(&|flow| flow.vlan = Some(100)),
         with(&|flow| flow.expect[0].vlan = Some(100)),
         Request::Hang { client: "cef".to_owned(), hangs: true },
+        file_of(V2_0, "operator", "request-capture-port"),
+        file_of(V2_0, "operator", "request-trace"),
     ] {
         let error = codec::encode_at(&request, 1).unwrap_err();
         assert!(matches!(error, CodecError::Inexpressible { .. }), "{error}");

@@ -3,6 +3,7 @@
 //! * [`lpm`]: longest prefix match, one multibit trie for both families, read without locks while one writer changes it
 //! * [`paths`] and [`tables`]: what the data plane reads: routes, path lists, ports
 //! * [`packet`], [`encap`] and [`pipeline`]: a packet's way: check, look up, choose a path, rewrite
+//! * [`explain`]: the same way, with every decision said
 //! * [`punt`]: what is for the route processor, and how much of it
 //! * [`linecard`] and [`fib_sync`]: the control side: whom the card obeys, and how its table follows the active's
 //! * [`handover`]: how a running card's program gives all of that to the one that takes its place
@@ -12,6 +13,7 @@
 
 pub mod counters;
 pub mod encap;
+pub mod explain;
 pub mod fib_sync;
 pub mod handover;
 pub mod linecard;

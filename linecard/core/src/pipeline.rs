@@ -43,6 +43,19 @@ pub enum Verdict {
     Drop(DropCause),
 }
 
+/// Who watches a packet's decisions. What forwards watches nothing, and nothing is left of it in what forwards.
+pub trait Observe {
+    /// A frame is a packet, and is looked up.
+    fn admitted(&mut self, _packet: &Packet) {}
+    /// It was looked up in a table; `paths` is what the route is read in.
+    fn looked_up(&mut self, _table: TableId, _packet: &Packet, _route: Option<PathListId>, _paths: &PathTable) {}
+}
+
+/// Nobody.
+struct Unwatched;
+
+impl Observe for Unwatched {}
+
 /// Forwards one frame of `buffer` that arrived on port `ingress`: says where it goes, and where in the buffer it lies now,
 /// rewritten for there. A rewrite that is longer than what the frame came behind takes the room before it
 /// ([`HEADROOM`](crate::encap::HEADROOM) at most). `seed` is the chassis'.
@@ -53,14 +66,28 @@ pub fn forward(
     tables: &Tables,
     seed: FlowSeed,
 ) -> (Verdict, Range<usize>) {
+    forward_watched(buffer, frame, ingress, tables, seed, &mut Unwatched)
+}
+
+/// The same before somebody's eyes.
+pub fn forward_watched(
+    buffer: &mut [u8],
+    frame: Range<usize>,
+    ingress: u8,
+    tables: &Tables,
+    seed: FlowSeed,
+    observer: &mut impl Observe,
+) -> (Verdict, Range<usize>) {
     let pass = Pass { tables, ports: &tables.ports() };
     let bytes = buffer.get(frame.clone()).ok_or(Stop::Drop(DropCause::Malformed));
     let packet = match bytes.and_then(|bytes| admit(bytes, ingress, pass.ports, seed)) {
         Ok(packet) => packet,
         Err(stop) => return (stop.into(), frame),
     };
+    observer.admitted(&packet);
     let (route, paths) = tables.resolve(|| tables.lookup_in(packet.table, packet.family, packet.destination));
-    finish(buffer, frame, &packet, route, &paths, &pass)
+    observer.looked_up(packet.table, &packet, route, &paths);
+    finish(buffer, frame, &packet, route, &paths, &pass, observer)
 }
 
 /// Room that [`forward_batch`] works in, kept from batch to batch so that none is allocated.
@@ -129,7 +156,8 @@ pub fn forward_batch(
                     Family::V4 => v4.next(),
                     Family::V6 => v6.next(),
                 };
-                let (verdict, range) = finish(buffer, range.clone(), packet, route.copied().flatten(), &paths, &pass);
+                let route = route.copied().flatten();
+                let (verdict, range) = finish(buffer, range.clone(), packet, route, &paths, &pass, &mut Unwatched);
                 sink(verdict, &buffer[range]);
             }
         }
@@ -181,12 +209,13 @@ fn finish(
     route: Option<PathListId>,
     paths: &PathTable,
     pass: &Pass<'_>,
+    observer: &mut impl Observe,
 ) -> (Verdict, Range<usize>) {
     let Some(route) = route else { return (Verdict::Drop(packet.barred.unwrap_or(DropCause::NoRoute)), frame) };
     let hop = paths.choose(route, packet.flow);
     let verdict = match (hop, packet.barred) {
         (Some(Hop::Receive), _) => Verdict::Punt(PuntReason::ForUs),
-        (Some(Hop::Lookup { table }), _) => return look_up_again(buffer, frame, packet, *table, pass),
+        (Some(Hop::Lookup { table }), _) => return look_up_again(buffer, frame, packet, *table, pass, observer),
         (_, Some(cause)) => Verdict::Drop(cause),
         (Some(Hop::Port { slot, port, encap }), None) => {
             let exit = Exit { slot: *slot, port: *port, encap };
@@ -211,12 +240,14 @@ fn look_up_again(
     packet: &Packet,
     table: TableId,
     pass: &Pass<'_>,
+    observer: &mut impl Observe,
 ) -> (Verdict, Range<usize>) {
     let look_up = || pass.tables.lookup_in(table, packet.family, packet.destination);
     let (route, paths) = pass.tables.resolve(look_up);
+    observer.looked_up(table, packet, route, &paths);
     match route.and_then(|route| paths.choose(route, packet.flow)) {
         Some(Hop::Lookup { .. }) => (Verdict::Drop(packet.barred.unwrap_or(DropCause::NoRoute)), frame),
-        Some(_) | None => finish(buffer, frame, packet, route, &paths, pass),
+        Some(_) | None => finish(buffer, frame, packet, route, &paths, pass, observer),
     }
 }
 

@@ -7,10 +7,14 @@ use fabric::{
     control::{Connection, Receiver, Sender},
 };
 use fabric_proto::{
+    capture::Captured,
     codec::Class,
     operator::{Reply, Request},
 };
 use tokio::sync::{mpsc, oneshot};
+
+/// Batches of copies between the data thread and a session: one is sent while the next one is made.
+const CAPTURED: usize = 2;
 
 /// Serves one operator connection: a session a stream.
 pub(super) async fn serve(connection: Connection, wakes: mpsc::Sender<Wake>, events: Events) {
@@ -58,6 +62,24 @@ async fn session(
                 let _ = wakes.send(Wake::Drop { order, answer }).await;
                 begun.await.map_or_else(|_| restarting(), Reply::Started)
             }
+            Request::Capture(order) => {
+                let (queue, copies) = mpsc::channel(CAPTURED);
+                let (answer, begun) = oneshot::channel();
+                let _ = wakes.send(Wake::Capture { order, queue, answer }).await;
+                match begun.await {
+                    Ok(Ok(at)) => {
+                        sender.send(&Reply::Started(at)).await?;
+                        return capture(&mut sender, receiver, copies).await;
+                    }
+                    Ok(Err(why)) => Reply::Refused(why),
+                    Err(_) => restarting(),
+                }
+            }
+            Request::Trace(order) => {
+                let (answer, traced) = oneshot::channel();
+                let _ = wakes.send(Wake::Trace { order, answer }).await;
+                traced.await.map_or_else(|_| restarting(), |traced| Reply::Traced(Box::new(traced)))
+            }
             Request::Exec(_) | Request::Complete(_) => {
                 Reply::Refused("a line card has no command line: ask a route processor".to_owned())
             }
@@ -72,4 +94,22 @@ async fn session(
         sender.send(&reply).await?;
     }
     Ok(())
+}
+
+/// Sends copies of packets until the operator ends the stream or the connection, or the data thread has ended. An operator that does
+/// not read holds back its own copies: the connection has room for its other streams.
+async fn capture(
+    sender: &mut Sender,
+    mut receiver: Receiver,
+    mut copies: mpsc::Receiver<Captured>,
+) -> Result<(), FabricError> {
+    loop {
+        let captured = tokio::select! {
+            captured = copies.recv() => captured,
+            // Nothing is expected: an end, or a request that this stream cannot answer any more.
+            _ = receiver.recv::<Request>() => return Ok(()),
+        };
+        let Some(captured) = captured else { return Ok(()) };
+        sender.send(&Reply::Captured(captured)).await?;
+    }
 }

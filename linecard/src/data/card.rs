@@ -1,6 +1,7 @@
 //! What all tasks of the data thread share: tables, queues, counters.
 
 mod estate;
+mod look;
 
 use estate::Ending;
 pub(crate) use estate::whole;
@@ -8,13 +9,15 @@ pub(crate) use estate::whole;
 use super::{
     fault::{Dropped, Dropping},
     queue::{Cell, Framing, NotQueued, Queue},
+    tap::Taps,
 };
 use arc_swap::ArcSwap;
 use fabric_proto::{
+    capture::{CapturePoint, Direction, Fate},
     cell::{self, BadRecord, FRAME_MAX, FRAME_MIN},
     drops::DropCause,
     flow::FlowSeed,
-    id::{LcSlot, RpSlot},
+    id::{LcSlot, PortId, RpSlot},
     operator::DropOrder,
     platform::Forwarding,
     punt::PuntReason,
@@ -46,6 +49,8 @@ pub(crate) struct Card {
     state: RefCell<State>,
     /// Wires that have ended and are read to their end.
     ending: Ending,
+    /// Packets that operators have asked about.
+    traced: std::cell::Cell<u64>,
 }
 
 struct State {
@@ -74,6 +79,8 @@ struct State {
     now: Instant,
     /// When packets were last read from a wire.
     read: Instant,
+    /// Operators who look at packets.
+    taps: Taps,
 }
 
 /// Where packets leave the data thread.
@@ -113,8 +120,9 @@ impl Card {
             fault: None,
             now: Instant::default(),
             read: Instant::default(),
+            taps: Taps::default(),
         };
-        Self { tables, seed, state: RefCell::new(state), ending: Ending::default() }
+        Self { tables, seed, state: RefCell::new(state), ending: Ending::default(), traced: std::cell::Cell::new(0) }
     }
 
     /// Forwards the whole frames of `bytes`, which were read from a wire, to behind [`HEADROOM`]; where the last one ends.
@@ -139,11 +147,14 @@ impl Card {
         state.counters.received += count;
         if state.resetting {
             state.counters.drops.add(DropCause::LcResetting, count);
-        } else if count > 0 {
+        }
+        if state.taps.at(CapturePoint::Port(port)) {
+            self.ingress_watched(&mut state, port, bytes, batch);
+        } else if !state.resetting && count > 0 {
             state.inject(&mut batch.frames);
             let tables = self.tables.load();
             let Batch { frames, scratch } = &mut *batch;
-            let sink = |verdict, frame: &[u8]| state.dispatch(verdict, port, frame);
+            let sink = |verdict, frame: &[u8]| _ = state.dispatch(verdict, port, frame);
             forward_batch(bytes, frames, port, &tables, self.seed, scratch, sink);
         }
         match broken {
@@ -157,12 +168,13 @@ impl Card {
         }
     }
 
-    /// Queues the whole frames at the front of `bytes`, which came over the fabric, for their ports.
-    pub(crate) fn arrive(&self, bytes: &[u8]) -> Result<usize, BadRecord> {
+    /// Queues the whole frames at the front of `bytes`, which came over the fabric by `from`, for their ports.
+    pub(crate) fn arrive(&self, from: Outlet, bytes: &[u8]) -> Result<usize, BadRecord> {
         let tables = self.tables.load();
         let ports = tables.ports();
         let mut state = self.state.borrow_mut();
         state.now = fabric::clock::now();
+        let watched = state.taps.at(CapturePoint::Fabric);
         let mut rest = bytes;
         loop {
             let (port, frame) = match cell::split(rest) {
@@ -179,9 +191,15 @@ impl Card {
             };
             state.counters.from_fabric += 1;
             let allowed = if state.resetting { Err(DropCause::LcResetting) } else { egress(frame, port, &ports) };
-            match allowed {
+            let fate = match allowed {
                 Ok(()) => state.transmit(port, frame),
-                Err(cause) => state.dispatch(Verdict::Drop(cause), port, frame),
+                Err(cause) => {
+                    state.refuse(port, cause, frame);
+                    state.dispatch(Verdict::Drop(cause), port, frame)
+                }
+            };
+            if watched {
+                state.show_arrival(from, port, fate, frame);
             }
         }
     }
@@ -192,17 +210,23 @@ impl Card {
         let ports = tables.ports();
         let mut state = self.state.borrow_mut();
         state.now = fabric::clock::now();
+        let watched = state.taps.at(CapturePoint::Punt);
         let mut rest = bytes;
         while let Some((port, frame, after)) = cell::split(rest)? {
             rest = after;
             state.counters.punts.injected += 1;
             let allowed = if state.resetting { Err(DropCause::LcResetting) } else { injected(frame, port, &ports) };
-            let dropped = state.counters.drops.total();
-            match allowed {
+            let fate = match allowed {
                 Ok(()) => state.transmit(port, frame),
-                Err(cause) => state.counters.drop(cause),
+                Err(cause) => {
+                    state.counters.drop(cause);
+                    Fate::Dropped(cause)
+                }
+            };
+            state.counters.punts.not_injected += u64::from(matches!(fate, Fate::Dropped(_)));
+            if watched {
+                state.show(CapturePoint::Punt, Direction::Out, port, fate, frame);
             }
-            state.counters.punts.not_injected += state.counters.drops.total() - dropped;
         }
         Ok(bytes.len() - rest.len())
     }
@@ -291,6 +315,7 @@ impl Card {
 
     /// `done` bytes of what the writer took went out; the rest is lost.
     pub(crate) fn settle(&self, outlet: Outlet, buffer: &[u8], done: usize) {
+        self.show_sent(outlet, buffer, done);
         let (sent, lost) = self.queue(outlet).settle(buffer, done);
         self.count_sent(outlet, sent);
         self.lose(outlet, lost);
@@ -352,28 +377,39 @@ impl State {
         }
     }
 
-    fn dispatch(&mut self, verdict: Verdict, ingress: u8, frame: &[u8]) {
+    fn dispatch(&mut self, verdict: Verdict, ingress: u8, frame: &[u8]) -> Fate {
         match verdict {
             Verdict::Fabric { slot, port } if self.forwarding.passes_rp(false) => self.pass_rp(slot, port, frame),
             Verdict::Local { port } if self.forwarding.passes_rp(true) => self.pass_rp(self.own, port, frame),
             Verdict::Fabric { slot, port } => match self.links[usize::from(slot)].push(self.now, slot, port, frame) {
-                Ok(aged) => self.counters.drops.add(DropCause::VoqAged, aged),
-                Err(NotQueued::Full) => self.counters.drop(DropCause::VoqFull),
-                Err(NotQueued::Closed) => self.counters.drop(DropCause::FabricDown),
+                Ok(aged) => {
+                    self.counters.drops.add(DropCause::VoqAged, aged);
+                    Fate::Fabric(PortId { slot: LcSlot(slot), port })
+                }
+                Err(NotQueued::Full) => self.drop(DropCause::VoqFull),
+                Err(NotQueued::Closed) => self.drop(DropCause::FabricDown),
             },
             Verdict::Local { port } => self.transmit(port, frame),
             Verdict::Punt(reason) => match self.punt(reason, ingress, frame) {
-                Ok(()) => self.counters.punted += 1,
-                Err(cause) => self.counters.drop(reason.unless_given().unwrap_or(cause)),
+                Ok(()) => {
+                    self.counters.punted += 1;
+                    Fate::Punted(reason)
+                }
+                Err(cause) => self.drop(reason.unless_given().unwrap_or(cause)),
             },
             Verdict::Drop(cause) => {
-                self.counters.drop(cause);
                 // It is dropped all the same: that the RP has no copy of it is in the counts of its reason.
                 if let Some(reason) = PuntReason::of_drop(cause) {
                     let _ = self.punt(reason, ingress, frame);
                 }
+                self.drop(cause)
             }
         }
+    }
+
+    fn drop(&mut self, cause: DropCause) -> Fate {
+        self.counters.drop(cause);
+        Fate::Dropped(cause)
     }
 
     /// Gives a packet, as it arrived on a port, up to the active RP.
@@ -406,24 +442,35 @@ impl State {
     }
 
     /// The packet goes by the active RP: where there is none, it goes nowhere.
-    fn pass_rp(&mut self, slot: u8, port: u8, frame: &[u8]) {
+    fn pass_rp(&mut self, slot: u8, port: u8, frame: &[u8]) -> Fate {
         let pushed = match self.relay {
             Some(rp) => self.relays[usize::from(rp)].push(self.now, slot, port, frame),
             None => Err(NotQueued::Closed),
         };
         match pushed {
-            Ok(aged) => self.counters.drops.add(DropCause::VoqAged, aged),
-            Err(NotQueued::Full) => self.counters.drop(DropCause::VoqFull),
-            Err(NotQueued::Closed) => self.counters.drop(DropCause::NoActiveRp),
+            Ok(aged) => {
+                self.counters.drops.add(DropCause::VoqAged, aged);
+                Fate::Fabric(PortId { slot: LcSlot(slot), port })
+            }
+            Err(NotQueued::Full) => self.drop(DropCause::VoqFull),
+            Err(NotQueued::Closed) => self.drop(DropCause::NoActiveRp),
         }
     }
 
-    fn transmit(&mut self, port: u8, frame: &[u8]) {
-        match self.ports[usize::from(port)].push(self.now, self.own, port, frame) {
+    fn transmit(&mut self, port: u8, frame: &[u8]) -> Fate {
+        let cause = match self.ports[usize::from(port)].push(self.now, self.own, port, frame) {
             // Packets for a port do not age: its wire pushes back for as long as its other end does not read.
-            Ok(_) => {}
-            Err(NotQueued::Full) => self.counters.drop(DropCause::PortQueueFull),
-            Err(NotQueued::Closed) => self.counters.drop(DropCause::PortDown),
-        }
+            Ok(_) => return Fate::Port(port),
+            Err(NotQueued::Full) => DropCause::PortQueueFull,
+            Err(NotQueued::Closed) => DropCause::PortDown,
+        };
+        self.refuse(port, cause, frame);
+        self.drop(cause)
+    }
+
+    /// A packet that was to leave by a port does not: shown to whoever looks at that one.
+    #[cold]
+    fn refuse(&self, port: u8, cause: DropCause, frame: &[u8]) {
+        self.show(CapturePoint::Port(port), Direction::Out, port, Fate::Dropped(cause), frame);
     }
 }

@@ -230,7 +230,7 @@ async fn read_cells(card: &Card, outlet: Outlet, cells: &mut CellReceiver) -> Re
     let mut filled = 0;
     while let Some(count) = cells.read(&mut buffer[filled..]).await? {
         filled += count;
-        match card.arrive(&buffer[..filled]) {
+        match card.arrive(outlet, &buffer[..filled]) {
             Ok(0) => {}
             Ok(used) => {
                 buffer.copy_within(used..filled, 0);

@@ -2,7 +2,7 @@
 //!
 //! A queue is bounded in bytes and, towards the fabric, in time. Both bounds count every packet that they refuse.
 
-use fabric_proto::{cell, time::Instant, wire};
+use fabric_proto::{cell, time::Instant, trace::QueueState, wire};
 use std::{collections::VecDeque, rc::Rc, time::Duration};
 use tokio::sync::Notify;
 
@@ -36,7 +36,7 @@ pub(crate) enum Framing {
 }
 
 impl Framing {
-    fn header(self) -> usize {
+    pub(super) fn header(self) -> usize {
         match self {
             Self::Cells => cell::RECORD_HEADER,
             Self::Relay => cell::RELAY_HEADER,
@@ -160,6 +160,11 @@ impl Queue {
 
     pub(crate) fn is_open(&self) -> bool {
         self.gate == Gate::Open
+    }
+
+    /// How it stands, for whoever asks.
+    pub(super) fn state(&self) -> QueueState {
+        QueueState { open: self.takes(), waiting: self.packets() }
     }
 
     /// Whether it takes packets.

@@ -21,7 +21,7 @@ pub use claim::Claim;
 pub use converge::{Change, Step, changes, placement};
 pub use error::LabError;
 pub use event::LabEvent;
-pub use link::{Session, farewell};
+pub use link::{Session, Stream, farewell};
 pub use shelf::shelf;
 pub use upgrade::{Upgraded, hands_over};
 
@@ -176,6 +176,16 @@ impl Lab {
     /// One request to one card, on a stream of its own.
     pub async fn request(&self, card: &CardId, request: Request) -> Result<Reply, LabError> {
         self.operator.request(card, request).await
+    }
+
+    /// One request that is answered again and again.
+    pub async fn stream(&self, card: &CardId, request: Request) -> Result<Stream, LabError> {
+        self.operator.stream(card, request).await
+    }
+
+    /// Whether its folder is there, and nobody takes it down.
+    pub fn is_there(&self) -> bool {
+        layout::has_plan(&self.plan.dir) && !layout::is_going(&self.plan.dir)
     }
 
     /// Counters and state of a card; `None` when it does not answer (dead, paused, removed) within a second.

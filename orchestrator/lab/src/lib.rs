@@ -14,8 +14,8 @@ pub mod runtime;
 pub mod topology;
 
 pub use self::lab::{
-    CardAction, Change, Claim, Lab, LabError, LabEvent, RuntimeKind, Session, Step, Upgraded, changes, collect_logs,
-    destroy, farewell, find, hands_over, names, placement, shelf,
+    CardAction, Change, Claim, Lab, LabError, LabEvent, RuntimeKind, Session, Step, Stream, Upgraded, changes,
+    collect_logs, destroy, farewell, find, hands_over, names, placement, shelf,
 };
 
 use fabric_proto::id::{CardId, Unit};

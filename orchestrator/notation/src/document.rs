@@ -40,6 +40,19 @@ impl BadInput {
         }))
     }
 
+    /// A complaint about a text that was given on a line, from byte `at` of it on.
+    pub fn in_text(place: &str, text: &str, at: usize, message: impl ToString, remedy: impl ToString) -> Self {
+        let column = text.get(..at).map_or(0, |before| before.chars().count()) + 1;
+        let mut bad = Self::new(format!("{place}, character {column}"), message, remedy);
+        // A terminal is shown the text; what could command it is not.
+        if text.chars().all(|letter| !letter.is_control()) {
+            let length = text.get(at..).and_then(|rest| rest.split_whitespace().next()).map_or(0, str::len);
+            bad.0.source_code = Some(NamedSource::new(place, text.to_owned()));
+            bad.0.span = Some(SourceSpan::from((at, length)));
+        }
+        bad
+    }
+
     /// What is wrong, without the place.
     pub fn message(&self) -> &str {
         &self.0.message

@@ -1,5 +1,9 @@
 //! What can be written after `swact`. Every flag is also `SWACT_<FLAG>`.
 
+mod look;
+
+pub(super) use look::{CaptureArgs, EventsArgs, LogsArgs, TraceArgs};
+
 use crate::{
     fault::{FaultName, Target},
     issu::Stage,
@@ -77,6 +81,10 @@ pub(super) enum Command {
     Exec(ExecArgs),
     /// Show what a card or a node said last.
     Logs(LogsArgs),
+    /// Copy packets of a running lab, as pcapng: 'swact capture LAB pe1:1/1 | tshark -r -'.
+    Capture(CaptureArgs),
+    /// Walk one packet through the cards of a running lab and show each decision; nothing is sent. Exit code 1: it is dropped.
+    Trace(TraceArgs),
     /// A shell on a chassis: tab completes, ? explains, and it follows the active RP. Without a terminal: commands from stdin.
     Console(ConsoleArgs),
     /// Break something in a running lab.
@@ -322,15 +330,6 @@ pub(super) struct SaveArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct EventsArgs {
-    /// Name of the lab, or its topology file.
-    pub(super) lab: String,
-    /// Begin with what happened before.
-    #[arg(long, env = "SWACT_HISTORY")]
-    pub(super) history: bool,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct ExecArgs {
     /// Name of the lab, or its topology file.
     pub(super) lab: String,
@@ -339,17 +338,6 @@ pub(super) struct ExecArgs {
     /// Commands, run one after the other in one session. In a node of kind linux: one command and its arguments, behind '--'.
     #[arg(required = true)]
     pub(super) line: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct LogsArgs {
-    /// Name of the lab, or its topology file.
-    pub(super) lab: String,
-    /// A chassis (its active RP), a card (NODE/SLOT), or a node of kind linux.
-    pub(super) card: String,
-    /// So many lines of the end.
-    #[arg(long, env = "SWACT_LINES", value_name = "N", default_value_t = 100)]
-    pub(super) lines: usize,
 }
 
 #[derive(Debug, Args)]

@@ -99,6 +99,9 @@ async fn operator(mut sender: Sender, mut receiver: Receiver, shared: &Shared) -
             Request::Impair { .. } | Request::CrashAt(_) | Request::Storage(_) | Request::Hang { .. } => {
                 Reply::Refused("a tester is no part of the fabric; impair a card of the chassis".to_owned())
             }
+            Request::Capture(_) | Request::Trace(_) => {
+                Reply::Refused("a tester is at the end of its wires: ask the line card at the other end".to_owned())
+            }
             Request::Drop(_) => Reply::Refused("a tester forwards nothing: ask a line card".to_owned()),
         };
         sender.send(&reply).await?;

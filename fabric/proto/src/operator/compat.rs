@@ -49,6 +49,8 @@ impl TryFrom<&Request> for v1::Request {
             Request::CrashAt(point) => Self::CrashAt(point),
             Request::Storage(fault) => Self::Storage(fault),
             Request::Hang { .. } => return Err(Inexpressible { version: 1, what: "a client that hangs" }),
+            Request::Capture(_) => return Err(Inexpressible { version: 1, what: "a capture" }),
+            Request::Trace(_) => return Err(Inexpressible { version: 1, what: "a trace" }),
         })
     }
 }
@@ -133,6 +135,8 @@ impl TryFrom<&Reply> for v1::Reply {
             Reply::Progress(progress) => Self::Progress(progress),
             Reply::Evidence(evidence) => Self::Evidence(evidence),
             Reply::Refused(why) => Self::Refused(why),
+            Reply::Captured(_) => return Err(Inexpressible { version: 1, what: "a capture" }),
+            Reply::Traced(_) => return Err(Inexpressible { version: 1, what: "a trace" }),
         })
     }
 }
@@ -187,6 +191,8 @@ impl TryFrom<&Reply> for v2::Reply {
             Reply::Progress(progress) => Self::Progress(progress),
             Reply::Evidence(evidence) => Self::Evidence(evidence),
             Reply::Refused(why) => Self::Refused(why),
+            Reply::Captured(captured) => Self::Captured(captured),
+            Reply::Traced(traced) => Self::Traced(traced),
         })
     }
 }
@@ -204,6 +210,8 @@ impl From<v2::Reply> for Reply {
             v2::Reply::Progress(progress) => Self::Progress(progress),
             v2::Reply::Evidence(evidence) => Self::Evidence(evidence),
             v2::Reply::Refused(why) => Self::Refused(why),
+            v2::Reply::Captured(captured) => Self::Captured(captured),
+            v2::Reply::Traced(traced) => Self::Traced(traced),
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{encap::HEADROOM, fib_sync::FibCopy, paths::Hop, tables::TablesWriter};
+use crate::{encap::HEADROOM, explain::explain, fib_sync::FibCopy, paths::Hop, tables::TablesWriter};
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket};
 use fabric_proto::{
     cell::FRAME_MAX,
@@ -7,6 +7,7 @@ use fabric_proto::{
     flow,
     id::{CardId, LcSlot, PortId, Slot, TableId},
     linecard::{FibPart, FibUpdate, InterfaceConfig, PortConfig},
+    trace::{TraceHop, TraceStep},
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -98,9 +99,48 @@ fn both(frame: &[u8], ingress: u8, tables: &Tables) -> (Verdict, Vec<u8>) {
     let mut seen = Vec::new();
     batch(&[frame, frame, frame], ingress, tables, |verdict, frame| seen.push((verdict, frame.to_vec())));
     assert_eq!(seen.iter().map(|(verdict, _)| *verdict).collect::<Vec<_>>(), [verdict; 3]);
+    // A probe is told what packets are.
+    let (_, told, shown) = explain(frame, ingress, tables, seed("pe1"));
+    assert_eq!((told, &shown), (verdict, &left));
     let is_dropped = matches!(verdict, Verdict::Drop(_));
     assert!(is_dropped || seen.iter().all(|(_, other)| *other == left), "{left:?} and {seen:?}");
     (verdict, left)
+}
+
+#[test]
+fn a_probe_is_told_each_decision() {
+    let mut writer = writer();
+    let ways = [way(2, 1), way(2, 2), way(3, 1)];
+    writer.set_paths(&[list(9, PathList::new(ways.to_vec()))], 0);
+    writer.set(net("10.9.0.0/16"), 9).unwrap();
+    writer.set_paths(&[list(10, PathList::new(vec![Path::Lookup { table: TableId::of_vrf("red") }]))], 0);
+    writer.set(net("10.10.0.0/16"), 10).unwrap();
+    let tables = writer.tables();
+    let steps = |destination, ttl| explain(&v4(destination, ttl, 40), 1, tables, seed("pe1")).0;
+    let mut chosen = std::collections::BTreeSet::new();
+    for last in 0..40 {
+        let (steps, verdict, _) = explain(&v4([10, 9, 0, last], 64, 40), 1, tables, seed("pe1"));
+        let [TraceStep::Classified { table: TableId::DEFAULT, flow, barred: None, .. }, looked_up, path] = &steps[..]
+        else {
+            panic!("{steps:?}")
+        };
+        assert_eq!(*looked_up, TraceStep::LookedUp { table: TableId::DEFAULT, prefix: Some(net("10.9.0.0/16")) });
+        let TraceStep::Chosen { path, paths: 3, hop: TraceHop::Port(port) } = path else { panic!("{path:?}") };
+        assert_eq!(usize::from(*path), flow::choose(*flow, 3));
+        assert_eq!(verdict, Verdict::Fabric { slot: port.slot.0, port: port.port });
+        chosen.insert(*path);
+    }
+    assert_eq!(chosen, [0, 1, 2].into());
+    let unrouted = steps([192, 0, 2, 1], 64);
+    assert_eq!(unrouted[1..], [TraceStep::LookedUp { table: TableId::DEFAULT, prefix: None }]);
+    assert!(matches!(steps([10, 1, 0, 1], 1)[0], TraceStep::Classified { barred: Some(DropCause::TtlExpired), .. }));
+    // Into a table that has no route for it.
+    let red = TableId::of_vrf("red");
+    let steps = steps([10, 10, 0, 1], 64);
+    assert!(matches!(steps[2], TraceStep::Chosen { hop: TraceHop::Lookup(table), .. } if table == red));
+    assert_eq!(steps[3..], [TraceStep::LookedUp { table: red, prefix: None }]);
+    // What is no packet is decided about before anything is looked up.
+    assert_eq!(explain(&[0; 10], 1, tables, seed("pe1")), (vec![], Verdict::Drop(DropCause::Malformed), vec![0; 10]));
 }
 
 /// Forwards frames that lie as they come from a wire, two bytes between them.

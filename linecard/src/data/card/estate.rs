@@ -6,7 +6,7 @@ use linecard_core::{counters::Counters, handover::Unsent};
 use tokio::sync::watch;
 
 impl Outlet {
-    fn framing(self) -> Framing {
+    pub(super) fn framing(self) -> Framing {
         match self {
             Self::Link(_) => Framing::Cells,
             Self::Relay(_) | Self::Punt => Framing::Relay,
@@ -36,6 +36,7 @@ impl Card {
     /// The writer of `outlet` stops after `done` bytes of its cell; the rest waits for the next one. How many bytes of the
     /// first packet of that rest have left.
     pub(crate) fn give_back(&self, outlet: Outlet, cell: &mut Cell, done: usize) -> usize {
+        self.show_sent(outlet, &cell.bytes, done);
         let (sent, partial) = self.queue(outlet).give_back(cell, done);
         self.count_sent(outlet, sent);
         partial

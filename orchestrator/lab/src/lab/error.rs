@@ -1,6 +1,6 @@
 use crate::runtime::RuntimeError;
 use fabric::FabricError;
-use fabric_proto::id::CardId;
+use fabric_proto::{codec::CodecError, id::CardId};
 use std::{io, path::PathBuf};
 
 /// Why something could not be done to a lab.
@@ -135,6 +135,14 @@ pub enum LabError {
     /// A card that does not answer.
     #[error("{0} does not answer")]
     Silent(CardId),
+    /// A card that says no.
+    #[error("{card}: {why}")]
+    Refused {
+        /// Which.
+        card: CardId,
+        /// Why, in its own words.
+        why: String,
+    },
     /// An answer that does not fit its request: the card is to blame.
     #[error("{card} gave an answer that does not fit: {answer}")]
     Answer {
@@ -166,10 +174,26 @@ impl LabError {
             Self::Exists { .. } | Self::NoLab(_) | Self::Foreign(_) | Self::NotRunning(_) | Self::Going(_) => true,
             Self::NoCard(_) | Self::Empty(_) | Self::Name(_) | Self::Busy { .. } | Self::Elsewhere { .. } => true,
             Self::Untrusted { .. } | Self::Unreadable { .. } | Self::Kept { .. } | Self::Unfit { .. } => true,
-            Self::Runs { .. } | Self::NoLineCard(_) | Self::NoInterface(_) => true,
+            Self::Runs { .. } | Self::NoLineCard(_) | Self::NoInterface(_) | Self::Refused { .. } => true,
             Self::Runtime(error) => error.is_usage(),
             Self::Died { .. } | Self::Renewed { .. } => false,
             Self::Start { .. } | Self::Silent(_) | Self::Answer { .. } | Self::File { .. } | Self::Fabric(_) => false,
+        }
+    }
+
+    /// Whether it is over when the card's next life begins.
+    pub fn is_passing(&self) -> bool {
+        use FabricError::{Closed, Truncated, Unreachable};
+        matches!(self, Self::Silent(_) | Self::Fabric(Unreachable { .. } | Closed(_) | Truncated))
+    }
+
+    /// Why a request was not sent; where a card's release has no words for it, that is the card's refusal.
+    pub(super) fn of_request(card: &CardId, error: FabricError) -> Self {
+        match error {
+            FabricError::Codec(CodecError::Inexpressible { why, .. }) => {
+                Self::Refused { card: card.clone(), why: format!("its release does not know {}", why.what) }
+            }
+            error => Self::Fabric(error),
         }
     }
 }

@@ -86,6 +86,21 @@ pub struct Session {
     configuring: bool,
 }
 
+/// A request that is answered again and again. Dropping it ends the card's answers.
+#[derive(Debug)]
+pub struct Stream {
+    /// The card takes its end as the end.
+    _sender: Sender,
+    receiver: Receiver,
+}
+
+impl Stream {
+    /// The next answer; `None` when the card has ended the stream.
+    pub async fn next(&mut self) -> Result<Option<Reply>, LabError> {
+        Ok(self.receiver.recv().await?)
+    }
+}
+
 impl Operator {
     /// Begins to connect to every card of the plan.
     pub(super) fn connect(plan: &LabPlan, runtime: Arc<dyn Runtime>, hub: &Arc<Hub>) -> Result<Self, LabError> {
@@ -128,11 +143,17 @@ impl Operator {
     pub(super) async fn request(&self, card: &CardId, request: Request) -> Result<Reply, LabError> {
         let (mut sender, mut receiver) = self.open(card).await?;
         let answer = async {
-            sender.send(&request).await?;
-            receiver.recv().await
+            sender.send(&request).await.map_err(|error| LabError::of_request(card, error))?;
+            Ok::<_, LabError>(receiver.recv().await?)
         };
         let answer = timeout(ANSWER, answer).await.map_err(|_| LabError::Silent(card.clone()))??;
         answer.ok_or_else(|| LabError::Silent(card.clone()))
+    }
+
+    pub(super) async fn stream(&self, card: &CardId, request: Request) -> Result<Stream, LabError> {
+        let (mut sender, receiver) = self.open(card).await?;
+        sender.send(&request).await.map_err(|error| LabError::of_request(card, error))?;
+        Ok(Stream { _sender: sender, receiver })
     }
 
     pub(super) async fn stats(&self, card: &CardId) -> Option<CardStats> {

@@ -1,10 +1,12 @@
 //! What cards answer an operator. Frozen.
 
 use crate::{
+    capture::Captured,
     id::LcSlot,
     operator::{CommandOutput, Completion, Event, LcStats, RpStats, SpanBatch, TrafficProgress},
     punt::PuntCounts,
     time::Instant,
+    trace::Traced,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,8 @@ pub enum Reply {
     Progress(TrafficProgress),
     Evidence(Bytes),
     Refused(String),
+    Captured(Captured),
+    Traced(Box<Traced>),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
