@@ -5,10 +5,7 @@ mod estate;
 use estate::Ending;
 pub(crate) use estate::whole;
 
-use super::{
-    fault::{Dropped, Dropping},
-    queue::{Cell, Framing, NotQueued, Queue},
-};
+use super::queue::{Cell, Framing, NotQueued, Queue};
 use arc_swap::ArcSwap;
 use fabric_proto::{
     cell::{self, BadRecord, FRAME_MAX, FRAME_MIN},
@@ -16,6 +13,7 @@ use fabric_proto::{
     flow::FlowSeed,
     id::{LcSlot, RpSlot},
     operator::DropOrder,
+    outage::{Dropped, Dropping},
     platform::Forwarding,
     punt::PuntReason,
     time::Instant,
