@@ -17,6 +17,8 @@ mod experiments;
 mod flood;
 #[path = "cli/follow.rs"]
 mod follow;
+#[path = "cli/foreign.rs"]
+mod foreign;
 #[path = "cli/goodbye.rs"]
 mod goodbye;
 #[path = "cli/hostile.rs"]
@@ -27,10 +29,10 @@ mod issu;
 mod labs;
 #[path = "cli/leftovers.rs"]
 mod leftovers;
-#[path = "cli/neighbours.rs"]
-mod neighbours;
 #[path = "cli/links.rs"]
 mod links;
+#[path = "cli/neighbours.rs"]
+mod neighbours;
 #[path = "cli/platforms.rs"]
 mod platforms;
 #[path = "cli/terminals.rs"]
