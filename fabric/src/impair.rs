@@ -4,14 +4,15 @@
 //! Direction is the sending side: a cut in both directions is set on both cards. While nothing is
 //! set, packets pass straight through, segmentation offload included, at the cost of one relaxed load.
 
-mod dice;
 mod socket;
 
-use dice::{Dice, Fate};
-use fabric_proto::operator::Impairment;
+use fabric_proto::{
+    impair::{Dice, Fate, Line},
+    operator::Impairment,
+};
 use quinn::AsyncUdpSocket;
 use std::{
-    collections::{BTreeMap, BinaryHeap},
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -20,9 +21,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
-
-/// Packets held back at once: at 100 ms of delay that is more than a control connection sends.
-const HELD_MAX: usize = 16 << 10;
 
 /// The impairments of one endpoint. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -56,16 +54,13 @@ struct Shared {
 struct State {
     everyone: Option<Dice>,
     peers: BTreeMap<SocketAddr, Dice>,
-    held: BinaryHeap<Held>,
-    next: u64,
+    held: Line<Held>,
     counters: ImpairCounters,
 }
 
-/// A packet on its way, by due time and then by order of sending.
+/// A packet on its way.
 #[derive(Debug)]
 struct Held {
-    due: Instant,
-    order: u64,
     destination: SocketAddr,
     ecn: Option<quinn::udp::EcnCodepoint>,
     packet: Box<[u8]>,
@@ -137,20 +132,11 @@ impl State {
 
     /// Holds a packet back; whether it is now the first due.
     fn hold(&mut self, delay: Duration, now: Instant, packet: &quinn::udp::Transmit<'_>) -> bool {
-        if self.held.len() >= HELD_MAX {
+        let held = Held { destination: packet.destination, ecn: packet.ecn, packet: packet.contents.into() };
+        self.held.hold(now + delay, held).unwrap_or_else(|| {
             self.counters.overflow += 1;
-            return false;
-        }
-        let order = self.next;
-        self.next += 1;
-        self.held.push(Held {
-            due: now + delay,
-            order,
-            destination: packet.destination,
-            ecn: packet.ecn,
-            packet: packet.contents.into(),
-        });
-        self.held.peek().is_some_and(|first| first.order == order)
+            false
+        })
     }
 
     /// Whether what is held for `peer` may still go: a partition also cuts what is under way.
@@ -158,24 +144,3 @@ impl State {
         self.dice_for(peer).is_some_and(|dice| dice.impairment().partition)
     }
 }
-
-impl Ord for Held {
-    /// The heap's greatest is the one due first.
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (other.due, other.order).cmp(&(self.due, self.order))
-    }
-}
-
-impl PartialOrd for Held {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Held {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Held {}

@@ -8,7 +8,6 @@
 
 mod card;
 mod estate;
-mod fault;
 mod link;
 mod pump;
 mod punt;
@@ -18,7 +17,7 @@ mod wire;
 
 pub use card::TablesCell;
 pub use estate::{DataLeft, NotWhole};
-pub use fault::Dropped;
+pub use fabric_proto::outage::Dropped;
 
 use card::{Card, Outlet};
 use fabric::{

@@ -15,6 +15,7 @@ use crate::{
     storm,
     zero_loss::Stored,
 };
+use fabric_proto::fib::{Mac, Prefix};
 use lab::topology::{TesterInterface, Topology};
 use measure::verdict::Limits;
 use notation::{
@@ -97,6 +98,19 @@ pub struct Traffic {
     pub rate: Rate,
     /// Ethernet frame length with FCS, without a tag.
     pub frame_size: u16,
+    /// What is known of the way besides, where it passes nodes that are none of ours.
+    pub through: Option<Through>,
+}
+
+/// A way through nodes that are none of ours, as far as an experiment knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Through {
+    /// Routers on it, each of which takes one from the TTL.
+    pub hops: u8,
+    /// The Ethernet address that packets leave to, where that is a node's.
+    pub next_hop: Mac,
+    /// Where packets go to in place of the tester's own addresses.
+    pub destinations: Option<Prefix>,
 }
 
 /// What must hold before the fault.
@@ -127,6 +141,8 @@ pub enum Until {
     Redundant,
     /// Routes and line cards are back.
     Converged,
+    /// Packets arrive again, whatever the chassis say; all that there is to see where there is none.
+    Traffic,
 }
 
 /// What the command line changes about an experiment.

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub mod options;
 
 use crate::issu::Stage;
+use bridge::request::Ways;
 use fabric_proto::{
     id::{LcSlot, RpSlot},
     operator::{CrashPoint, DropOrder, Impairment, PlaneSet},
@@ -262,8 +263,30 @@ pub enum TargetUnit {
     AllRp,
     /// The whole chassis, or a node that is none of ours.
     Chassis,
-    /// An interface of such a node.
+    /// An interface of such a node; of what is on its wire, both directions.
     Link(InterfaceName),
+    /// What goes to it by its wire.
+    Into(InterfaceName),
+    /// What comes from it.
+    OutOf(InterfaceName),
+}
+
+impl TargetUnit {
+    /// The interface of a node that is none of ours, and the directions of its wire.
+    pub const fn wire(self) -> Option<(InterfaceName, Ways)> {
+        match self {
+            Self::Link(name) => Some((name, Ways::Both)),
+            Self::Into(name) => Some((name, Ways::Into)),
+            Self::OutOf(name) => Some((name, Ways::OutOf)),
+            Self::ActiveRp
+            | Self::StandbyRp
+            | Self::Rp(_)
+            | Self::Lc(_)
+            | Self::AllLc
+            | Self::AllRp
+            | Self::Chassis => None,
+        }
+    }
 }
 
 /// One step of a method.
@@ -290,7 +313,8 @@ pub enum FaultError {
     /// No such target.
     #[error(
         "unknown target '{0}': write <node>/active-rp, standby-rp, rp:A, lc:1, all-rp or all-lc, \
-         a pair like rp:A<->rp:B (one way: rp:A->rp:B), a chassis' or node's name alone, or frr1:eth1"
+         a pair like rp:A<->rp:B (one way: rp:A->rp:B), a chassis' or node's name alone, or frr1:eth1 \
+         (one way of its wire: '->frr1:eth1' into the node, 'frr1:eth1->' out of it)"
     )]
     Target(String),
 }
@@ -317,6 +341,8 @@ impl fmt::Display for TargetUnit {
             Self::AllRp => f.write_str("all-rp"),
             Self::Chassis => f.write_str("chassis"),
             Self::Link(name) => name.fmt(f),
+            Self::Into(name) => write!(f, "->{name}"),
+            Self::OutOf(name) => write!(f, "{name}->"),
         }
     }
 }
@@ -334,10 +360,22 @@ fn unit(text: &str) -> Option<TargetUnit> {
     }
 }
 
+/// Node and interface of `frr1:eth1`; what begins as a card does has the number of a slot behind it.
+fn interface(text: &str) -> Option<(String, InterfaceName)> {
+    let (node, name) = text.split_once(':').filter(|(node, _)| !node.is_empty() && !["rp", "lc"].contains(node))?;
+    Some((node.to_owned(), InterfaceName::parse(name)?))
+}
+
 impl FromStr for Target {
     type Err = FaultError;
     fn from_str(text: &str) -> Result<Self, FaultError> {
         let wrong = || FaultError::Target(text.to_owned());
+        let one_way: [(_, fn(InterfaceName) -> TargetUnit); 2] =
+            [(text.strip_prefix("->"), TargetUnit::Into), (text.strip_suffix("->"), TargetUnit::OutOf)];
+        if let Some((wire, unit)) = one_way.into_iter().find_map(|(wire, unit)| Some((wire?, unit))) {
+            let (node, name) = interface(wire).ok_or_else(wrong)?;
+            return Ok(Self { node: Some(node), unit: unit(name), peer: None, one_way: false });
+        }
         let (node, units) = match text.split_once('/') {
             Some((node, units)) if !node.is_empty() => (Some(node.to_owned()), units),
             Some(_) => return Err(wrong()),
@@ -354,12 +392,9 @@ impl FromStr for Target {
             (None, None) if !units.is_empty() && !units.contains(':') && !units.ends_with("-rp") => {
                 Ok(Self { node: Some(units.to_owned()), unit: TargetUnit::Chassis, peer: None, one_way: false })
             }
-            // `frr1:eth1`; what begins as a card does has the number of a slot behind it.
             (None, None) => {
-                let link = units.split_once(':').filter(|(node, _)| !node.is_empty() && !["rp", "lc"].contains(node));
-                let (node, name) = link.ok_or_else(wrong)?;
-                let unit = TargetUnit::Link(InterfaceName::parse(name).ok_or_else(wrong)?);
-                Ok(Self { node: Some(node.to_owned()), unit, peer: None, one_way: false })
+                let (node, name) = interface(units).ok_or_else(wrong)?;
+                Ok(Self { node: Some(node), unit: TargetUnit::Link(name), peer: None, one_way: false })
             }
             (None, Some(_)) => Err(wrong()),
         }
@@ -371,6 +406,8 @@ impl fmt::Display for Target {
         match (&self.node, self.unit) {
             (Some(node), TargetUnit::Chassis) => return f.write_str(node),
             (Some(node), TargetUnit::Link(name)) => return write!(f, "{node}:{name}"),
+            (Some(node), TargetUnit::Into(name)) => return write!(f, "->{node}:{name}"),
+            (Some(node), TargetUnit::OutOf(name)) => return write!(f, "{node}:{name}->"),
             (Some(node), _) => write!(f, "{node}/")?,
             (None, _) => {}
         }
@@ -415,6 +452,8 @@ mod tests {
             "rp:A<->all-lc",
             "pe1",
             "frr1:eth1",
+            "->frr1:eth1",
+            "frr1:eth1->",
         ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
@@ -422,8 +461,22 @@ mod tests {
 
     #[test]
     fn what_is_no_target_is_refused() {
-        for text in ["", "/rp:A", "pe1/rp:Z", "pe1/lc:0", "pe1/nothing", "rp:A<->", "lc:x", "active-rp<->pe1", "my-rp"]
-        {
+        for text in [
+            "",
+            "->",
+            "->rp:A",
+            "lc:1->",
+            "->frr1:eth1->",
+            "->frr1",
+            "/rp:A",
+            "pe1/rp:Z",
+            "pe1/lc:0",
+            "pe1/nothing",
+            "rp:A<->",
+            "lc:x",
+            "active-rp<->pe1",
+            "my-rp",
+        ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     fault::{Fault, FaultName, Target, TargetUnit, check::check_whole},
     standing::active_rp,
 };
+use bridge::request::Ways;
 use fabric_proto::{
     id::{CardId, Slot},
     operator::{DropOrder, Impairment, PlaneSet, Reply, Request, StorageFault},
@@ -103,6 +104,8 @@ enum Undo {
     Ask(CardId, Request),
     /// A wire that is plugged in again.
     Link(CardId, InterfaceName),
+    /// A wire that is as it was.
+    Wire(CardId, InterfaceName, Ways),
     /// The release that it had, and its manifest.
     Image(CardId, String, PathBuf),
     /// The release that it ran, and its manifest.
@@ -300,6 +303,7 @@ async fn undo_one(lab: &Lab, undo: &Undo) -> Result<(), LabError> {
     match undo {
         Undo::Act(card, action) => lab.act(card, *action).await.map(|_| ()),
         Undo::Ask(card, request) => demand(lab, card, request.clone()).await.map(|_| ()),
+        Undo::Wire(node, interface, ways) => heal_wire(lab, node, *interface, *ways).await.map(|_| ()),
         Undo::Link(node, interface) => lab.set_link(node, interface.as_str(), true).await.map(|_| ()),
         Undo::Image(card, release, manifest) => {
             lab.swap_image(card, release, manifest).await?;
@@ -313,6 +317,12 @@ async fn undo_one(lab: &Lab, undo: &Undo) -> Result<(), LabError> {
             Err(error) => Err(error),
         },
     }
+}
+
+/// Takes back what is done to a wire on purpose.
+async fn heal_wire(lab: &Lab, node: &CardId, interface: InterfaceName, ways: Ways) -> Result<Instant, LabError> {
+    lab.drop_on_wire(node, interface.as_str(), ways, DropOrder::default()).await?;
+    lab.impair_wire(node, interface.as_str(), ways, Impairment::default()).await
 }
 
 /// Hands cards over, one after the other: both ends of a link at once would wait for each other.
@@ -385,7 +395,7 @@ async fn resolve(
         TargetUnit::Lc(slot) => vec![card(Slot::Lc(slot))],
         TargetUnit::AllLc => plan.line_cards(&chassis.node).cloned().collect(),
         TargetUnit::AllRp => plan.rps(&chassis.node).cloned().collect(),
-        TargetUnit::Chassis | TargetUnit::Link(_) => Vec::new(),
+        TargetUnit::Chassis | TargetUnit::Link(_) | TargetUnit::Into(_) | TargetUnit::OutOf(_) => Vec::new(),
         TargetUnit::ActiveRp | TargetUnit::StandbyRp => {
             let (active, _) = active_rp(lab, &chassis.node).await.ok_or_else(|| no_active(target))?;
             if unit == TargetUnit::ActiveRp { vec![active] } else { active.peer_rp().into_iter().collect() }

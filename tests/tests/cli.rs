@@ -19,6 +19,8 @@ mod experiments;
 mod flood;
 #[path = "cli/follow.rs"]
 mod follow;
+#[path = "cli/foreign.rs"]
+mod foreign;
 #[path = "cli/goodbye.rs"]
 mod goodbye;
 #[path = "cli/hostile.rs"]

@@ -13,7 +13,11 @@ use crate::{
     version::Versions,
 };
 use serde::{Deserialize, Serialize};
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    path::PathBuf,
+};
 
 /// File in a card's folder with its [`CardConfig`].
 pub const CONFIG_FILE: &str = "config.json";
@@ -124,6 +128,9 @@ pub struct WireEnd {
     pub path: PathBuf,
     /// Whether this end listens; the other one dials, again and again.
     pub listen: bool,
+    /// A tester's own addresses there, for which it answers whoever asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<IpAddr>,
 }
 
 /// Timers of the redundancy facility, milliseconds.

@@ -98,6 +98,14 @@ pub enum DropCause {
     PuntPoliced,
     /// For the route processor, and no active one takes it: it has died, and no other one has taken over yet.
     PuntNoRp,
+    /// An impairment of the wire at a node that is none of ours took it.
+    WireImpaired,
+    /// The wire at a node that is none of ours was not connected.
+    WireNoCarrier,
+    /// The interface of a node that is none of ours did not take it: it is down, or gone.
+    NodeRefused,
+    /// A node that is none of ours took it and did not give it back. Its kernel, or what runs in it, may know why.
+    LostInNode,
 }
 
 impl DropCause {

@@ -1,6 +1,7 @@
 //! The table between an endpoint and its socket.
 
-use super::{Fate, Shared};
+use super::Shared;
+use fabric_proto::impair::Fate;
 use quinn::{
     AsyncUdpSocket, UdpPoller,
     udp::{RecvMeta, Transmit},
@@ -66,11 +67,7 @@ impl ImpairedSocket {
         let mut state = self.shared.lock();
         loop {
             let now = now();
-            let first = state.held.peek()?;
-            if first.due > now {
-                return Some(first.due);
-            }
-            let held = state.held.pop()?;
+            let Some(held) = state.held.pop(now) else { return state.held.due() };
             if state.cut(&held.destination) {
                 state.counters.dropped += 1;
                 continue;
@@ -85,7 +82,7 @@ impl ImpairedSocket {
             if self.inner.try_send(&transmit).is_err() {
                 // The socket is full: it drains within a fraction of a millisecond.
                 let due = now + Duration::from_micros(200);
-                state.held.push(super::Held { due, ..held });
+                state.held.hold(due, held);
                 return Some(due);
             }
         }

@@ -7,7 +7,6 @@ use estate::Ending;
 pub(crate) use estate::whole;
 
 use super::{
-    fault::{Dropped, Dropping},
     queue::{Cell, Framing, NotQueued, Queue},
     tap::Taps,
 };
@@ -19,6 +18,7 @@ use fabric_proto::{
     flow::FlowSeed,
     id::{LcSlot, PortId, RpSlot},
     operator::DropOrder,
+    outage::{Dropped, Dropping},
     platform::Forwarding,
     punt::PuntReason,
     time::Instant,

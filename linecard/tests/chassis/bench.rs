@@ -355,7 +355,7 @@ fn spawn(authority: &Authority, dir: &Path, card: &CardAddress, cards: &[CardAdd
         nvram: dir.to_owned(),
         cards: cards.to_vec(),
         redundancy: RedundancyTimers::default(),
-        wires: vec![WireEnd { port: 1, path: wire_path(dir, slot.0), listen: slot.0 == 1 }],
+        wires: vec![WireEnd { port: 1, path: wire_path(dir, slot.0), listen: slot.0 == 1, addresses: Vec::new() }],
         feeds: Vec::new(),
         table: None,
         platform: "native".to_owned(),

@@ -6,15 +6,20 @@
 //! the socket's buffer, or in the interface's queue, whose drops the kernel counts.
 
 mod carry;
+mod trouble;
 mod wire;
 
 use crate::{
     config::{Interface, Port},
     device::Device,
     netlink::Netlink,
-    request::{Counted, PortStatus},
+    request::{Counted, LoadCounted, Outage, PortStatus, Ways},
 };
 use carry::{Buffers, End};
+use fabric_proto::{
+    drops::{DropCause, DropCounts},
+    operator::{DropOrder, Impairment},
+};
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::eventfd::{EfdFlags, EventFd},
@@ -28,6 +33,11 @@ use std::{
     },
     thread::{self, JoinHandle},
 };
+use trouble::Order;
+
+/// Causes for which test packets are dropped here.
+const CAUSES: [DropCause; 4] =
+    [DropCause::WireImpaired, DropCause::WireNoCarrier, DropCause::NodeRefused, DropCause::Injected];
 
 /// Between two looks for an interface of the host.
 const LOOK_MS: u16 = 200;
@@ -45,6 +55,10 @@ pub struct Shared {
     carriers: AtomicU64,
     wake: EventFd,
     counters: Counters,
+    /// What the thread is to do to frames.
+    orders: Mutex<Vec<Order>>,
+    ordered: AtomicBool,
+    outages: Mutex<Vec<Outage>>,
 }
 
 /// Frames, as [`Counted`] has them. Only the port's thread writes.
@@ -55,6 +69,11 @@ struct Counters {
     no_carrier: AtomicU64,
     refused: AtomicU64,
     malformed: AtomicU64,
+    impaired: AtomicU64,
+    /// Of test packets: to the node, from it, and dropped, as [`CAUSES`] has them.
+    tests_to_node: AtomicU64,
+    tests_from_node: AtomicU64,
+    drops: [AtomicU64; CAUSES.len()],
 }
 
 /// Adds without a locked instruction: there is one writer.
@@ -75,6 +94,9 @@ impl Shared {
             carriers: AtomicU64::new(0),
             wake: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
             counters: Counters::default(),
+            orders: Mutex::default(),
+            ordered: AtomicBool::new(false),
+            outages: Mutex::default(),
         });
         let own = Arc::clone(&shared);
         let name = own.port.interface.name().to_owned();
@@ -99,6 +121,22 @@ impl Shared {
         self.wake();
     }
 
+    /// Impairs what is carried from now on.
+    pub fn impair(&self, ways: Ways, impairment: Impairment) {
+        self.order(Order::Impair(ways, impairment));
+    }
+
+    /// Drops test packets for a time.
+    pub fn drop_tests(&self, ways: Ways, order: DropOrder) {
+        self.order(Order::Drop(ways, order));
+    }
+
+    fn order(&self, order: Order) {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).push(order);
+        self.ordered.store(true, Relaxed);
+        self.wake();
+    }
+
     /// Ends the thread, in good order.
     pub fn end(&self) {
         self.ended.store(true, Relaxed);
@@ -120,8 +158,23 @@ impl Shared {
                 no_carrier: counters.no_carrier.load(Relaxed),
                 refused: counters.refused.load(Relaxed),
                 malformed: counters.malformed.load(Relaxed),
+                impaired: counters.impaired.load(Relaxed),
             },
+            load: LoadCounted {
+                to_node: counters.tests_to_node.load(Relaxed),
+                from_node: counters.tests_from_node.load(Relaxed),
+                drops: self.drops(),
+            },
+            outages: self.outages.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
+    }
+
+    fn drops(&self) -> DropCounts {
+        let mut drops = DropCounts::default();
+        for (cause, counter) in CAUSES.iter().zip(&self.counters.drops) {
+            drops.add(*cause, counter.load(Relaxed));
+        }
+        drops
     }
 
     fn wake(&self) {
@@ -154,6 +207,7 @@ impl Shared {
     fn run(&self) {
         let (mut device, mut buffers) = (None, Buffers::new());
         while !self.ended.load(Relaxed) {
+            self.settle(&mut buffers.trouble);
             if let Some(next) = self.next.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 device = Some(next);
             }

@@ -1,5 +1,10 @@
 //! What a bridge is asked while it runs: a line of JSON on its socket, and a line in answer.
 
+use fabric_proto::{
+    drops::DropCounts,
+    operator::{DropOrder, Impairment},
+    outage::Dropped,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     io::{self, BufRead, BufReader, Write},
@@ -12,7 +17,7 @@ use std::{
 const ANSWER: Duration = Duration::from_secs(60);
 
 /// A request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Request {
     /// Run the node's command in new namespaces, and make its interfaces there.
@@ -31,6 +36,36 @@ pub enum Request {
         /// Whether it is to be plugged in.
         up: bool,
     },
+    /// Impair a wire from now on, in place of what impairs it; an impairment that does nothing heals.
+    Impair {
+        /// The interface at its end.
+        interface: String,
+        /// In which directions.
+        ways: Ways,
+        /// How.
+        impairment: Impairment,
+    },
+    /// Drop test packets on a wire for a time that this bridge keeps itself: a known outage.
+    Drop {
+        /// The interface at its end.
+        interface: String,
+        /// In which directions.
+        ways: Ways,
+        /// Which, and for how long.
+        order: DropOrder,
+    },
+}
+
+/// Directions of a wire, as the node at its end sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ways {
+    /// Both.
+    Both,
+    /// What goes to the node.
+    Into,
+    /// What comes from it.
+    OutOf,
 }
 
 /// An answer.
@@ -69,6 +104,32 @@ pub struct PortStatus {
     pub addresses: Vec<String>,
     /// What was carried, and what was not.
     pub counters: Counted,
+    /// The same of test packets alone.
+    #[serde(default)]
+    pub load: LoadCounted,
+    /// Known outages that are over, oldest first.
+    #[serde(default)]
+    pub outages: Vec<Outage>,
+}
+
+/// A known outage that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outage {
+    /// In which directions.
+    pub ways: Ways,
+    /// When, and how many packets.
+    pub dropped: Dropped,
+}
+
+/// What a port has done with test packets. Whatever else is on the wire is not in it, so that it adds up to a load.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadCounted {
+    /// From the wire to the interface.
+    pub to_node: u64,
+    /// From the interface, before what the wire does to them.
+    pub from_node: u64,
+    /// Dropped here, by cause.
+    pub drops: DropCounts,
 }
 
 /// What a port has carried and dropped, in frames.
@@ -84,6 +145,9 @@ pub struct Counted {
     pub refused: u64,
     /// That no wire can carry.
     pub malformed: u64,
+    /// Taken by an impairment or a known outage.
+    #[serde(default)]
+    pub impaired: u64,
 }
 
 /// Asks the bridge that listens at `socket`.

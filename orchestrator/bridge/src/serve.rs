@@ -123,10 +123,28 @@ impl Bridge {
                     port.set_wanted(up);
                     Answer::Done
                 }
-                None => Answer::Refused(format!("{} has no interface '{interface}'", self.config.node)),
+                None => self.no_interface(&interface),
+            },
+            Request::Impair { interface, ways, impairment } => match self.port(&interface) {
+                Some(port) => {
+                    port.impair(ways, impairment);
+                    Answer::Done
+                }
+                None => self.no_interface(&interface),
+            },
+            Request::Drop { interface, ways, order } => match self.port(&interface) {
+                Some(port) => {
+                    port.drop_tests(ways, order);
+                    Answer::Done
+                }
+                None => self.no_interface(&interface),
             },
         };
         send(stream, &answer)
+    }
+
+    fn no_interface(&self, interface: &str) -> Answer {
+        Answer::Refused(format!("{} has no interface '{interface}'", self.config.node))
     }
 
     fn port(&self, interface: &str) -> Option<&Shared> {

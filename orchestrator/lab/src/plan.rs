@@ -9,7 +9,7 @@ mod routing;
 
 pub use address::{Neighbour, PlacedNeighbour, next_hops, port_ipv4, port_ipv6};
 pub use config::startup_config;
-pub use nodes::NodePlan;
+pub use nodes::{NodePlan, node_mac};
 pub use place::{Placement, Plane, Subnet};
 pub use routing::{Exit, Route, Routing, Unusable};
 
@@ -269,7 +269,8 @@ impl Planner<'_> {
                 if end.node == node
                     && let Some(port) = port_number(end.port)
                 {
-                    wires.push(WireEnd { port, path: self.wire_path(index), listen: side == listener });
+                    let addresses = Vec::new();
+                    wires.push(WireEnd { port, path: self.wire_path(index), listen: side == listener, addresses });
                 }
             }
         }
@@ -280,10 +281,13 @@ impl Planner<'_> {
     fn tester(&self, tester: &Tester) -> CardPlan {
         let id = CardId::tester(self.lab(), &tester.name);
         let table = self.topology.chassis.iter().find(|chassis| self.feeder(chassis) == Some(tester.name.as_str()));
-        let wires = self.wires(&tester.name, |port| match port {
+        let mut wires = self.wires(&tester.name, |port| match port {
             NodePort::Tester(port) => Some(port),
             NodePort::Chassis(_) | NodePort::Interface(_) => None,
         });
+        for wire in &mut wires {
+            wire.addresses.extend(tester.addresses.get(&wire.port).into_iter().flatten());
+        }
         let mut config = self.config(id);
         config.wires = wires;
         let fed = self.topology.chassis.iter().filter(|chassis| self.feeder(chassis) == Some(tester.name.as_str()));

@@ -27,8 +27,9 @@ use rp_core::config::{Config, ConfigError, Reading};
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Location;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
+    net::IpAddr,
     num::NonZeroU32,
     path::{Path, PathBuf},
 };
@@ -227,6 +228,9 @@ pub struct Tester {
     pub name: String,
     /// Number of its ports: `p1` to `p<n>`.
     pub ports: u8,
+    /// Its addresses on ports that are linked to nodes that are none of ours: it sends from them, is sent to at them, and
+    /// answers whoever asks for them.
+    pub addresses: BTreeMap<u8, Vec<IpAddr>>,
     /// What it may use of the host.
     pub limits: Limits,
 }
@@ -288,6 +292,15 @@ impl fmt::Display for TesterInterface {
         write!(f, "p{}", self.port)?;
         self.sub.map_or(Ok(()), |sub| write!(f, ".{sub}"))
     }
+}
+
+/// What a tester's port is linked to.
+#[derive(Clone, Copy, Debug)]
+pub enum Behind<'t> {
+    /// An interface of a chassis.
+    Chassis(&'t Chassis, InterfaceId),
+    /// An interface of a node that is none of ours, or of this machine.
+    Node(&'t LinkEnd),
 }
 
 /// A chassis port that a tester is linked to.
@@ -355,14 +368,47 @@ impl Topology {
         self.linux.iter().find(|node| node.name == name)
     }
 
-    /// The interface of a chassis that what a tester sends and receives there goes through.
-    pub fn interface_behind(&self, tester: &str, at: TesterInterface) -> Option<(&Chassis, InterfaceId)> {
+    /// What a tester's port is linked to.
+    pub fn behind(&self, tester: &str, at: TesterInterface) -> Option<Behind<'_>> {
         let end = LinkEnd { node: tester.to_owned(), port: NodePort::Tester(at.port) };
         let behind = self.opposite(&end)?;
         match behind.port {
-            NodePort::Chassis(port) => Some((self.chassis(&behind.node)?, InterfaceId::Ethernet { port, sub: at.sub })),
-            NodePort::Tester(_) | NodePort::Interface(_) => None,
+            NodePort::Chassis(port) => {
+                Some(Behind::Chassis(self.chassis(&behind.node)?, InterfaceId::Ethernet { port, sub: at.sub }))
+            }
+            NodePort::Interface(_) => Some(Behind::Node(behind)),
+            NodePort::Tester(_) => None,
         }
+    }
+
+    /// The interface of a chassis that what a tester sends and receives there goes through.
+    pub fn interface_behind(&self, tester: &str, at: TesterInterface) -> Option<(&Chassis, InterfaceId)> {
+        match self.behind(tester, at)? {
+            Behind::Chassis(chassis, interface) => Some((chassis, interface)),
+            Behind::Node(_) => None,
+        }
+    }
+
+    /// Nodes on the shortest way over links between two ends, not counting those that the ends are of; `None`: there is none.
+    /// Testers, and this machine's own interfaces, are no way to anywhere.
+    pub fn nodes_between(&self, from: &LinkEnd, to: &LinkEnd) -> Option<u8> {
+        let passes = |node: &str| self.chassis(node).is_some() || self.linux(node).is_some();
+        let last = self.opposite(to)?.node.as_str();
+        let mut at: BTreeSet<&str> = BTreeSet::from([self.opposite(from)?.node.as_str()]);
+        let mut seen = BTreeSet::new();
+        for nodes in 1..=u8::MAX {
+            at.retain(|node| passes(node) && seen.insert(*node));
+            if at.contains(last) {
+                return Some(nodes);
+            }
+            if at.is_empty() {
+                return None;
+            }
+            let ends =
+                self.links.iter().flat_map(|link| [(&link.ends[0], &link.ends[1]), (&link.ends[1], &link.ends[0])]);
+            at = ends.filter(|(end, _)| at.contains(end.node.as_str())).map(|(_, other)| other.node.as_str()).collect();
+        }
+        None
     }
 
     /// The other end of the wire that ends at `end`.

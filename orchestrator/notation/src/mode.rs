@@ -35,6 +35,9 @@ pub enum Mode {
     Fsu,
     /// In-service software upgrade: likewise.
     Issu,
+    /// There is no chassis, and so no mode: what is measured is the redundancy of somebody else's routers.
+    #[strum(serialize = "none")]
+    NoChassis,
 }
 
 impl Mode {
@@ -45,7 +48,7 @@ impl Mode {
 
     /// Whether a platform has it. The upgrade procedures are every platform's.
     pub fn supported_by(self, profile: &Profile) -> bool {
-        profile.modes.iter().any(|mode| Self::from(*mode) == self) || !self.is_configurable()
+        profile.modes.iter().any(|mode| Self::from(*mode) == self) || self.is_upgrade()
     }
 
     /// Whether it is a procedure that renews software.
@@ -55,7 +58,10 @@ impl Mode {
 
     /// Whether a chassis can be configured to it.
     pub const fn is_configurable(self) -> bool {
-        !self.is_upgrade()
+        match self {
+            Self::Hsa | Self::Rpr | Self::RprPlus | Self::Sso => true,
+            Self::Fsu | Self::Issu | Self::NoChassis => false,
+        }
     }
 }
 

@@ -9,6 +9,8 @@ pub(super) const NOT_MEASURED: &str = "–";
 pub fn mode_label(mode: &str) -> String {
     match mode {
         "rpr-plus" => "RPR+".to_owned(),
+        // The mode of a lab without a chassis.
+        "none" => "no chassis".to_owned(),
         other => other.to_uppercase(),
     }
 }

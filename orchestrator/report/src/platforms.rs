@@ -67,7 +67,7 @@ fn line_cards(profile: &Profile, mode: &str, stateful: bool) -> &'static str {
         Ok(Mode::Sso) => Field::Sso,
         Ok(Mode::Fsu | Mode::Issu) if stateful => Field::Sso,
         Ok(Mode::Fsu | Mode::Issu) => profile.mixed_images,
-        Err(_) => return "-",
+        Ok(Mode::NoChassis) | Err(_) => return "-",
     };
     match mode {
         mode if profile.resets_line_cards(mode) => "reset",

@@ -81,7 +81,9 @@ pub fn places(plan: &LabPlan, word: &str) -> Result<Vec<Place>, BadInput> {
         TargetUnit::StandbyRp | TargetUnit::Rp(_) | TargetUnit::AllRp => {
             Err(nowhere(word, "packets go to and from whichever route processor is active: write active-rp"))
         }
-        TargetUnit::Chassis | TargetUnit::Link(_) => Err(nowhere(word, "it is neither a port nor a card")),
+        TargetUnit::Chassis | TargetUnit::Link(_) | TargetUnit::Into(_) | TargetUnit::OutOf(_) => {
+            Err(nowhere(word, "it is neither a port nor a card"))
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn soak(args: SoakArgs, format: Format) -> Result<Exit, CliErro
         let message = "an experiment without a method: nothing would be soaked";
         return Err(BadInput::new(args.experiment.display(), message, "add a fault to 'method'").into());
     }
-    if experiment.modes.iter().any(|mode| !mode.is_configurable()) {
+    if experiment.modes.iter().any(|mode| mode.is_upgrade()) {
         let message = "an upgrade leaves another release behind and cannot be soaked";
         return Err(BadInput::new(args.experiment.display(), message, "name the modes: --mode sso").into());
     }

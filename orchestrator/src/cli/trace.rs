@@ -11,7 +11,7 @@ use crate::{
     trace::{OnCard, Stop, probe, walk},
 };
 use fabric_proto::{
-    fib::{Family, Mac, port_mac},
+    fib::{BaseMac, Family, Mac},
     id::{InterfaceId, PortId, TableId},
     trace::{QueueState, TraceFate, TraceFrom, TraceHop, TraceStep},
 };
@@ -151,7 +151,8 @@ fn made(args: &TraceArgs, ingress: &Ingress, topology: Option<&Topology>) -> Res
         BadInput::new("trace", message, "name the packet's source with --source")
     })?;
     let vlan = routing.as_ref().and_then(|routing| routing.vlan(ingress.interface));
-    let (to, ports) = (port_mac(ingress.port), [args.source_port, args.destination_port]);
+    let base = topology.map_or(BaseMac::FIRST, |topology| topology.base_mac(&ingress.node));
+    let (to, ports) = (base.of(ingress.port), [args.source_port, args.destination_port]);
     Ok(probe::Probe { to, from: SENDER, vlan, source, destination, ports, ttl: args.ttl, length: args.size })
 }
 

@@ -1,29 +1,30 @@
 //! What an experiment must hold beyond its shape.
 
+mod foreign;
 mod traffic;
 
 pub(in crate::experiment) use traffic::{EVEN, FEWER_PACKETS, check_even, check_packets};
 
 use super::{
-    Experiment, Observe, Overrides, SteadyState, TRIAL_TIME_MAX, TRIALS_MAX, Traffic,
-    file::{File, StepEntry},
+    Experiment, Observe, Overrides, SteadyState, TRIAL_TIME_MAX, TRIALS_MAX, Traffic, Until,
+    file::{File, ObserveEntry, StepEntry},
 };
 use crate::{
     expectation::{Expected, Must},
     fault::{
         FaultName, Step, Target, TargetUnit,
-        check::{check_pairing, check_planes, check_whole},
+        check::{check_node, check_pairing, check_planes, check_whole},
         options::BadOption,
     },
 };
-use lab::topology::{TableSource, Topology};
+use lab::topology::{NodePort, TableSource, Topology};
 use measure::verdict::Limits;
 use notation::{
     document::{BadInput, Document},
     mode::Mode,
     units::{PacketRate, Rate, Span},
 };
-use serde_saphyr::Spanned;
+use serde_saphyr::{Location, Spanned};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -36,7 +37,7 @@ const STEADY_DEFAULT: Duration = Duration::from_secs(2);
 pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
     let file: File = document.parse()?;
     let topology = load_topology(&document, &file.topology)?;
-    let modes = check_modes(&document, &topology, &file.modes)?;
+    let modes = check_modes(&document, &topology, &file)?;
     if file.trials.value == 0 {
         return Err(document.wrong(file.trials.referenced, "no trials", "give 'trials: 1' or more"));
     }
@@ -59,7 +60,10 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
         let remedy = "give 'at-most: 60s'";
         return Err(document.wrong(file.observe.at_most.referenced, "no time to observe anything", remedy));
     }
-    let thresholds = check_thresholds(&document, &file.modes, file.thresholds)?;
+    let place = file.modes.as_ref().map_or(file.topology.referenced, |modes| modes.referenced);
+    let until = check_until(&document, &topology, &file.observe)?;
+    check_switchover(&document, &topology, file.expect.as_ref())?;
+    let thresholds = check_thresholds(&document, (&modes, place), file.thresholds)?;
     let steady_state =
         file.steady_state
             .as_ref()
@@ -78,7 +82,7 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
         places,
         steady_state,
         method,
-        observe: Observe { until: file.observe.until, at_most: file.observe.at_most.value },
+        observe: Observe { until, at_most: file.observe.at_most.value },
         thresholds,
         expect: file.expect.map(|expect| expect.value),
         document,
@@ -97,14 +101,17 @@ pub(super) fn check(document: Document) -> Result<Experiment, BadInput> {
 /// Thresholds limit something, of modes that are run.
 fn check_thresholds(
     document: &Document,
-    modes: &Spanned<Vec<Spanned<Mode>>>,
+    (modes, place): (&[Mode], Location),
     thresholds: Option<Spanned<BTreeMap<Mode, Spanned<Limits>>>>,
 ) -> Result<BTreeMap<Mode, Limits>, BadInput> {
     let Some(thresholds) = thresholds else { return Ok(BTreeMap::new()) };
-    let is_run = |mode: &Mode| modes.value.iter().any(|other| other.value == *mode);
-    if let Some(mode) = thresholds.value.keys().find(|mode| !is_run(mode)) {
+    if let Some(mode) = thresholds.value.keys().find(|mode| !modes.contains(mode)) {
+        if modes == [Mode::NoChassis] {
+            let message = format!("thresholds for {mode}, and the lab has no chassis");
+            return Err(document.wrong(thresholds.referenced, message, "write them as 'none: {lost: 0}'"));
+        }
         let message = format!("thresholds for {mode}, which is not among the modes");
-        return Err(document.wrong(modes.referenced, message, format!("add {mode} to 'modes', or remove them")));
+        return Err(document.wrong(place, message, format!("add {mode} to 'modes', or remove them")));
     }
     let limits_nothing = |location, whose: &str| {
         let remedy = "give limits, as 'sso: {lost: 0}', or remove it";
@@ -129,11 +136,18 @@ fn load_topology(document: &Document, name: &Spanned<String>) -> Result<Topology
     Topology::load(&path)
 }
 
-fn check_modes(
-    document: &Document,
-    topology: &Topology,
-    modes: &Spanned<Vec<Spanned<Mode>>>,
-) -> Result<Vec<Mode>, BadInput> {
+fn check_modes(document: &Document, topology: &Topology, file: &File) -> Result<Vec<Mode>, BadInput> {
+    let modes = match (&file.modes, topology.chassis.is_empty()) {
+        (Some(modes), false) => modes,
+        (None, true) => return Ok(vec![Mode::NoChassis]),
+        (Some(modes), true) => {
+            let message = "the lab has no chassis, and so no redundancy mode";
+            return Err(document.wrong(modes.referenced, message, "remove 'modes'"));
+        }
+        (None, false) => {
+            return Err(document.wrong(file.topology.referenced, "no modes", "give at least 'modes: [sso]'"));
+        }
+    };
     let mut seen = BTreeSet::new();
     if let Some(twice) = modes.value.iter().find(|mode| !seen.insert(mode.value)) {
         return Err(document.wrong(twice.referenced, format!("mode {} is there twice", twice.value), "remove one"));
@@ -147,6 +161,37 @@ fn check_modes(
         return Err(document.wrong(mode.referenced, message, remedy));
     }
     Ok(modes.value.iter().map(|mode| mode.value).collect())
+}
+
+/// What is waited for is something that the lab can come to.
+fn check_until(document: &Document, topology: &Topology, observe: &ObserveEntry) -> Result<Until, BadInput> {
+    match (&observe.until, topology.chassis.is_empty()) {
+        (None, true) => Ok(Until::Traffic),
+        (None, false) => {
+            let remedy = "add 'until: redundant', 'until: converged' or 'until: traffic'";
+            Err(document.wrong(observe.at_most.referenced, "'observe' does not say until when", remedy))
+        }
+        (Some(until), true) if until.value != Until::Traffic => {
+            let message = "the lab has no chassis that could come to this";
+            Err(document.wrong(until.referenced, message, "write 'until: traffic', or leave it out"))
+        }
+        (Some(until), _) => Ok(until.value),
+    }
+}
+
+/// A switchover is a chassis'.
+fn check_switchover(
+    document: &Document,
+    topology: &Topology,
+    expect: Option<&Spanned<Expected>>,
+) -> Result<(), BadInput> {
+    match expect {
+        Some(expect) if topology.chassis.is_empty() && expect.value.switchover == Must::Always => {
+            let message = "a switchover is expected, and the lab has no chassis";
+            Err(document.wrong(expect.referenced, message, "expect 'loss' only"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn check_step(document: &Document, topology: &Topology, entry: &StepEntry, seed: u64) -> Result<Step, BadInput> {
@@ -209,7 +254,7 @@ fn check_method(
 
 /// What is done during an upgrade is done in trials of one.
 fn check_during(document: &Document, file: &File, topology: &Topology) -> Result<(), BadInput> {
-    let modes = &file.modes.value;
+    let modes = file.modes.as_ref().map_or(&[][..], |modes| &modes.value);
     let upgraded = modes.iter().find(|mode| mode.value == Mode::Issu);
     let upgraded_only = upgraded.filter(|_| modes.len() == 1);
     if let (Some(mode), Some(chassis)) = (upgraded, topology.chassis.first().filter(|chassis| chassis.rps.len() < 2)) {
@@ -271,15 +316,26 @@ fn check_target(topology: &Topology, name: FaultName, target: &Target) -> Result
         .as_ref()
         .filter(|node| topology.linux(node).is_some() || topology.host_ends.iter().any(|host| host.end.node == **node));
     if let Some(node) = foreign {
-        return check_foreign(topology, node, target);
+        return check_foreign(topology, name, node, target);
     }
     check_whole(name, target).map_err(|message| (message, "correct the fault or its target".to_owned()))?;
     let names: Vec<_> = topology.chassis.iter().map(|chassis| chassis.name.as_str()).collect();
     let chassis = match (&target.node, topology.chassis.as_slice()) {
-        (Some(node), _) => topology.chassis(node).ok_or_else(|| {
-            (format!("there is no chassis '{node}'"), format!("the chassis are {}", names.join(", ")))
+        (Some(node), _) => topology.chassis(node).ok_or_else(|| match names.as_slice() {
+            [] => {
+                let nodes: Vec<_> = topology.linux.iter().map(|node| node.name.as_str()).collect();
+                (format!("there is no node '{node}'"), format!("the nodes are {}", nodes.join(", ")))
+            }
+            names => (format!("there is no chassis '{node}'"), format!("the chassis are {}", names.join(", "))),
         })?,
         (None, [only]) => only,
+        (None, []) => {
+            let nodes: Vec<_> = topology.linux.iter().map(|node| node.name.as_str()).collect();
+            return Err((
+                format!("'{target}': the lab has no chassis"),
+                format!("name a node of it: {}", nodes.join(", ")),
+            ));
+        }
         (None, _) => {
             return Err((
                 format!("'{target}' could be in any of {}", names.join(", ")),
@@ -294,7 +350,7 @@ fn check_target(topology: &Topology, name: FaultName, target: &Target) -> Result
             TargetUnit::AllLc => !chassis.line_cards.is_empty(),
             TargetUnit::StandbyRp => chassis.rps.len() > 1,
             TargetUnit::ActiveRp | TargetUnit::AllRp | TargetUnit::Chassis => true,
-            TargetUnit::Link(_) => false,
+            TargetUnit::Link(_) | TargetUnit::Into(_) | TargetUnit::OutOf(_) => false,
         };
         if !exists {
             let slots: Vec<_> = chassis
@@ -309,20 +365,37 @@ fn check_target(topology: &Topology, name: FaultName, target: &Target) -> Result
     Ok(())
 }
 
-/// The same of a node that is none of ours.
-fn check_foreign(topology: &Topology, node: &str, target: &Target) -> Result<(), (String, String)> {
-    let ends = topology.links.iter().flat_map(|link| &link.ends).filter(|end| end.node == node);
-    let ends: Vec<_> = ends.map(ToString::to_string).collect();
-    match target.unit {
-        TargetUnit::Chassis => Ok(()),
-        TargetUnit::Link(_) if ends.contains(&target.to_string()) => Ok(()),
-        TargetUnit::Link(_) => Err((format!("no link ends on {target}"), format!("these do: {}", ends.join(", ")))),
-        _ => Err((format!("{node} is no chassis"), format!("write '{node}', or one of {}", ends.join(", ")))),
+/// The same of a node that is none of ours, or of this machine's interfaces.
+fn check_foreign(topology: &Topology, name: FaultName, node: &str, target: &Target) -> Result<(), (String, String)> {
+    let ends: Vec<_> = topology.links.iter().flat_map(|link| &link.ends).filter(|end| end.node == node).collect();
+    let known = ends.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match (target.unit, target.unit.wire()) {
+        (TargetUnit::Chassis, _) if topology.linux(node).is_none() => {
+            return Err((format!("'{node}' is this machine"), format!("name one of its interfaces: {known}")));
+        }
+        (TargetUnit::Chassis, _) => {}
+        (_, None) => return Err((format!("{node} is no chassis"), format!("write '{node}', or one of {known}"))),
+        (_, Some((interface, _))) => {
+            let Some(end) = ends.iter().find(|end| end.port == NodePort::Interface(interface)) else {
+                return Err((format!("no link ends on {node}:{interface}"), format!("these do: {known}")));
+            };
+            let at_tester = topology.opposite(end).is_some_and(|other| matches!(other.port, NodePort::Tester(_)));
+            if name == FaultName::Drop && !at_tester {
+                let message =
+                    format!("how much of the load is on the wire at {end} is not known: no tester is at its other end");
+                return Err((message, "drop at a tester's wire, or use 'partition' or 'impair'".to_owned()));
+            }
+        }
     }
+    check_node(name, target).map_err(|message| (message, "correct the fault or its target".to_owned()))
 }
 
 pub(super) fn apply(experiment: &mut Experiment, overrides: &Overrides) -> Result<(), BadInput> {
     if let Some(modes) = &overrides.modes {
+        if experiment.topology.chassis.is_empty() {
+            let message = "the lab has no chassis, and so no redundancy mode";
+            return Err(BadInput::new("--mode", message, "leave it out"));
+        }
         if let Some((message, remedy)) = modes.iter().find_map(|mode| experiment.topology.lacks(*mode)) {
             return Err(BadInput::new("--mode", message, remedy));
         }

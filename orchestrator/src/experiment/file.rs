@@ -21,7 +21,8 @@ use std::collections::BTreeMap;
 pub(super) struct File {
     pub(super) title: String,
     pub(super) topology: Spanned<String>,
-    pub(super) modes: Spanned<Vec<Spanned<Mode>>>,
+    /// Of a lab with a chassis.
+    pub(super) modes: Option<Spanned<Vec<Spanned<Mode>>>>,
     pub(super) trials: Spanned<u32>,
     pub(super) baseline: Option<Spanned<u32>>,
     pub(super) seed: Option<u64>,
@@ -43,6 +44,10 @@ pub(super) struct Entry {
     pub(super) flows: Spanned<u32>,
     pub(super) rate: Spanned<Rate>,
     pub(super) frame_size: Spanned<u16>,
+    /// Of a way through nodes that are none of ours: routers on it, the first one's Ethernet address, and where it leads.
+    pub(super) hops: Option<Spanned<u8>>,
+    pub(super) next_hop: Option<Spanned<String>>,
+    pub(super) destinations: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -139,6 +144,6 @@ impl StepEntry {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ObserveEntry {
-    pub(super) until: Until,
+    pub(super) until: Option<Spanned<Until>>,
     pub(super) at_most: Spanned<Span>,
 }

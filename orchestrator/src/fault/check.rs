@@ -30,6 +30,9 @@ pub(crate) fn check_fault(fault: &Fault) -> Result<(), (String, String)> {
 /// Whether there is such a plane between the two: route processors have control only, line cards speak data among
 /// each other.
 pub(crate) fn check_planes(fault: &Fault, target: &Target) -> Result<(), String> {
+    if target.unit.wire().is_some() && fault.plane != PlaneSet::Both {
+        return Err(format!("'{target}': a wire has no planes"));
+    }
     let Some(peer) = target.peer else { return Ok(()) };
     let lc = |unit| matches!(unit, TargetUnit::Lc(_) | TargetUnit::AllLc);
     match (fault.plane, lc(target.unit) && lc(peer)) {
@@ -48,10 +51,11 @@ pub(crate) fn check_pairing(name: FaultName, target: &Target) -> Result<(), Stri
     let whole = target.unit == TargetUnit::Chassis;
     let rp =
         matches!(target.unit, TargetUnit::ActiveRp | TargetUnit::StandbyRp | TargetUnit::Rp(_) | TargetUnit::AllRp);
-    let link = matches!(target.unit, TargetUnit::Link(_));
+    let wire = target.unit.wire().is_some();
     let fits = match name {
-        FaultName::LinkDown | FaultName::LinkUp => link && !pair,
-        _ if link => false,
+        FaultName::LinkDown | FaultName::LinkUp => matches!(target.unit, TargetUnit::Link(_)) && !pair,
+        FaultName::Partition | FaultName::Heal | FaultName::Impair | FaultName::Drop if wire => !pair,
+        _ if wire => false,
         FaultName::Partition | FaultName::Heal | FaultName::Impair => !whole,
         FaultName::Reload | FaultName::Storm => whole && !pair,
         FaultName::ForceSwitchover => (whole || target.unit == TargetUnit::ActiveRp) && !pair,
@@ -82,10 +86,48 @@ pub(crate) fn check_pairing(name: FaultName, target: &Target) -> Result<(), Stri
 pub(crate) fn check_whole(name: FaultName, target: &Target) -> Result<(), String> {
     let of_chassis = matches!(name, FaultName::Reload | FaultName::Storm | FaultName::ForceSwitchover);
     match target.unit {
-        TargetUnit::Link(_) => Err(format!("'{target}' is no interface of a node of kind linux")),
+        TargetUnit::Link(_) | TargetUnit::Into(_) | TargetUnit::OutOf(_) => {
+            Err(format!("'{target}' is no interface of a node of kind linux"))
+        }
         TargetUnit::Chassis if !of_chassis => {
             Err(format!("fault '{name}' cannot be done to '{target}': name its cards"))
         }
-        _ => Ok(()),
+        TargetUnit::Chassis
+        | TargetUnit::ActiveRp
+        | TargetUnit::StandbyRp
+        | TargetUnit::Rp(_)
+        | TargetUnit::Lc(_)
+        | TargetUnit::AllLc
+        | TargetUnit::AllRp => Ok(()),
     }
+}
+
+/// Whether such a fault can be done to a node that is none of ours, or to a wire of it.
+pub(crate) fn check_node(name: FaultName, target: &Target) -> Result<(), String> {
+    let whole = target.unit == TargetUnit::Chassis;
+    let fits = match name {
+        FaultName::Kill
+        | FaultName::Stop
+        | FaultName::Pause
+        | FaultName::Resume
+        | FaultName::Restart
+        | FaultName::Remove
+        | FaultName::Insert
+        | FaultName::Exec => whole,
+        FaultName::LinkDown | FaultName::LinkUp => matches!(target.unit, TargetUnit::Link(_)),
+        FaultName::Partition | FaultName::Heal | FaultName::Impair | FaultName::Drop => target.unit.wire().is_some(),
+        FaultName::ForceSwitchover
+        | FaultName::Reload
+        | FaultName::SwapImage
+        | FaultName::UpgradeCard
+        | FaultName::Corrupt
+        | FaultName::Fill
+        | FaultName::Repair
+        | FaultName::Crash
+        | FaultName::Disarm
+        | FaultName::Hang
+        | FaultName::Unhang
+        | FaultName::Storm => false,
+    };
+    if fits { Ok(()) } else { Err(format!("fault '{name}' cannot be done to '{target}', which is none of ours")) }
 }

@@ -1,10 +1,10 @@
 //! Faults of nodes that are none of ours.
 
-use super::{InjectError, Injected, Missed, Undo, act};
-use crate::fault::{Fault, FaultName, Target, TargetUnit};
-use bridge::words;
+use super::{InjectError, Injected, Missed, Undo, act, heal_wire};
+use crate::fault::{Fault, FaultName, Target, TargetUnit, check::check_node};
+use bridge::{request::Ways, words};
 use fabric_proto::id::CardId;
-use lab::{CardAction, Lab};
+use lab::{CardAction, Lab, topology::InterfaceName};
 
 /// The node that a target names.
 pub(super) fn of(lab: &Lab, target: &Target) -> Option<CardId> {
@@ -28,6 +28,12 @@ pub(super) async fn inject(lab: &Lab, fault: &Fault, target: &Target, node: Card
 
 async fn strike(lab: &Lab, fault: &Fault, target: &Target, injected: &mut Injected) -> Result<(), InjectError> {
     let node = injected.cards[0].clone();
+    check_node(fault.name, target).map_err(|why| InjectError::Target { target: target.to_string(), why })?;
+    if let (Some((interface, ways)), false) =
+        (target.unit.wire(), matches!(fault.name, FaultName::LinkDown | FaultName::LinkUp))
+    {
+        return on_wire(lab, fault, (node, interface, ways), injected).await;
+    }
     match (fault.name, target.unit) {
         (FaultName::LinkDown | FaultName::LinkUp, TargetUnit::Link(interface)) => {
             let up = fault.name == FaultName::LinkUp;
@@ -60,6 +66,27 @@ async fn strike(lab: &Lab, fault: &Fault, target: &Target, injected: &mut Inject
             let why = format!("'{}' cannot be done to a node that is none of ours", fault.name);
             return Err(InjectError::Target { target: target.to_string(), why });
         }
+    }
+    Ok(())
+}
+
+/// Does to a wire what is done to the fabric.
+async fn on_wire(
+    lab: &Lab,
+    fault: &Fault,
+    (node, interface, ways): (CardId, InterfaceName, Ways),
+    injected: &mut Injected,
+) -> Result<(), InjectError> {
+    if fault.name == FaultName::Drop {
+        injected.at = lab.drop_on_wire(&node, interface.as_str(), ways, fault.drop).await?;
+        injected.timed = fault.drop.for_ns > 0;
+    } else if fault.name == FaultName::Heal {
+        injected.at = heal_wire(lab, &node, interface, ways).await?;
+    } else {
+        injected.at = lab.impair_wire(&node, interface.as_str(), ways, fault.impairment).await?;
+    }
+    if fault.name.undone_by().is_some() {
+        injected.undo.push(Undo::Wire(node, interface, ways));
     }
     Ok(())
 }

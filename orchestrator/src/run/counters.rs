@@ -1,7 +1,8 @@
 //! The line cards' counters, before and after.
 
+use bridge::request::LoadCounted;
 use fabric_proto::{
-    drops::DropCounts,
+    drops::{DropCause, DropCounts},
     id::CardId,
     operator::{LcStats, TrafficProgress},
 };
@@ -14,6 +15,8 @@ pub struct Counters {
     cards: BTreeMap<CardId, LcStats>,
     /// The runs of RPs that packets pass: what an RP holds ends with its run.
     runs: BTreeMap<CardId, u64>,
+    /// Test packets at the wires of nodes that are none of ours, over all wires of each.
+    nodes: BTreeMap<CardId, LoadCounted>,
 }
 
 /// What the cards dropped between two readings.
@@ -25,6 +28,8 @@ pub struct Dropped {
     pub by_card: BTreeMap<CardId, DropCounts>,
     /// Packets that the cards hold now.
     pub queued: u64,
+    /// Of the drops, those that a node took and has not given back: it may give them back yet.
+    pub in_nodes: u64,
     /// Packets punted to an RP meanwhile: none of them should be test traffic.
     pub punted: u64,
     /// Cards whose counters began anew, or that do not answer: what they held went with them.
@@ -50,6 +55,16 @@ impl Counters {
                 }
             }
         }
+        for node in &lab.plan().nodes {
+            let Some(status) = lab.node_status(&node.id).await else { continue };
+            let mut sum = LoadCounted::default();
+            for port in status.ports {
+                sum.to_node += port.load.to_node;
+                sum.from_node += port.load.from_node;
+                sum.drops.merge(&port.load.drops);
+            }
+            counters.nodes.insert(node.id.clone(), sum);
+        }
         counters
     }
 
@@ -70,6 +85,20 @@ impl Counters {
                 }
                 None => dropped.died.push(id.clone()),
             }
+        }
+        for (id, old) in &before.nodes {
+            // A bridge lives as long as the lab: one that does not answer has been killed, with its counts.
+            let Some(new) = self.nodes.get(id) else {
+                dropped.died.push(id.clone());
+                continue;
+            };
+            let mut drops = new.drops.since(&old.drops);
+            let [took, gave] = [new.to_node - old.to_node, new.from_node - old.from_node];
+            // One that multiplies packets, as a bridge that floods does, has given back all of them.
+            let kept = took.saturating_sub(gave);
+            drops.add(DropCause::LostInNode, kept);
+            dropped.in_nodes += kept;
+            dropped.count(id, drops);
         }
         dropped.queued = self.cards.values().map(|lc| lc.queued).sum();
         dropped
@@ -103,17 +132,17 @@ impl Account {
     /// Whether every offered packet is either there or counted.
     pub fn is_closed(&self) -> bool {
         let TrafficProgress { offered, delivered, port_down, queued, .. } = self.progress;
-        queued == 0 && self.dropped.queued == 0 && delivered + port_down + self.dropped.drops.total() == offered
+        queued == 0
+            && self.dropped.queued == 0
+            && self.dropped.in_nodes == 0
+            && delivered + port_down + self.dropped.drops.total() == offered
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fabric_proto::{
-        drops::DropCause,
-        id::{LcSlot, Slot},
-    };
+    use fabric_proto::id::{LcSlot, Slot};
 
     fn card(slot: u8, received: u64, voq_full: u64) -> (CardId, LcStats) {
         let mut lc = LcStats { received, ..LcStats::default() };
@@ -136,13 +165,33 @@ mod tests {
     #[test]
     fn what_an_rp_held_ends_with_its_run() {
         let (id, relay) = card(1, 0, 0);
-        let run = |run: u64| Counters { cards: [(id.clone(), relay.clone())].into(), runs: [(id.clone(), run)].into() };
+        let run = |run: u64| Counters {
+            cards: [(id.clone(), relay.clone())].into(),
+            runs: [(id.clone(), run)].into(),
+            ..Counters::default()
+        };
         assert!(run(1).since(&run(1)).died.is_empty());
         assert_eq!(
             run(2).since(&run(1)).died,
             std::slice::from_ref(&id),
             "its counters did not begin anew: they were zero"
         );
+    }
+
+    #[test]
+    fn what_a_node_took_and_did_not_give_back_is_lost_in_it() {
+        let id = CardId::linux("lab", "r1");
+        let node = |to_node, from_node, impaired| {
+            let mut load = LoadCounted { to_node, from_node, ..LoadCounted::default() };
+            load.drops.add(DropCause::WireImpaired, impaired);
+            Counters { nodes: [(id.clone(), load)].into(), ..Counters::default() }
+        };
+        let dropped = node(100, 95, 7).since(&node(10, 10, 2));
+        assert_eq!((dropped.drops.get(DropCause::LostInNode), dropped.in_nodes), (5, 5));
+        assert_eq!(dropped.drops.get(DropCause::WireImpaired), 5);
+        assert_eq!(dropped.by_card[&id].total(), 10);
+        assert_eq!(node(100, 180, 0).since(&node(0, 0, 0)).drops.total(), 0, "a switch that floods loses nothing");
+        assert_eq!(Counters::default().since(&node(1, 1, 0)).died, [id]);
     }
 
     #[test]

@@ -85,6 +85,8 @@ pub(super) async fn observe(bench: &mut Bench<'_>, fault: Clock) -> Result<(), R
     let wanted = match observe.until {
         Until::Redundant => "redundant and converged",
         Until::Converged => "converged",
+        // Whatever the chassis say.
+        Until::Traffic => return traffic_returns(bench, fault).await,
     };
     let deadline = Instant::now() + observe.at_most.0;
     shows(bench, fault).await;
@@ -102,6 +104,13 @@ pub(super) async fn observe(bench: &mut Bench<'_>, fault: Clock) -> Result<(), R
             bench.timeline.pass(Instant::now() + POLL).await;
         }
     }
+    traffic_back(bench, deadline).await
+}
+
+/// Watches until traffic flows again, once the fault has had its time to show.
+async fn traffic_returns(bench: &mut Bench<'_>, fault: Clock) -> Result<(), RunError> {
+    let deadline = Instant::now() + bench.experiment.observe.at_most.0;
+    shows(bench, fault).await;
     traffic_back(bench, deadline).await
 }
 

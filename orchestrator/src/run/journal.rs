@@ -223,7 +223,7 @@ fn wanted(experiment: &Experiment) -> Vec<Wanted> {
         mode: mode.name().to_owned(),
         fault: experiment.fault_name(*mode),
         trials: experiment.trials as usize,
-        baseline: if mode.is_configurable() { experiment.baseline as usize } else { 0 },
+        baseline: if mode.is_upgrade() { 0 } else { experiment.baseline as usize },
     };
     experiment.modes.iter().map(of).collect()
 }
@@ -261,10 +261,22 @@ pub fn know_load(topology: &mut TopologySummary, load: &Load) {
     .to_owned();
 }
 
+/// What wires are made of.
+const MEDIA: &str = "Unix stream sockets";
+
 /// The device under test. A lab with several chassis is described by its first, the others as facts.
 fn summary(experiment: &Experiment) -> TopologySummary {
     let topology = &experiment.topology;
-    let Some((first, others)) = topology.chassis.split_first() else { return TopologySummary::default() };
+    let nodes: Vec<_> = topology.linux.iter().map(|node| node.name.as_str()).collect();
+    let nodes = (!nodes.is_empty()).then(|| ("nodes of kind linux".to_owned(), nodes.join(", ")));
+    let Some((first, others)) = topology.chassis.split_first() else {
+        return TopologySummary {
+            name: topology.name.clone(),
+            media: MEDIA.to_owned(),
+            facts: nodes.into_iter().collect(),
+            ..TopologySummary::default()
+        };
+    };
     let table = first.routes.as_ref().map(|routes| match &routes.source {
         TableSource::Internet => format!("internet, generated, seed {}", routes.seed),
         TableSource::File(path) => path.display().to_string(),
@@ -280,6 +292,7 @@ fn summary(experiment: &Experiment) -> TopologySummary {
     if let Some(routes) = &first.routes {
         facts.push(("next hops".to_owned(), routes.next_hops.to_string()));
     }
+    facts.extend(nodes);
     TopologySummary {
         name: topology.name.clone(),
         platform: first.platform.name.to_owned(),
@@ -289,7 +302,7 @@ fn summary(experiment: &Experiment) -> TopologySummary {
         ports: ends.filter(|end| end.node == first.name).count() as u32,
         table: table.unwrap_or_default(),
         churn: topology.chassis.iter().filter_map(churn).collect::<Vec<_>>().join(", "),
-        media: "Unix stream sockets".to_owned(),
+        media: MEDIA.to_owned(),
         heartbeat_ms: first.redundancy.heartbeat.0.as_millis() as u64,
         switchover_timer_ms: first.redundancy.switchover_timer.0.as_millis() as u64,
         facts,

@@ -2,12 +2,13 @@
 
 use super::{bench::Bench, phases::detected, timeline};
 use crate::telemetry::{self, TrialSpan};
+use bridge::request::{Outage, Ways};
 use fabric_proto::{
     id::{CardId, Slot, Unit},
     operator::{EventKind, FlowSpec},
     time::Instant as Clock,
 };
-use lab::{LabEvent, plan::tester_ports};
+use lab::{LabEvent, plan::tester_ports, topology::NodePort};
 use measure::{TrialRecord, accuracy::KnownOutage, trial::SpanLine};
 use opentelemetry::KeyValue;
 
@@ -31,8 +32,8 @@ pub(super) async fn spans(
     telemetry::lines(&spans, fault.unwrap_or(began))
 }
 
-/// Outages that line cards made by order since `begun`.
-pub(super) fn known_outages(bench: &Bench<'_>, begun: Clock) -> Vec<KnownOutage> {
+/// Outages that line cards, and bridges of nodes, made by order since `begun`.
+pub(super) async fn known_outages(bench: &Bench<'_>, begun: Clock) -> Vec<KnownOutage> {
     let known = |event: &LabEvent| match event.event.kind {
         EventKind::Dropped { began, ended, every, packets, unread_ns } if began >= begun => Some(KnownOutage {
             card: timeline::short(event),
@@ -45,7 +46,44 @@ pub(super) fn known_outages(bench: &Bench<'_>, begun: Clock) -> Vec<KnownOutage>
         }),
         _ => None,
     };
-    bench.timeline.events().iter().filter_map(known).collect()
+    let mut all: Vec<KnownOutage> = bench.timeline.events().iter().filter_map(known).collect();
+    for node in &bench.lab.plan().nodes {
+        let Some(status) = bench.lab.node_status(&node.id).await else { continue };
+        for port in status.ports {
+            let since = port.outages.iter().filter(|outage| outage.dropped.began >= begun);
+            all.extend(since.map(|outage| on_wire(bench, &node.id.node, &port.interface, outage)));
+        }
+    }
+    all
+}
+
+/// An outage on the wire between a node and the tester.
+fn on_wire(bench: &Bench<'_>, node: &str, interface: &str, outage: &Outage) -> KnownOutage {
+    let topology = &bench.experiment.topology;
+    let end = topology.links.iter().flat_map(|link| &link.ends);
+    let end = end.into_iter().find(|end| end.node == node && end.port.to_string() == interface);
+    let port = end.and_then(|end| topology.opposite(end)).and_then(|other| match other.port {
+        NodePort::Tester(port) => Some(port),
+        NodePort::Chassis(_) | NodePort::Interface(_) => None,
+    });
+    let flows = &bench.load.flows;
+    let passes = |flow: &&FlowSpec| {
+        let leaves = flow.expect.iter().any(|exit| Some(exit.port) == port);
+        match outage.ways {
+            Ways::Both => Some(flow.from) == port || leaves,
+            Ways::Into => Some(flow.from) == port,
+            Ways::OutOf => leaves,
+        }
+    };
+    KnownOutage {
+        card: format!("{node}:{interface}"),
+        every: outage.dropped.every,
+        began_ns: outage.dropped.began.0,
+        ended_ns: outage.dropped.ended.0,
+        dropped: outage.dropped.packets,
+        unread_ns: outage.dropped.unread_ns,
+        rate_pps: flows.iter().filter(passes).count() as f64 / flows.len() as f64 * bench.load.rate_pps,
+    }
 }
 
 /// Packets a second that come in on a line card's wires: its share of the flows, which all have the same rate.

@@ -23,7 +23,7 @@ pub fn order(modes: &[Mode], trials: u32, baseline: u32, seed: u64) -> Vec<Due> 
         let due = |baseline| Due { mode: *mode, baseline, in_place_of: None };
         all.extend((0..trials).map(|_| due(false)));
         // The noise floor of a procedure is that of the mode it starts from.
-        if mode.is_configurable() {
+        if !mode.is_upgrade() {
             all.extend((0..baseline).map(|_| due(true)));
         }
     }

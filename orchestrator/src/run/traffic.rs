@@ -1,6 +1,7 @@
 //! From an experiment's traffic to flows: destinations out of the tables in the chassis, and where these demand that they
 //! arrive.
 
+mod foreign;
 mod network;
 
 use super::RunError;
@@ -47,7 +48,11 @@ pub fn draw(experiment: &Experiment) -> Result<Load, BadInput> {
     let mut network = Network::of(&experiment.topology);
     let (mut flows, mut paths) = (Vec::new(), Vec::new());
     for (number, traffic) in experiment.traffic.iter().enumerate() {
-        for (flow, path) in entry_flows(&mut network, experiment, number, traffic)? {
+        let drawn = match traffic.through {
+            Some(through) => foreign::flows(&mut network, experiment, number, through)?,
+            None => entry_flows(&mut network, experiment, number, traffic)?,
+        };
+        for (flow, path) in drawn {
             flows.push(flow);
             paths.push(path);
         }
@@ -111,7 +116,13 @@ fn entry_flows<'a>(
     for (destination, prefix, _) in destinations {
         let arrival = network.trace(entry, ingress, destination)?.and_then(|arrival| {
             let here = |(by, exit): &(String, _)| by == tester && is_at(exit, to.port, far.vlan(egress));
-            if arrival.exits.iter().all(here) { Ok(arrival) } else { Err("they leave elsewhere".to_owned()) }
+            match &arrival.node {
+                Some(node) => {
+                    Err(format!("what {node} makes of packets is not known ('hops: 3' says that they get there)"))
+                }
+                None if arrival.exits.iter().all(here) => Ok(arrival),
+                None => Err("they leave elsewhere".to_owned()),
+            }
         });
         let arrival = arrival.map_err(|why| {
             let message = format!("packets from {tester}:{from} to {destination} do not get to {tester}:{to}: {why}");

@@ -6,7 +6,7 @@ use super::{
     RunError, armed,
     bench::Bench,
     counters::Counters,
-    course::{Course, drain, quiet, unrest},
+    course::{Course, drain, quiet, traffic_back, unrest},
     fsu, issu,
     method::{method, roll_back},
     observed,
@@ -34,12 +34,16 @@ use tokio::time::Instant;
 /// Time for answers, beyond what a trial's phases add up to, before the load stops by itself.
 const LOAD_SLACK: Duration = Duration::from_secs(30);
 
+/// Nodes that resolve their neighbours and load their routes forward within this.
+const FORWARDS_WITHIN: Duration = Duration::from_secs(30);
+
 /// Runs one trial. What goes wrong inside it becomes part of its record; an error means that the bench is broken.
 pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<TrialRecord, RunError> {
-    let mode = if due.mode.is_configurable() { due.mode } else { configured(bench) };
+    let mode = if due.mode.is_upgrade() { configured(bench) } else { due.mode };
     bench.timeline.forget();
     bench.enter(mode).await?;
     let tester = bench.tester();
+    warm_up(bench, &tester).await?;
     request(&bench.lab, &tester, Request::Prepare(load(bench))).await?;
     let _live = match Lab::attach(&bench.lab.plan().dir).await {
         Ok(lab) => bench.progress.watch(lab, tester.clone()),
@@ -64,7 +68,7 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
             match procedure {
                 Mode::Fsu => fsu::upgrade(bench, mode, &mut course).await,
                 Mode::Issu => issu::upgrade(bench, begun, &before, &mut course).await,
-                Mode::Hsa | Mode::Rpr | Mode::RprPlus | Mode::Sso => {
+                Mode::Hsa | Mode::Rpr | Mode::RprPlus | Mode::Sso | Mode::NoChassis => {
                     // Held again, it is the same storm again.
                     method(bench, (due.in_place_of.unwrap_or(index), begun), mode, &before, &mut course).await
                 }
@@ -90,7 +94,7 @@ pub(super) async fn run(bench: &mut Bench<'_>, index: u32, due: Due) -> Result<T
     record.started_unix_ms = started_unix_ms;
     record.duration_ms = ended.since(begun).as_secs_f64() * 1e3;
     record.spans = observed::spans(bench, &record, begun, ended, course.fault_at).await;
-    record.known_outages = observed::known_outages(bench, begun);
+    record.known_outages = observed::known_outages(bench, begun).await;
     record.drops = account.dropped.drops.iter().map(|(cause, count)| (cause.name().to_owned(), count)).collect();
     let by_cause = |drops: &fabric_proto::drops::DropCounts| {
         drops.iter().map(|(cause, count)| (cause.name().to_owned(), count)).collect()
@@ -194,6 +198,22 @@ fn is_line_card(id: &CardId) -> bool {
 /// The mode that a procedure starts from: the one of the topology.
 fn configured(bench: &Bench<'_>) -> Mode {
     bench.experiment.topology.chassis.first().map_or(Mode::Sso, |chassis| chassis.redundancy.mode)
+}
+
+/// Where nodes that are none of ours are on the way, nobody says that they forward yet, or again: packets show it. They belong to
+/// no trial.
+async fn warm_up(bench: &mut Bench<'_>, tester: &CardId) -> Result<(), RunError> {
+    if bench.experiment.traffic.iter().all(|traffic| traffic.through.is_none()) {
+        return Ok(());
+    }
+    let before = Counters::read(&bench.lab).await;
+    request(&bench.lab, tester, Request::Prepare(load(bench))).await?;
+    started(request(&bench.lab, tester, Request::Start).await?)?;
+    let back = traffic_back(bench, Instant::now() + FORWARDS_WITHIN).await;
+    request(&bench.lab, tester, Request::Stop).await?;
+    // What is still under way would be counted into a node before the trial, and out of it in the trial.
+    drain(bench, tester, &before).await?;
+    back
 }
 
 /// The load, with the time after which it stops even if nobody is left to stop it.

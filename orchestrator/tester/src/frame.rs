@@ -7,6 +7,7 @@
 use fabric_proto::{
     cell::FRAME_MAX,
     fib::Mac,
+    load::{PORT_ECHO, PORTS},
     operator::{Exit, FlowSpec},
     wire::RECORD_HEADER,
 };
@@ -38,10 +39,8 @@ const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
 const ETHERTYPE_DOT1Q: [u8; 2] = [0x81, 0x00];
 const PROTOCOL_UDP: u8 = 17;
-const PORT_ECHO: u16 = 7;
-const PORT_FIRST: u16 = 0xc020;
 /// Source ports in use.
-const PORTS: u32 = 0x2000;
+const SOURCES: u32 = (PORTS.end - PORTS.start) as u32;
 /// VLANs that a tag can name (IEEE 802.1Q §9.6): 0 is none, and 4095 is reserved.
 const VLANS: RangeInclusive<u16> = 1..=4094;
 
@@ -130,7 +129,7 @@ impl Template {
                 frame - ETHERNET - IPV6
             }
         };
-        headers.extend((PORT_FIRST + (flow % PORTS) as u16).to_be_bytes());
+        headers.extend((PORTS.start + (flow % SOURCES) as u16).to_be_bytes());
         headers.extend(PORT_ECHO.to_be_bytes());
         headers.extend((udp as u16).to_be_bytes());
         headers.extend([0, 0]);

@@ -4,6 +4,7 @@
 //!
 //! * [`config`]: the card configuration, checked
 //! * [`frame`]: test packets, built from templates and checked on arrival; no I/O
+//! * [`neighbour`]: answers to whoever asks for a port's address; no I/O
 //! * [`port`]: a tester port: one end of a wire, its carrier and its bounded queue
 //! * [`trial`]: what one load offers and what came of it
 //! * [`traffic`]: the thread that owns ports and trial, and the handle to talk to it
@@ -18,6 +19,7 @@ pub mod config;
 pub mod control;
 pub mod feed;
 pub mod frame;
+pub mod neighbour;
 pub mod port;
 pub mod traffic;
 pub mod trial;

@@ -3,14 +3,14 @@
 //! Carrier is the connection. The card half-closes a port that goes down; what it had sent before is read to
 //! the end, then this side closes too, and whatever waited here for the wire is lost to `port_down`, exactly counted.
 
-use crate::config::ConfigError;
-use fabric_proto::{cell::FRAME_MAX, deploy::WireEnd, fib::Mac, time::Instant, wire};
+use crate::{config::ConfigError, neighbour};
+use fabric_proto::{cell::FRAME_MAX, deploy::WireEnd, load::tester_mac, time::Instant, wire};
 use nix::sys::socket::{setsockopt, sockopt};
 use std::{
     collections::VecDeque,
     fs,
     io::{self, ErrorKind, Read, Write},
-    net::Shutdown,
+    net::{IpAddr, Shutdown},
     os::{
         fd::{AsFd, BorrowedFd},
         unix::{
@@ -40,6 +40,10 @@ pub struct Port {
     pub number: u8,
     path: PathBuf,
     listener: UnixListener,
+    /// Addresses for which it answers.
+    own: Vec<IpAddr>,
+    /// Answers that are to be queued, as records.
+    answers: Vec<u8>,
     state: State,
 }
 
@@ -76,7 +80,7 @@ struct Carrier {
 struct Waiting {
     /// Where it ends, counted like [`Carrier::written`].
     end: u64,
-    /// When its packet was due; `None`: its trial is over, and nobody counts it.
+    /// When its packet was due; `None`: nobody counts it, its trial is over or it answers a neighbour.
     intended: Option<u64>,
 }
 
@@ -109,12 +113,14 @@ impl Port {
         }
         let listener = UnixListener::bind(&end.path).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
-        Ok(Self { number: end.port, path: end.path.clone(), listener, state: State::Down })
-    }
-
-    /// Its Ethernet address as a source: locally administered, one for each port.
-    pub fn mac(number: u8) -> Mac {
-        [0x02, 0x53, 0x57, 0x54, 0x00, number]
+        Ok(Self {
+            number: end.port,
+            path: end.path.clone(),
+            listener,
+            own: end.addresses.clone(),
+            answers: Vec::new(),
+            state: State::Down,
+        })
     }
 
     /// What to wait for: new connections, and the one it has.
@@ -202,15 +208,26 @@ impl Port {
     }
 
     /// Reads what is there; `receive` gets each whole frame and the time at which its batch was read.
+    ///
+    /// Whoever asks for one of the port's own addresses is answered, and `receive` does not hear of it.
     pub fn read(&mut self, mut receive: impl FnMut(Instant, &[u8])) -> Option<Change> {
         let State::Up(carrier) = &mut self.state else { return None };
+        let (mac, own, answers) = (tester_mac(self.number), &self.own, &mut self.answers);
+        let mut receive = |now: Instant, frame: &[u8]| match neighbour::answer(mac, own, frame) {
+            Some(answer) => wire::push(answers, &answer),
+            None => receive(now, frame),
+        };
         for _ in 0..READS {
             match carrier.read(&mut receive) {
                 Progress::More => {}
-                Progress::Dry => return None,
-                Progress::End => return Some(Change { up: false, dropped: self.down() }),
+                Progress::Dry => break,
+                Progress::End => {
+                    self.answers.clear();
+                    return Some(Change { up: false, dropped: self.down() });
+                }
             }
         }
+        carrier.answer(&mut self.answers);
         None
     }
 
@@ -257,10 +274,23 @@ impl Carrier {
         Room::Yes
     }
 
+    /// Queues answers behind what waits. Whoever gets none asks again.
+    fn answer(&mut self, answers: &mut Vec<u8>) {
+        let mut rest = &answers[..];
+        while let Ok(Some((frame, after))) = wire::split(rest) {
+            if !self.deaf && self.queue.len() + wire::RECORD_HEADER + frame.len() <= QUEUE_MAX {
+                wire::push(&mut self.queue, frame);
+                let end = self.written + (self.queue.len() - self.at) as u64;
+                self.waiting.push_back(Waiting { end, intended: None });
+            }
+            rest = after;
+        }
+        answers.clear();
+    }
+
     /// Packets that wait and are counted.
     fn packets(&self) -> u64 {
-        let forgotten = self.waiting.front().is_some_and(|first| first.intended.is_none());
-        self.waiting.len() as u64 - u64::from(forgotten)
+        self.waiting.iter().filter(|record| record.intended.is_some()).count() as u64
     }
 
     fn flush(&mut self, mut sent: impl FnMut(u64, bool)) -> u64 {

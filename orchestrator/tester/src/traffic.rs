@@ -151,8 +151,16 @@ impl Worker {
         loop {
             let now = fabric::clock::now();
             preference.keep(now);
-            if let Load::Started(trial) = &mut self.load {
-                trial.offer(now, &mut self.ports);
+            match &mut self.load {
+                Load::Started(trial) => {
+                    trial.offer(now, &mut self.ports);
+                }
+                // Neighbours are answered whether there is a load or not.
+                Load::Idle | Load::Prepared(_) => {
+                    for port in &mut self.ports {
+                        port.flush(|_, _| ());
+                    }
+                }
             }
             self.wait(now, &mut ready)?;
             for what in ready.drain(..) {

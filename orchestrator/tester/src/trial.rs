@@ -5,6 +5,7 @@ use crate::{
     port::{Port, Room},
 };
 use fabric_proto::{
+    load::tester_mac,
     operator::{TrafficProgress, TrafficSpec},
     time::Instant,
 };
@@ -90,7 +91,7 @@ impl Plan {
             for exit in &flow.expect {
                 position(number, exit.port)?;
             }
-            let template = Template::new(number as u32, flow, Port::mac(flow.from), spec.frame_size);
+            let template = Template::new(number as u32, flow, tester_mac(flow.from), spec.frame_size);
             templates.push(template.map_err(|source| BadTraffic::Flow { flow: number, source })?);
             from.push(position(number, flow.from)? as u16);
         }

@@ -53,7 +53,7 @@ impl Lab {
             nvram: PathBuf::new(),
             cards: Vec::new(),
             redundancy: RedundancyTimers::default(),
-            wires: vec![WireEnd { port: 1, path: folder.path().join("p1"), listen: true }],
+            wires: vec![WireEnd { port: 1, path: folder.path().join("p1"), listen: true, addresses: Vec::new() }],
             feeds: Vec::new(),
             table,
             platform: String::new(),

@@ -139,7 +139,11 @@ fn spawn(authority: &Authority, dir: &Path, own: &CardAddress, all: &[CardAddres
         nvram,
         cards: all.iter().filter(|card| card.slot != own.slot).cloned().collect(),
         redundancy: RedundancyTimers { heartbeat_ms: 50, switchover_ms: 300 },
-        wires: if is_card { vec![WireEnd { port: 1, path: dir.join("wire"), listen: true }] } else { Vec::new() },
+        wires: if is_card {
+            vec![WireEnd { port: 1, path: dir.join("wire"), listen: true, addresses: Vec::new() }]
+        } else {
+            Vec::new()
+        },
         feeds: Vec::new(),
         table: None,
         platform: "native".to_owned(),

@@ -8,7 +8,7 @@ use std::fs;
 
 /// Whether nodes can be had; says it where not.
 #[allow(clippy::print_stdout, reason = "a test that does not run says so")]
-fn can_have_nodes() -> bool {
+pub(crate) fn can_have_nodes() -> bool {
     let tun = fs::OpenOptions::new().read(true).write(true).open("/dev/net/tun").is_ok();
     let namespaces = Uid::effective().is_root()
         || fs::read_to_string("/proc/sys/user/max_user_namespaces").is_ok_and(|most| most.trim() != "0");

@@ -74,7 +74,11 @@ impl TryFrom<&CardConfig> for v1::CardConfig {
             data: data_of(Some(slot), data),
             legacy,
         });
-        let wires = wires.into_iter().map(|super::WireEnd { port, path, listen }| v1::WireEnd { port, path, listen });
+        let wires = wires.into_iter().map(|super::WireEnd { port, path, listen, addresses: _ }| v1::WireEnd {
+            port,
+            path,
+            listen,
+        });
         let feeds = feeds.into_iter().map(|super::FeedAddress { id, control }| v1::FeedAddress { id, control });
         if table.as_ref().is_some_and(|table| table.churn_ppm.is_some()) {
             return Err(Inexpressible { version: 1, what: "routes that churn" });

@@ -1,6 +1,9 @@
 //! Carrying frames both ways while a wire is connected. Nothing here allocates, locks or logs for a frame.
 
-use super::{Shared, add};
+use super::{
+    Shared, add,
+    trouble::{Meets, Trouble, Way},
+};
 use crate::{
     device::Device,
     frame::{
@@ -9,8 +12,15 @@ use crate::{
         vnet::{self, Vnet},
     },
 };
-use fabric_proto::wire::{self, RECORD_HEADER};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use fabric_proto::{
+    drops::DropCause,
+    load::is_test_packet,
+    wire::{self, RECORD_HEADER},
+};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll, ppoll},
+    sys::time::TimeSpec,
+};
 use std::{
     io::{self, IoSlice, Read as _, Write as _},
     net::Shutdown,
@@ -51,6 +61,9 @@ pub(super) struct Buffers {
     pending: Vec<u8>,
     /// Bytes of them that are out.
     sent: usize,
+    /// From the interface, where the wire does something to them: records.
+    rough: Vec<u8>,
+    pub(super) trouble: Trouble,
 }
 
 impl Buffers {
@@ -61,6 +74,8 @@ impl Buffers {
             frame: vec![0; READ_FRAME],
             pending: Vec::with_capacity(4 * PENDING_MAX),
             sent: 0,
+            rough: Vec::new(),
+            trouble: Trouble::new(),
         }
     }
 
@@ -74,6 +89,10 @@ impl Shared {
         (buffers.filled, buffers.sent) = (0, 0);
         buffers.pending.clear();
         loop {
+            self.settle(&mut buffers.trouble);
+            if !buffers.trouble.is_none() && self.release(device, buffers) {
+                return End::DeviceGone;
+            }
             let from_device = if buffers.pending.len() < PENDING_MAX { PollFlags::POLLIN } else { PollFlags::empty() };
             let to_wire = if buffers.is_flushed() { PollFlags::empty() } else { PollFlags::POLLOUT };
             let mut waits = [
@@ -82,7 +101,7 @@ impl Shared {
                 PollFd::new(stream.as_fd(), PollFlags::POLLIN | to_wire),
             ];
             // Interrupted looks at everything.
-            let _ = poll(&mut waits, PollTimeout::NONE);
+            let _ = ppoll(&mut waits, buffers.trouble.wait().map(TimeSpec::from_duration), None);
             let [woken, from_device, wire] = waits.map(|wait| wait.revents().unwrap_or(PollFlags::empty()));
             if !woken.is_empty() {
                 self.awake();
@@ -114,7 +133,8 @@ impl Shared {
 
     /// Reads what the interface has, up to what may wait for the wire. Only an error that is no shortage is one.
     fn read_device(&self, device: &Device, buffers: &mut Buffers) -> io::Result<()> {
-        let (mut frames, mut malformed) = (0, 0);
+        let (mut frames, mut tests, mut malformed) = (0, 0, 0);
+        buffers.trouble.reads();
         let mut result = Ok(());
         for _ in 0..BURST {
             if buffers.pending.len() >= PENDING_MAX {
@@ -128,15 +148,69 @@ impl Shared {
                     break;
                 }
             };
+            let out = if buffers.trouble.is_none() { &mut buffers.pending } else { &mut buffers.rough };
             let read = Vnet::split(&mut buffers.frame[..length]);
-            match read.map(|(vnet, frame)| expand(&vnet, frame, &mut buffers.pending)) {
-                Some(Ok(count)) => frames += count,
-                Some(Err(_)) | None => malformed += 1,
+            match read.map(|(vnet, frame)| (is_test_packet(frame), expand(&vnet, frame, out))) {
+                Some((is_test, Ok(count))) => {
+                    frames += count;
+                    tests += count * u64::from(is_test);
+                }
+                Some((_, Err(_))) | None => malformed += 1,
             }
+            self.roughen(buffers);
         }
         add(&self.counters.from_node, frames);
+        add(&self.counters.tests_from_node, tests);
         add(&self.counters.malformed, malformed);
         result
+    }
+
+    /// Does to frames from the interface what the wire is to do to them.
+    fn roughen(&self, buffers: &mut Buffers) {
+        let Buffers { rough, trouble, pending, .. } = buffers;
+        let mut rest = &rough[..];
+        while let Ok(Some((frame, after))) = wire::split(rest) {
+            rest = after;
+            match trouble.meets(Way::OutOf, frame) {
+                Meets::Copies(copies) => (0..copies).for_each(|_| wire::push(pending, frame)),
+                Meets::Gone(cause) => self.gone(cause, frame),
+                Meets::Held => {}
+            }
+        }
+        rough.clear();
+    }
+
+    /// Counts a frame that trouble has taken.
+    fn gone(&self, cause: DropCause, frame: &[u8]) {
+        add(&self.counters.impaired, 1);
+        self.lost(cause, u64::from(is_test_packet(frame)));
+    }
+
+    /// Lets go what was held back until now; whether the interface is gone.
+    fn release(&self, device: &Device, buffers: &mut Buffers) -> bool {
+        while let Some((frame, cut)) = buffers.trouble.due(Way::OutOf) {
+            match cut {
+                None => wire::push(&mut buffers.pending, &frame),
+                Some(cause) => self.gone(cause, &frame),
+            }
+        }
+        let mut delivery = Delivery::to(device);
+        while let Some((frame, cut)) = buffers.trouble.due(Way::Into) {
+            match cut {
+                None => delivery.one(&frame),
+                Some(cause) => self.gone(cause, &frame),
+            }
+        }
+        self.delivered(&delivery)
+    }
+
+    /// Counts what an interface was given; whether it is gone.
+    fn delivered(&self, delivery: &Delivery<'_>) -> bool {
+        add(&self.counters.to_node, delivery.taken);
+        add(&self.counters.refused, delivery.refused);
+        add(&self.counters.tests_to_node, delivery.tests);
+        self.lost(DropCause::NodeRefused, delivery.tests_refused);
+        delivery.is_gone
     }
 
     /// Reads what the wire has and gives it to the interface.
@@ -149,11 +223,23 @@ impl Shared {
             }
             Err(_) => return Some(End::Wire),
         }
-        let mut delivery = Delivery { device, taken: 0, refused: 0, is_gone: false };
-        let used = delivery.records(&buffers.inbound[..buffers.filled]);
-        add(&self.counters.to_node, delivery.taken);
-        add(&self.counters.refused, delivery.refused);
-        let is_gone = delivery.is_gone;
+        buffers.trouble.reads();
+        let mut delivery = Delivery::to(device);
+        let Buffers { inbound, filled, trouble, .. } = &mut *buffers;
+        let used = delivery.records(&inbound[..*filled], |frame| {
+            if trouble.is_none() {
+                return 1;
+            }
+            match trouble.meets(Way::Into, frame) {
+                Meets::Copies(copies) => copies,
+                Meets::Gone(cause) => {
+                    self.gone(cause, frame);
+                    0
+                }
+                Meets::Held => 0,
+            }
+        });
+        let is_gone = self.delivered(&delivery);
         let Ok(used) = used else { return Some(End::Wire) };
         buffers.inbound.copy_within(used..buffers.filled, 0);
         buffers.filled -= used;
@@ -166,7 +252,7 @@ impl Shared {
         while !buffers.is_flushed() && flush(stream, buffers).is_ok() && wait(stream, PollFlags::POLLOUT, limit) {}
         // One that is closed already needs no more telling.
         let _ = stream.shutdown(Shutdown::Write);
-        let mut late = 0;
+        let (mut late, mut tests) = (0, unsent_tests(&buffers.pending, buffers.sent));
         while end != End::Wire && wait(stream, PollFlags::POLLIN, limit) {
             match (&*stream).read(&mut buffers.inbound[buffers.filled..]) {
                 Ok(0) => break,
@@ -175,8 +261,9 @@ impl Shared {
                 Err(_) => break,
             }
             let mut left = &buffers.inbound[..buffers.filled];
-            while let Ok(Some((_, rest))) = wire::split(left) {
+            while let Ok(Some((frame, rest))) = wire::split(left) {
                 late += 1;
+                tests += u64::from(is_test_packet(frame));
                 left = rest;
             }
             let (used, filled) = (buffers.filled - left.len(), buffers.filled);
@@ -187,11 +274,38 @@ impl Shared {
             }
         }
         // What the node had sent before it saw that there is no carrier.
-        while end != End::DeviceGone && device.read(&mut buffers.frame).is_ok() {
+        while end != End::DeviceGone
+            && let Ok(length) = device.read(&mut buffers.frame)
+        {
             late += 1;
+            buffers.rough.clear();
+            let read = Vnet::split(&mut buffers.frame[..length]);
+            if let Some((true, Ok(count))) =
+                read.map(|(vnet, frame)| (is_test_packet(frame), expand(&vnet, frame, &mut buffers.rough)))
+            {
+                add(&self.counters.tests_from_node, count);
+                tests += count;
+            }
+        }
+        buffers.rough.clear();
+        for frame in buffers.trouble.drain() {
+            late += 1;
+            tests += u64::from(is_test_packet(&frame));
         }
         add(&self.counters.no_carrier, late);
+        self.lost(DropCause::WireNoCarrier, tests);
     }
+}
+
+/// Test packets among records of which only the first `sent` bytes went out; one that is out in part is lost.
+fn unsent_tests(pending: &[u8], sent: usize) -> u64 {
+    let (mut rest, mut tests) = (pending, 0);
+    while let Ok(Some((frame, after))) = wire::split(rest) {
+        let is_out = pending.len() - after.len() <= sent;
+        tests += u64::from(!is_out && is_test_packet(frame));
+        rest = after;
+    }
+    tests
 }
 
 /// Writes what waits for the wire, as far as the wire takes it.
@@ -222,17 +336,38 @@ struct Delivery<'a> {
     device: &'a Device,
     taken: u64,
     refused: u64,
+    /// Test packets among them.
+    tests: u64,
+    tests_refused: u64,
     is_gone: bool,
 }
 
-impl Delivery<'_> {
-    /// Delivers all whole records; answers how many bytes they are, or that the bytes are no records.
-    fn records(&mut self, bytes: &[u8]) -> Result<usize, fabric_proto::cell::BadRecord> {
+impl<'a> Delivery<'a> {
+    fn to(device: &'a Device) -> Self {
+        Self { device, taken: 0, refused: 0, tests: 0, tests_refused: 0, is_gone: false }
+    }
+
+    /// Delivers all whole records, as often as `copies` says; answers how many bytes they are, or that the bytes are no records.
+    fn records(
+        &mut self,
+        bytes: &[u8],
+        mut copies: impl FnMut(&[u8]) -> u8,
+    ) -> Result<usize, fabric_proto::cell::BadRecord> {
         let mut group = Group::empty();
         let mut used = 0;
         let trains = self.device.takes_trains();
         while let Some((frame, _)) = wire::split(&bytes[used..])? {
             used += RECORD_HEADER + frame.len();
+            match copies(frame) {
+                0 => continue,
+                1 => {}
+                more => {
+                    self.train(&group);
+                    group.clear();
+                    (0..more).for_each(|_| self.one(frame));
+                    continue;
+                }
+            }
             match Datagram::of(frame).filter(|_| trains) {
                 Some(datagram) => {
                     if !group.take(&datagram) {
@@ -252,7 +387,7 @@ impl Delivery<'_> {
     }
 
     fn one(&mut self, frame: &[u8]) {
-        self.write(&[IoSlice::new(&Vnet::default().bytes()), IoSlice::new(frame)], 1);
+        self.write(&[IoSlice::new(&Vnet::default().bytes()), IoSlice::new(frame)], 1, is_test_packet(frame));
     }
 
     fn train(&mut self, group: &Group<'_>) {
@@ -272,14 +407,19 @@ impl Delivery<'_> {
         for (slice, part) in slices[2..].iter_mut().zip(parts) {
             *slice = IoSlice::new(part);
         }
-        self.write(&slices[..2 + parts.len()], parts.len() as u64);
+        self.write(&slices[..2 + parts.len()], parts.len() as u64, is_test_packet(&headers[..length]));
     }
 
-    fn write(&mut self, slices: &[IoSlice<'_>], frames: u64) {
+    fn write(&mut self, slices: &[IoSlice<'_>], frames: u64, are_tests: bool) {
+        let tests = if are_tests { frames } else { 0 };
         match self.device.write(slices) {
-            Ok(()) => self.taken += frames,
+            Ok(()) => {
+                self.taken += frames;
+                self.tests += tests;
+            }
             Err(error) => {
                 self.refused += frames;
+                self.tests_refused += tests;
                 self.is_gone |= Device::is_gone(&error);
             }
         }

@@ -5,8 +5,12 @@ use crate::{
     plan::NodePlan,
     runtime::{foreign, process::ProcessRuntime},
 };
-use bridge::request::{Answer, Request, Status};
-use fabric_proto::{id::CardId, time::Instant};
+use bridge::request::{Answer, Request, Status, Ways};
+use fabric_proto::{
+    id::CardId,
+    operator::{DropOrder, Impairment},
+    time::Instant,
+};
 use std::process::Command;
 
 impl Lab {
@@ -17,9 +21,34 @@ impl Lab {
 
     /// Pulls the wire at a node's interface out, or plugs it in; answers the instant just before it was done.
     pub async fn set_link(&self, id: &CardId, interface: &str, up: bool) -> Result<Instant, LabError> {
+        self.ask_bridge(id, Request::Link { interface: interface.to_owned(), up }).await
+    }
+
+    /// Impairs the wire at a node's interface from now on; an impairment that does nothing heals. The answer is the same.
+    pub async fn impair_wire(
+        &self,
+        id: &CardId,
+        interface: &str,
+        ways: Ways,
+        impairment: Impairment,
+    ) -> Result<Instant, LabError> {
+        self.ask_bridge(id, Request::Impair { interface: interface.to_owned(), ways, impairment }).await
+    }
+
+    /// Drops test packets on the wire at a node's interface, for a time that its bridge keeps. The answer is the same.
+    pub async fn drop_on_wire(
+        &self,
+        id: &CardId,
+        interface: &str,
+        ways: Ways,
+        order: DropOrder,
+    ) -> Result<Instant, LabError> {
+        self.ask_bridge(id, Request::Drop { interface: interface.to_owned(), ways, order }).await
+    }
+
+    async fn ask_bridge(&self, id: &CardId, asked: Request) -> Result<Instant, LabError> {
         let node = self.node(id)?;
         let at = fabric::clock::now();
-        let asked = Request::Link { interface: interface.to_owned(), up };
         match foreign::request(node, asked).await {
             Ok(Answer::Done) => Ok(at),
             Ok(Answer::Refused(why)) => Err(LabError::NoInterface(why)),

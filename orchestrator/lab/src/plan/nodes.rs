@@ -3,7 +3,7 @@
 use super::{CardFiles, Planner, wire_file};
 use crate::topology::{HOST, InterfaceName, Limits, Linux, MACVLAN, NodePort};
 use bridge::config::{Config, Interface, NodeCommand, Port};
-use fabric_proto::id::CardId;
+use fabric_proto::{fib::Mac, id::CardId};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -54,6 +54,14 @@ impl NodePlan {
         }
         Ok(())
     }
+}
+
+/// The Ethernet address that a node's interface is made with, the same at every deployment. What the node makes of it is its
+/// own affair.
+pub fn node_mac(lab: &str, node: &str, name: InterfaceName) -> Mac {
+    let hash = super::place::hash(Path::new(&format!("{lab}/{node}/{name}")));
+    let [a, b, c, ..] = hash.to_be_bytes();
+    [MAC[0], MAC[1], MAC[2], a, b, c]
 }
 
 impl Planner<'_> {
@@ -112,11 +120,7 @@ impl Planner<'_> {
                 let hash = super::place::hash(self.dir) as u32 ^ super::place::hash(Path::new(&parent)) as u32;
                 Interface::Macvlan { name: format!("swm{hash:08x}"), parent }
             }
-            _ => {
-                let hash = super::place::hash(Path::new(&format!("{}/{node}/{name}", self.lab())));
-                let [a, b, c, ..] = hash.to_be_bytes();
-                Interface::Node { name: name.to_string(), mac: [MAC[0], MAC[1], MAC[2], a, b, c] }
-            }
+            _ => Interface::Node { name: name.to_string(), mac: node_mac(self.lab(), node, name) },
         }
     }
 }

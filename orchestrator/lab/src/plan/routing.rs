@@ -8,8 +8,8 @@
 
 mod statics;
 
-use super::config::generated;
-use crate::topology::{Chassis, NodePort, Startup, Topology};
+use super::{config::generated, nodes::node_mac};
+use crate::topology::{Chassis, LinkEnd, NodePort, Startup, Topology};
 use fabric_proto::{
     fib::{Family, Mac, Prefix},
     id::{InterfaceId, PortId},
@@ -113,6 +113,8 @@ pub struct Routing<'a> {
     wired: BTreeSet<PortId>,
     /// Static neighbours on interfaces that are up.
     neighbours: BTreeMap<(InterfaceId, IpAddr), Mac>,
+    /// Nodes that are none of ours at ports: whoever is in such a port's networks, and not named, answers for itself.
+    nodes: BTreeMap<PortId, Mac>,
 }
 
 impl<'a> Routing<'a> {
@@ -128,7 +130,8 @@ impl<'a> Routing<'a> {
             NodePort::Tester(_) | NodePort::Interface(_) => None,
         };
         let wired = ends.filter_map(|end| port(end.port)).collect();
-        let mut routing = Self { chassis, startup, wired, neighbours: BTreeMap::new() };
+        let nodes = nodes_at(topology, chassis);
+        let mut routing = Self { chassis, startup, wired, neighbours: BTreeMap::new(), nodes };
         let all = routing.startup.config.neighbours.iter();
         let placed = all.filter_map(|(key, own)| Some(((routing.on(key, own)?, key.address), own.mac)));
         routing.neighbours = placed.collect();
@@ -283,6 +286,17 @@ impl<'a> Routing<'a> {
             there => format!("add it to {file}, or take {}", there.join(" or ")),
         }
     }
+}
+
+/// The Ethernet addresses of nodes that are none of ours at a chassis' ports.
+fn nodes_at(topology: &Topology, chassis: &Chassis) -> BTreeMap<PortId, Mac> {
+    let ends = topology.links.iter().flat_map(|link| [(&link.ends[0], &link.ends[1]), (&link.ends[1], &link.ends[0])]);
+    let at = ends.filter(|(end, other)| end.node == chassis.name && topology.linux(&other.node).is_some());
+    let mac = |(end, other): (&LinkEnd, &LinkEnd)| {
+        let (NodePort::Chassis(port), NodePort::Interface(name)) = (end.port, other.port) else { return None };
+        Some((port, node_mac(&topology.name, &other.node, name)))
+    };
+    at.filter_map(mac).collect()
 }
 
 /// Of the subinterfaces that there are, so many are named.

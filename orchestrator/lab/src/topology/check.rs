@@ -1,7 +1,7 @@
 //! What a topology must hold beyond its shape.
 
 use super::{
-    Chassis, HOST, Limits, LineCard, MACVLAN, Redundancy, Startup, Tester, Topology,
+    Chassis, HOST, Limits, LineCard, LinkEnd, MACVLAN, NodePort, Redundancy, Startup, Tester, Topology,
     file::{Component, File, Kind, Node, RedundancyEntry},
     links, linux, platform, routes,
 };
@@ -11,7 +11,7 @@ use notation::{
     units::{Bytes, Span},
 };
 use serde_saphyr::{Location, Spanned};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 /// Ports of one line card; `slot/port` addresses and neighbour addresses have room for these.
 const PORTS_MAX: u8 = 64;
@@ -63,6 +63,7 @@ pub(super) fn check(document: Document) -> Result<Topology, BadInput> {
         topology.host_ends.extend(ends);
         topology.links.push(link);
     }
+    check_addressed_links(&topology, &file.topology.nodes)?;
     for chassis in &topology.chassis {
         routes::check_neighbours(&topology, chassis, &file.topology.nodes[&chassis.name])?;
     }
@@ -110,6 +111,7 @@ fn check_tester(document: &Document, name: &str, node: &Spanned<Node>) -> Result
         components,
         routes,
         ports,
+        addresses,
         modelled_times,
         memory,
         cpu,
@@ -134,7 +136,85 @@ fn check_tester(document: &Document, name: &str, node: &Spanned<Node>) -> Result
         return Err(document.wrong(kind.referenced, message, "add 'ports: 2' to the node"));
     };
     let limits = check_limits(document, memory.as_ref(), cpu.as_ref(), Limits::default())?;
-    Ok(Tester { name: name.to_owned(), ports: port_count(document, ports)?, limits })
+    let ports = port_count(document, ports)?;
+    let addresses = check_addresses(document, name, ports, addresses.as_ref())?;
+    Ok(Tester { name: name.to_owned(), ports, addresses, limits })
+}
+
+/// A tester's addresses, by port. Whether a port may have any is known when its links are.
+fn check_addresses(
+    document: &Document,
+    tester: &str,
+    ports: u8,
+    entries: Option<&Spanned<BTreeMap<String, Spanned<Vec<Spanned<String>>>>>>,
+) -> Result<BTreeMap<u8, Vec<IpAddr>>, BadInput> {
+    let mut addresses = BTreeMap::new();
+    let mut owner = BTreeMap::new();
+    for (name, entry) in entries.iter().flat_map(|entries| &entries.value) {
+        let number = name.strip_prefix('p').and_then(|number| number.parse::<u8>().ok());
+        let Some(port) = number.filter(|port| (1..=ports).contains(port)) else {
+            let message = format!("tester {tester} has no port '{name}'");
+            return Err(document.wrong(entry.referenced, message, format!("its ports are p1 to p{ports}")));
+        };
+        let mut own = Vec::new();
+        for text in &entry.value {
+            let wrong = |message: String, remedy: &str| document.wrong(text.referenced, message, remedy);
+            let address: Option<IpAddr> = text.value.parse().ok();
+            let Some(address) = address.filter(|address| is_hosts(*address)) else {
+                let message = format!("'{}' is no address of a host", text.value);
+                return Err(wrong(message, "write '10.1.0.10' or 'fd00:1::10', without a prefix length"));
+            };
+            if let Some(first) = owner.insert(address, port) {
+                let message = format!("{address} is there twice: port p{first} has it");
+                return Err(wrong(message, "give every port its own"));
+            }
+            own.push(address);
+        }
+        if own.is_empty() {
+            return Err(document.wrong(
+                entry.referenced,
+                format!("port {name} has no address"),
+                "write one, or remove it",
+            ));
+        }
+        addresses.insert(port, own);
+    }
+    Ok(addresses)
+}
+
+/// Whether packets go from an address, and to it, through a router.
+fn is_hosts(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            !v4.is_broadcast() && !v4.is_link_local() && !v4.is_multicast() && !v4.is_unspecified() && !v4.is_loopback()
+        }
+        IpAddr::V6(v6) => {
+            !v6.is_unicast_link_local() && !v6.is_multicast() && !v6.is_unspecified() && !v6.is_loopback()
+        }
+    }
+}
+
+/// Addresses of a tester's port that is linked to a chassis would be two truths: its configuration says who is there.
+fn check_addressed_links(topology: &Topology, nodes: &BTreeMap<String, Spanned<Node>>) -> Result<(), BadInput> {
+    for tester in &topology.testers {
+        for port in tester.addresses.keys() {
+            let end = LinkEnd { node: tester.name.clone(), port: NodePort::Tester(*port) };
+            let entries = nodes[&tester.name].value.addresses.as_ref().map(|entries| &entries.value);
+            let place = entries.and_then(|entries| entries.get(&format!("p{port}"))).map(|entry| entry.referenced);
+            let place = place.unwrap_or(nodes[&tester.name].referenced);
+            let wrong = |message: String, remedy: &str| Err(topology.document.wrong(place, message, remedy));
+            match topology.opposite(&end).map(|other| (other, other.port)) {
+                Some((_, NodePort::Interface(_))) => {}
+                Some((other, NodePort::Chassis(_) | NodePort::Tester(_))) => {
+                    let message =
+                        format!("{end} is linked to {other}: the chassis' configuration says which address is there");
+                    return wrong(message, "remove the addresses of this port");
+                }
+                None => return wrong(format!("nothing is linked to {end}"), "add a link, or remove the addresses"),
+            }
+        }
+    }
+    Ok(())
 }
 
 fn port_count(document: &Document, ports: &Spanned<u8>) -> Result<u8, BadInput> {
@@ -155,6 +235,7 @@ fn check_chassis(document: &Document, name: &str, node: &Spanned<Node>) -> Resul
         components,
         routes,
         ports,
+        addresses,
         modelled_times,
         memory,
         cpu,
@@ -164,6 +245,7 @@ fn check_chassis(document: &Document, name: &str, node: &Spanned<Node>) -> Resul
         exec,
     } = &node.value;
     forbid(document, "ports", ports.as_ref(), "chassis")?;
+    forbid(document, "addresses", addresses.as_ref(), "chassis")?;
     forbid(document, "cmd", cmd.as_ref(), "chassis")?;
     forbid(document, "env", env.as_ref(), "chassis")?;
     forbid(document, "binds", binds.as_ref(), "chassis")?;

@@ -37,6 +37,7 @@ pub(super) struct Node {
     pub(super) components: Option<Spanned<Vec<Component>>>,
     pub(super) routes: Option<Spanned<RoutesEntry>>,
     pub(super) ports: Option<Spanned<u8>>,
+    pub(super) addresses: Option<Spanned<BTreeMap<String, Spanned<Vec<Spanned<String>>>>>>,
     pub(super) modelled_times: Option<Spanned<bool>>,
     pub(super) memory: Option<Spanned<Bytes>>,
     pub(super) cpu: Option<Spanned<f64>>,

@@ -83,6 +83,7 @@ pub(super) fn check(document: &Document, name: &str, node: &Spanned<Node>) -> Re
         components,
         routes,
         ports,
+        addresses,
         modelled_times,
         memory,
         cpu,
@@ -97,6 +98,7 @@ pub(super) fn check(document: &Document, name: &str, node: &Spanned<Node>) -> Re
     forbid(document, "redundancy", redundancy.as_ref(), "linux node")?;
     forbid(document, "components", components.as_ref(), "linux node")?;
     forbid(document, "routes", routes.as_ref(), "linux node")?;
+    forbid(document, "addresses", addresses.as_ref(), "linux node")?;
     if let Some(ports) = ports {
         let message = format!("{name} has the interfaces that its links end on, and no others");
         return Err(document.wrong(ports.referenced, message, format!("remove 'ports', and link '{name}:eth1'")));

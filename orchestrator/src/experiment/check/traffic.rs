@@ -1,7 +1,8 @@
 //! What the traffic of an experiment must hold: ends that there are, a load that can be offered and kept.
 
-use super::super::{
-    FLOWS_MAX, FRAME_MAX, FRAME_MIN, LOAD_FLOWS_MAX, RATE_MAX, TRIAL_PACKETS_MAX, Traffic, file::Entry,
+use super::{
+    super::{FLOWS_MAX, FRAME_MAX, FRAME_MIN, LOAD_FLOWS_MAX, RATE_MAX, TRIAL_PACKETS_MAX, Traffic, file::Entry},
+    foreign,
 };
 use lab::{
     plan::Routing,
@@ -31,7 +32,9 @@ pub(super) fn check_traffic(
             let message = format!("traffic '{}' is there twice", entry.name.value);
             return Err(document.wrong(entry.name.referenced, message, "give it another name"));
         }
-        let checked = check_entry(document, topology, entry)?;
+        let mut checked = check_entry(document, topology, entry)?;
+        let way = (checked.tester.as_str(), checked.from, checked.to);
+        checked.through = foreign::check(document, topology, entry, way)?;
         check_ends(document, topology, &mut routing, entry, &checked)?;
         if let Some(first) = traffic.first()
             && (first.tester != checked.tester || first.frame_size != checked.frame_size)
@@ -122,6 +125,7 @@ fn check_entry(document: &Document, topology: &Topology, entry: &Entry) -> Resul
         flows: entry.flows.value,
         rate: entry.rate.value,
         frame_size: entry.frame_size.value,
+        through: None,
     })
 }
 
@@ -161,17 +165,19 @@ fn check_ends<'t>(
     traffic: &Traffic,
 ) -> Result<(), BadInput> {
     let mut end = |text: &Spanned<String>, at: TesterInterface| {
-        let unlinked = || document.wrong(text.referenced, "no chassis is linked to it", "add a link to the topology");
-        let (chassis, interface) = topology.interface_behind(&traffic.tester, at).ok_or_else(unlinked)?;
+        // What is behind a node its own configuration says, which nobody has read.
+        let Some((chassis, interface)) = topology.interface_behind(&traffic.tester, at) else { return Ok(None) };
         let routing = known.entry(&chassis.name).or_insert_with(|| Routing::of(topology, chassis));
         routing.check(interface).map_err(|why| document.wrong(text.referenced, &why, why.remedy()))?;
-        Ok((chassis, interface, routing.vrf(interface).map(str::to_owned)))
+        Ok(Some((chassis, interface, routing.vrf(interface).map(str::to_owned))))
     };
-    let (enters, _, from) = end(&entry.from, traffic.from)?;
-    let (leaves, interface, to) = end(&entry.to, traffic.to)?;
+    let enters = end(&entry.from, traffic.from)?;
+    let Some((leaves, interface, to)) = end(&entry.to, traffic.to)? else { return Ok(()) };
     let routing = &known[leaves.name.as_str()];
     let table = routing.table_name(to.as_deref());
-    if enters.name == leaves.name && from != to {
+    if let Some((_, _, from)) = enters.filter(|(enters, ..)| enters.name == leaves.name && traffic.through.is_none())
+        && from != to
+    {
         let message = format!("traffic goes from {} to {table}", routing.table_name(from.as_deref()));
         let remedy = "no route leads from one table to another: name two ends of one";
         return Err(document.wrong(entry.to.referenced, message, remedy));

@@ -49,6 +49,8 @@ pub(super) struct Arrival {
     pub(super) exits: BTreeSet<(String, operator::Exit)>,
     /// Routers on the way.
     pub(super) hops: u8,
+    /// In place of all that: a node that is none of ours, which does with them as it likes.
+    pub(super) node: Option<String>,
 }
 
 impl<'a> Network<'a> {
@@ -119,7 +121,7 @@ impl<'a> Network<'a> {
     ) -> Result<Result<Arrival, String>, BadInput> {
         let mut at = BTreeSet::from([(chassis.name.as_str(), interface)]);
         for hops in 1..=HOPS_MAX {
-            let (mut arrived, mut next) = (BTreeSet::new(), BTreeSet::new());
+            let (mut arrived, mut next, mut node) = (BTreeSet::new(), BTreeSet::new(), None);
             for (name, interface) in std::mem::take(&mut at) {
                 let Some(chassis) = self.topology.chassis(name) else { continue };
                 let routing = self.routing(chassis);
@@ -133,17 +135,42 @@ impl<'a> Network<'a> {
                     match self.beyond(chassis, &routing, *exit) {
                         Ok(Beyond::Tester(tester, exit)) => drop(arrived.insert((tester, exit))),
                         Ok(Beyond::Chassis(name, interface)) => drop(next.insert((name, interface))),
+                        Ok(Beyond::Node(name)) => node = Some(name),
                         Err(why) => return Ok(Err(why)),
                     }
                 }
             }
+            if node.is_some() {
+                return Ok(Ok(Arrival { exits: BTreeSet::new(), hops, node }));
+            }
             match (arrived.is_empty(), next.is_empty()) {
-                (false, true) => return Ok(Ok(Arrival { exits: arrived, hops })),
+                (false, true) => return Ok(Ok(Arrival { exits: arrived, hops, node: None })),
                 (false, false) => return Ok(Err("its equal-cost paths pass different numbers of routers".to_owned())),
                 (true, _) => at = next,
             }
         }
         Ok(Err(format!("more than {HOPS_MAX} routers are on the way")))
+    }
+
+    /// How packets to a destination arrive at the tester that leave a chassis by an interface; the inner error says why they do not.
+    pub(super) fn leaving(
+        &mut self,
+        chassis: &'a Chassis,
+        interface: InterfaceId,
+        destination: IpAddr,
+    ) -> Result<Result<Vec<operator::Exit>, String>, BadInput> {
+        let routing = self.routing(chassis);
+        let table = self.table(chassis, routing.vrf(interface))?;
+        let mut exits = Vec::new();
+        for exit in table.exits(destination) {
+            match self.beyond(chassis, &routing, *exit) {
+                Ok(Beyond::Tester(_, exit)) => exits.push(exit),
+                Ok(Beyond::Chassis(name, _)) => return Ok(Err(format!("{name} is there"))),
+                Ok(Beyond::Node(name)) => return Ok(Err(format!("{name} is there"))),
+                Err(why) => return Ok(Err(why)),
+            }
+        }
+        Ok(Ok(exits))
     }
 
     /// What is at the other end of the wire that packets leave by.
@@ -158,7 +185,7 @@ impl<'a> Network<'a> {
                 return Ok(Beyond::Tester(end.node.clone(), operator::Exit { port, vlan, mac: exit.mac }));
             }
             NodePort::Chassis(port) => port,
-            NodePort::Interface(_) => return Err(format!("what {} makes of packets is not known", end.node)),
+            NodePort::Interface(_) => return Ok(Beyond::Node(end.node.clone())),
         };
         let next = self
             .topology
@@ -181,6 +208,7 @@ impl<'a> Network<'a> {
 enum Beyond<'a> {
     Tester(String, operator::Exit),
     Chassis(&'a str, InterfaceId),
+    Node(String),
 }
 
 impl Forwarding {

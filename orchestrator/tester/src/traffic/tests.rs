@@ -24,7 +24,7 @@ impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let events = Events::default();
-        let wires = [1, 2].map(|port| WireEnd { port, path: path(&folder, port), listen: true });
+        let wires = [1, 2].map(|port| WireEnd { port, path: path(&folder, port), listen: true, addresses: Vec::new() });
         let (traffic, _) = Traffic::start(&wires, events.clone()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { runtime, traffic, events, folder }
@@ -319,13 +319,37 @@ fn commands_out_of_order_and_impossible_loads_are_refused() {
 #[test]
 fn sockets_left_behind_are_replaced_and_taken_away_at_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let wires = [WireEnd { port: 1, path: path(&folder, 1), listen: true }];
+    let wires = [WireEnd { port: 1, path: path(&folder, 1), listen: true, addresses: Vec::new() }];
     drop(std::os::unix::net::UnixListener::bind(&wires[0].path).unwrap());
     let (traffic, ended) = Traffic::start(&wires, Events::default()).unwrap();
     traffic.end();
     ended.blocking_recv().unwrap().unwrap();
     assert!(!wires[0].path.exists());
-    let nowhere = [WireEnd { port: 1, path: folder.path().join("none/wire"), listen: true }];
+    let nowhere = [WireEnd { port: 1, path: folder.path().join("none/wire"), listen: true, addresses: Vec::new() }];
     let error = Traffic::start(&nowhere, Events::default()).unwrap_err().to_string();
     assert!(error.contains("port 1: cannot listen at"), "{error}");
+}
+
+#[test]
+fn whoever_asks_for_a_ports_address_is_answered_with_a_load_and_without() {
+    let mut bench = Bench::new();
+    let own: std::net::IpAddr = "10.1.0.10".parse().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let wires = [1, 2].map(|port| WireEnd { port, path: path(&folder, port), listen: true, addresses: vec![own] });
+    let (traffic, _) = Traffic::start(&wires, bench.events.clone()).unwrap();
+    (bench.traffic, bench.folder) = (traffic, folder);
+    let (mut one, _two) = (bench.dial(1), bench.dial(2));
+    let head = [&[0xff; 6][..], &CHASSIS, &[8, 6, 0, 1, 8, 0, 6, 4, 0, 1], &CHASSIS, &[10, 1, 0, 1]].concat();
+    let mut asked = Vec::new();
+    wire::push(&mut asked, &[&head[..], &[0; 6], &[10, 1, 0, 10]].concat());
+    let is_answer = |frame: &[u8]| frame[..6] == CHASSIS && frame[12..14] == [8, 6] && frame[20..22] == [0, 2];
+    one.write_all(&asked).unwrap();
+    assert!(is_answer(&read_frame(&mut one).unwrap()), "without a load");
+    bench.load(2, 1_000.0, 128, 60_000);
+    one.write_all(&asked).unwrap();
+    let mut frames = std::iter::from_fn(|| read_frame(&mut one));
+    assert!(frames.any(|frame| is_answer(&frame)), "between test packets");
+    bench.call(Command::Stop);
+    let evidence = bench.evidence();
+    assert_eq!(evidence.delivered() + evidence.misdelivered(), 0, "a question is no packet of the load");
 }

@@ -20,6 +20,8 @@ pub(super) fn side() -> DataHandle {
                 }
                 Command::Punt(_) => {}
                 Command::Report(reply) => drop(reply.send(DataReport::default())),
+                Command::Capture(_, _, begun) => drop(begun.send(Err("it carries nothing".to_owned()))),
+                Command::Trace(_, traced) => drop(traced),
                 Command::Drop(_, reply) => drop(reply.send(fabric::clock::now())),
                 Command::Yield(reply) => drop(reply.send(Err("it carries nothing".to_owned()))),
                 Command::Drain(reply) => {

@@ -139,9 +139,14 @@ impl Leads {
 }
 
 impl Routing<'_> {
-    /// A neighbour; one that nobody has named is not known.
+    fn is_own(&self, interface: fabric_proto::id::InterfaceId, address: IpAddr) -> bool {
+        self.interface(interface).is_some_and(|own| own.addresses().any(|own| own.address == address))
+    }
+
+    /// A neighbour; one that nobody has named, and that is no node's, is not known.
     fn neighbour(&self, interface: fabric_proto::id::InterfaceId, address: IpAddr) -> Leads {
-        match self.neighbours.get(&(interface, address)) {
+        let at_node = || self.nodes.get(&interface.port()?).filter(|_| !self.is_own(interface, address));
+        match self.neighbours.get(&(interface, address)).or_else(at_node) {
             Some(mac) => Leads::To(BTreeSet::from([Exit { interface, mac: *mac }])),
             None => Leads::Unsure,
         }

@@ -119,3 +119,46 @@ fn names_of_interfaces_are_the_kernels() {
         assert!(InterfaceName::parse(bad).is_none(), "{bad}");
     }
 }
+
+const TESTED: &str = r#"name: lab
+topology:
+  nodes:
+    r1: {kind: linux}
+    pe1: {kind: chassis, image: "1.0", components: [{slot: A}, {slot: 1, ports: 1}]}
+    t1:
+      kind: tester
+      ports: 4
+      addresses: {p1: [10.1.0.10, "fd00:1::10"], p2: [10.2.0.10]}
+  links:
+    - endpoints: ["t1:p1", "r1:eth1"]
+    - endpoints: ["r1:eth2", "t1:p2"]
+    - endpoints: ["t1:p3", "pe1:1/1"]
+"#;
+
+#[test]
+fn a_tester_has_addresses_where_it_is_linked_to_nodes() {
+    let topology = load(TESTED).unwrap();
+    let addresses = &topology.tester("t1").unwrap().addresses;
+    assert_eq!(addresses[&1], ["10.1.0.10", "fd00:1::10"].map(|address| address.parse::<std::net::IpAddr>().unwrap()));
+    let end = |port| LinkEnd { node: "t1".to_owned(), port: NodePort::Tester(port) };
+    assert_eq!(topology.nodes_between(&end(1), &end(2)), Some(1));
+    assert_eq!(topology.nodes_between(&end(1), &end(3)), None, "no wire leads there");
+    for (old, new, said) in [
+        (
+            "p2: [10",
+            "p3: [10",
+            "9:66: t1:p3 is linked to pe1:1/1: the chassis' configuration says which address is there",
+        ),
+        ("p2: [10", "p4: [10", "nothing is linked to t1:p4"),
+        ("p2: [10", "p5: [10", "tester t1 has no port 'p5'\n  its ports are p1 to p4"),
+        ("10.2.0.10", "10.2.0.10/24", "'10.2.0.10/24' is no address of a host"),
+        ("10.2.0.10", "224.0.0.5", "'224.0.0.5' is no address of a host"),
+        ("10.2.0.10", "10.1.0.10", "10.1.0.10 is there twice: port p1 has it"),
+        ("p2: [10.2.0.10]", "p2: []", "port p2 has no address"),
+        ("{kind: linux}", "{kind: linux, addresses: {p1: [10.1.0.1]}}", "a linux node has no 'addresses'"),
+    ] {
+        assert!(TESTED.contains(old), "{old}");
+        let complained = load(&TESTED.replacen(old, new, 1)).expect_err(new).plain();
+        assert!(complained.contains(said), "{new}: {complained}");
+    }
+}

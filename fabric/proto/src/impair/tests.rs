@@ -46,3 +46,18 @@ fn senseless_numbers_do_no_harm() {
         Impairment { delay_ms: f64::NAN, jitter_ms: f64::INFINITY, loss: f64::NAN, rate_bps: 1, ..Default::default() };
     assert_eq!(fates(odd, 100).len(), 100);
 }
+
+#[test]
+fn what_is_held_comes_by_its_time_and_then_in_order() {
+    let begun = Instant::now();
+    let at = |millis| begun + Duration::from_millis(millis);
+    let mut line = Line::default();
+    let firsts: Vec<_> = [(5, 'c'), (3, 'a'), (3, 'b'), (9, 'd')].map(|(due, what)| line.hold(at(due), what)).into();
+    assert_eq!(firsts, [Some(true), Some(true), Some(false), Some(false)]);
+    assert_eq!((line.pop(at(2)), line.due()), (None, Some(at(3))));
+    let out: Vec<_> = std::iter::from_fn(|| line.pop(at(5))).collect();
+    assert_eq!(out, ['a', 'b', 'c']);
+    assert_eq!(line.drain().collect::<Vec<_>>(), ['d']);
+    assert!((0..HELD_MAX).all(|_| line.hold(at(1), 'x').is_some()));
+    assert_eq!(line.hold(at(1), 'x'), None, "there is a limit");
+}

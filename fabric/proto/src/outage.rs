@@ -1,13 +1,14 @@
 //! A known outage: packets dropped by order, so that what a report finds can be held against what was done.
 
-use fabric_proto::{
+use crate::{
     operator::{DropOrder, EventKind},
     time::Instant,
 };
+use serde::{Deserialize, Serialize};
 
 /// An order that is being carried out.
 #[derive(Debug)]
-pub(crate) struct Dropping {
+pub struct Dropping {
     order: DropOrder,
     began: Instant,
     /// When packets were last read before it began, and since.
@@ -18,7 +19,7 @@ pub(crate) struct Dropping {
 }
 
 /// An order that was carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dropped {
     /// When it began.
     pub began: Instant,
@@ -41,12 +42,12 @@ impl From<Dropped> for EventKind {
 
 impl Dropping {
     /// Begins now, where packets were last read at `read`; `None` when the order is to drop nothing.
-    pub(crate) fn new(now: Instant, read: Instant, order: DropOrder) -> Option<Self> {
+    pub fn new(now: Instant, read: Instant, order: DropOrder) -> Option<Self> {
         (order.every > 0).then_some(Self { order, began: now, read: [read; 2], seen: 0, packets: 0 })
     }
 
     /// Whether it takes of packets read at `now`.
-    pub(crate) fn takes_of(&mut self, now: Instant) -> bool {
+    pub fn takes_of(&mut self, now: Instant) -> bool {
         let in_force = self.in_force(now);
         if in_force {
             self.read[1] = now;
@@ -55,12 +56,17 @@ impl Dropping {
     }
 
     /// Whether it is in force at `now`.
-    pub(crate) fn in_force(&self, now: Instant) -> bool {
+    pub fn in_force(&self, now: Instant) -> bool {
         self.order.for_ns == 0 || now.0.saturating_sub(self.began.0) < self.order.for_ns
     }
 
+    /// When it ends by itself; `None`: when it is ended.
+    pub fn ends(&self) -> Option<Instant> {
+        (self.order.for_ns > 0).then(|| Instant(self.began.0.saturating_add(self.order.for_ns)))
+    }
+
     /// Whether the next packet is one of those that are dropped.
-    pub(crate) fn takes_next(&mut self) -> bool {
+    pub fn takes_next(&mut self) -> bool {
         self.seen += 1;
         let takes = self.seen.is_multiple_of(u64::from(self.order.every));
         self.packets += u64::from(takes);
@@ -68,7 +74,7 @@ impl Dropping {
     }
 
     /// What it came to, when it is ended at `now`.
-    pub(crate) fn finish(self, now: Instant) -> Dropped {
+    pub fn finish(self, now: Instant) -> Dropped {
         let ended = match self.order.for_ns {
             0 => now,
             life => now.min(Instant(self.began.0 + life)),
