@@ -12,14 +12,12 @@ fn topology(name: &str) -> String {
     let host = |name: &str, other: &str, number: u8| {
         format!(
             "    {name}:\n      kind: linux\n      image: {IMAGE}\n      cmd: sleep 1000000\n      env: {{WORDS: \"a b\"}}\n      exec:\n\
-             \x20       - ip link set eth1 address 02:00:00:00:0{number}:0a\n\
              \x20       - ip addr add 10.{number}.1.10/24 dev eth1\n\
-             \x20       - ip neigh add 10.{number}.1.1 lladdr 02:5a:00:00:0{number}:01 dev eth1\n\
              \x20       - ip route add {other} via 10.{number}.1.1\n"
         )
     };
     format!(
-        "name: {name}\ntopology:\n  nodes:\n    pe1:\n      kind: chassis\n      image: \"1.0\"\n      startup-config: pe1.cfg\n\
+        "name: {name}\ntopology:\n  nodes:\n    pe1:\n      kind: chassis\n      image: \"2.0\"\n      startup-config: pe1.cfg\n\
          \x20     components: [{{slot: A}}, {{slot: B}}, {{slot: 1, ports: 4}}, {{slot: 2, ports: 4}}]\n{}{}  links:\n\
          \x20   - endpoints: [\"pe1:1/1\", \"h1:eth1\"]\n    - endpoints: [\"pe1:2/1\", \"h2:eth1\"]\n",
         host("h1", "10.2.1.0/24", 1),
