@@ -106,6 +106,9 @@ pub enum DropCause {
     NodeRefused,
     /// A node that is none of ours took it and did not give it back. Its kernel, or what runs in it, may know why.
     LostInNode,
+    /// The route processor was to find the next hop's station first, and did not give it back: it waited in vain, had to make
+    /// room for others, or was there when the route processor died.
+    PuntLost,
 }
 
 impl DropCause {

@@ -97,13 +97,11 @@ impl PuntReason {
 
     /// By which cause a packet that the route processor is not given is dropped, where that says more than that it was not given.
     pub const fn unless_given(self) -> Option<DropCause> {
-        match self {
-            Self::Glean => Some(DropCause::NoAdjacency),
-            _ => None,
-        }
+        if matches!(self, Self::Glean) { Some(DropCause::NoAdjacency) } else { None }
     }
 
     /// Why a copy of a packet that is dropped by this cause goes to the route processor, which may answer with an error.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is answered, whatever comes")]
     pub const fn of_drop(cause: DropCause) -> Option<Self> {
         match cause {
             DropCause::TtlExpired => Some(Self::TtlExpired),
@@ -138,6 +136,10 @@ pub struct PuntCounts {
     pub injected: u64,
     /// Of these, what was dropped before the port; on an RP: before its line card.
     pub not_injected: u64,
+    /// Test packets ([`crate::load`]) among those that passed to be forwarded by the route processor.
+    pub load_punted: u64,
+    /// Test packets that it has given back.
+    pub load_injected: u64,
 }
 
 impl PuntCounts {

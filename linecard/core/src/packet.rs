@@ -149,10 +149,8 @@ fn parse_v6(ip: &[u8], behind: Behind, seed: FlowSeed) -> Result<Packet, Stop> {
 /// A neighbour's address on the link may be that of a packet for the chassis, and of none to be forwarded (RFC 4291 §2.5.6).
 #[cold]
 fn barred_source(special: Special) -> Result<DropCause, DropCause> {
-    match special {
-        Special::LinkLocal => Ok(special.as_source()),
-        _ => Err(special.as_source()),
-    }
+    let cause = special.as_source();
+    if special == Special::LinkLocal { Ok(cause) } else { Err(cause) }
 }
 
 /// What stands against forwarding, and does not stand against receiving: an address that the chassis may have itself,

@@ -17,6 +17,7 @@ use fabric_proto::{
     drops::DropCause,
     flow::FlowSeed,
     id::{LcSlot, PortId, RpSlot},
+    load::is_test_packet,
     operator::DropOrder,
     outage::{Dropped, Dropping},
     platform::Forwarding,
@@ -215,6 +216,7 @@ impl Card {
         while let Some((port, frame, after)) = cell::split(rest)? {
             rest = after;
             state.counters.punts.injected += 1;
+            state.counters.punts.load_injected += u64::from(is_test_packet(frame));
             let allowed = if state.resetting { Err(DropCause::LcResetting) } else { injected(frame, port, &ports) };
             let fate = match allowed {
                 Ok(()) => state.transmit(port, frame),
@@ -393,6 +395,7 @@ impl State {
             Verdict::Punt(reason) => match self.punt(reason, ingress, frame) {
                 Ok(()) => {
                     self.counters.punted += 1;
+                    self.counters.punts.load_punted += u64::from(is_test_packet(frame));
                     Fate::Punted(reason)
                 }
                 Err(cause) => self.drop(reason.unless_given().unwrap_or(cause)),

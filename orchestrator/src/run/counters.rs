@@ -5,6 +5,7 @@ use fabric_proto::{
     drops::{DropCause, DropCounts},
     id::CardId,
     operator::{LcStats, TrafficProgress},
+    punt::PuntCounts,
 };
 use lab::{Lab, LabError};
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ pub struct Counters {
     runs: BTreeMap<CardId, u64>,
     /// Test packets at the wires of nodes that are none of ours, over all wires of each.
     nodes: BTreeMap<CardId, LoadCounted>,
+    /// Test packets that line cards gave to their RP to be forwarded, and got back.
+    punts: BTreeMap<CardId, [u64; 2]>,
 }
 
 /// What the cards dropped between two readings.
@@ -28,8 +31,8 @@ pub struct Dropped {
     pub by_card: BTreeMap<CardId, DropCounts>,
     /// Packets that the cards hold now.
     pub queued: u64,
-    /// Of the drops, those that a node took and has not given back: it may give them back yet.
-    pub in_nodes: u64,
+    /// Of the drops, those that a node, or an RP, took and has not given back: it may give them back yet.
+    pub taken: u64,
     /// Packets punted to an RP meanwhile: none of them should be test traffic.
     pub punted: u64,
     /// Cards whose counters began anew, or that do not answer: what they held went with them.
@@ -42,9 +45,10 @@ impl Counters {
         let mut counters = Self::default();
         for chassis in &lab.plan().chassis {
             for id in lab.plan().line_cards(&chassis.node) {
-                if let Some(lc) = lab.stats(id).await.and_then(|stats| stats.lc) {
-                    counters.cards.insert(id.clone(), lc);
-                }
+                let Some(stats) = lab.stats(id).await else { continue };
+                let PuntCounts { load_punted, load_injected, .. } = stats.punts;
+                counters.punts.insert(id.clone(), [load_punted, load_injected]);
+                counters.cards.extend(stats.lc.map(|lc| (id.clone(), lc)));
             }
             // Where packets pass the active RP, it counts them as a line card does.
             for id in lab.plan().rps(&chassis.node) {
@@ -97,11 +101,31 @@ impl Counters {
             // One that multiplies packets, as a bridge that floods does, has given back all of them.
             let kept = took.saturating_sub(gave);
             drops.add(DropCause::LostInNode, kept);
-            dropped.in_nodes += kept;
+            dropped.taken += kept;
             dropped.count(id, drops);
         }
+        self.lost_in_rps(before, &mut dropped);
         dropped.queued = self.cards.values().map(|lc| lc.queued).sum();
         dropped
+    }
+
+    /// What RPs were given to forward and did not give back, as drops of the cards that gave it: it may come back by any card.
+    fn lost_in_rps(&self, before: &Self, dropped: &mut Dropped) {
+        let since = |id: &CardId, new: &[u64; 2]| {
+            let old = before.punts.get(id).copied().unwrap_or_default();
+            // A card whose counters began anew is among the dead.
+            [new[0].saturating_sub(old[0]), new[1].saturating_sub(old[1])]
+        };
+        let all: Vec<(&CardId, [u64; 2])> = self.punts.iter().map(|(id, new)| (id, since(id, new))).collect();
+        let gave: u64 = all.iter().map(|(_, [_, gave])| gave).sum();
+        let mut kept = all.iter().map(|(_, [took, _])| took).sum::<u64>().saturating_sub(gave);
+        dropped.taken += kept;
+        for (id, [took, _]) in all {
+            let of_card = took.min(kept);
+            kept -= of_card;
+            dropped.drops.add(DropCause::PuntLost, of_card);
+            dropped.by_card.entry(id.clone()).or_default().add(DropCause::PuntLost, of_card);
+        }
     }
 }
 
@@ -134,7 +158,7 @@ impl Account {
         let TrafficProgress { offered, delivered, port_down, queued, .. } = self.progress;
         queued == 0
             && self.dropped.queued == 0
-            && self.dropped.in_nodes == 0
+            && self.dropped.taken == 0
             && delivered + port_down + self.dropped.drops.total() == offered
     }
 }
@@ -187,11 +211,26 @@ mod tests {
             Counters { nodes: [(id.clone(), load)].into(), ..Counters::default() }
         };
         let dropped = node(100, 95, 7).since(&node(10, 10, 2));
-        assert_eq!((dropped.drops.get(DropCause::LostInNode), dropped.in_nodes), (5, 5));
+        assert_eq!((dropped.drops.get(DropCause::LostInNode), dropped.taken), (5, 5));
         assert_eq!(dropped.drops.get(DropCause::WireImpaired), 5);
         assert_eq!(dropped.by_card[&id].total(), 10);
         assert_eq!(node(100, 180, 0).since(&node(0, 0, 0)).drops.total(), 0, "a switch that floods loses nothing");
         assert_eq!(Counters::default().since(&node(1, 1, 0)).died, [id]);
+    }
+
+    #[test]
+    fn what_an_rp_was_given_and_did_not_give_back_is_lost_there() {
+        let [one, two] = [card(1, 0, 0).0, card(2, 0, 0).0];
+        let punts = |[a, b, c, d]: [u64; 4]| Counters {
+            punts: [(one.clone(), [a, b]), (two.clone(), [c, d])].into(),
+            ..Counters::default()
+        };
+        // In by one card, back by the other one.
+        let dropped = punts([30, 1, 8, 25]).since(&punts([10, 1, 5, 5]));
+        assert_eq!((dropped.drops.get(DropCause::PuntLost), dropped.taken), (3, 3));
+        assert_eq!(dropped.by_card[&one].total(), 3);
+        assert_eq!(punts([30, 0, 0, 20]).since(&punts([10, 0, 0, 0])).drops.total(), 0);
+        assert_eq!(punts([2, 0, 0, 0]).since(&punts([10, 0, 0, 0])).drops.total(), 0, "it began anew");
     }
 
     #[test]

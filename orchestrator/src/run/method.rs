@@ -83,7 +83,7 @@ pub(super) async fn strike(
     if !prepares && course.dropped_before_fault.is_none() {
         let account = Account::read(&bench.lab, &bench.tester(), before).await?;
         course.dropped_before_fault =
-            Some(account.dropped.drops.total() - account.dropped.in_nodes + account.progress.port_down);
+            Some(account.dropped.drops.total() - account.dropped.taken + account.progress.port_down);
     }
     // What arms a crash point takes away what was armed before.
     let fates = if step.fault.name.arms() { armed::fates(&bench.lab, &course.armed).await } else { Vec::new() };

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "an instant that is counted from")]
+
 use super::*;
 
 fn fates(impairment: Impairment, n: usize) -> Vec<Fate> {
