@@ -318,7 +318,6 @@ fn check_target(topology: &Topology, name: FaultName, target: &Target) -> Result
     if let Some(node) = foreign {
         return check_foreign(topology, name, node, target);
     }
-    check_whole(name, target).map_err(|message| (message, "correct the fault or its target".to_owned()))?;
     let names: Vec<_> = topology.chassis.iter().map(|chassis| chassis.name.as_str()).collect();
     let chassis = match (&target.node, topology.chassis.as_slice()) {
         (Some(node), _) => topology.chassis(node).ok_or_else(|| match names.as_slice() {
@@ -343,6 +342,7 @@ fn check_target(topology: &Topology, name: FaultName, target: &Target) -> Result
             ));
         }
     };
+    check_whole(name, target).map_err(|message| (message, "correct the fault or its target".to_owned()))?;
     for unit in std::iter::once(target.unit).chain(target.peer) {
         let exists = match unit {
             TargetUnit::Rp(slot) => chassis.rps.contains(&slot),

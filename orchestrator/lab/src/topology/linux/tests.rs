@@ -147,7 +147,7 @@ fn a_tester_has_addresses_where_it_is_linked_to_nodes() {
         (
             "p2: [10",
             "p3: [10",
-            "9:66: t1:p3 is linked to pe1:1/1: the chassis' configuration says which address is there",
+            "9:54: t1:p3 is linked to pe1:1/1: the chassis' configuration says which address is there",
         ),
         ("p2: [10", "p4: [10", "nothing is linked to t1:p4"),
         ("p2: [10", "p5: [10", "tester t1 has no port 'p5'\n  its ports are p1 to p4"),

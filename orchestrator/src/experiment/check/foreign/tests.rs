@@ -84,7 +84,7 @@ fn what_is_not_known_or_cannot_be_is_refused_with_its_place() {
         (
             "to: t1:p2",
             "to: t1:p3",
-            "5:38: t1 has no address on p3: what r2 is configured with is not known\n  add 'addresses: {p3: [10.1.0.10]}' to t1",
+            "5:34: t1 has no address on p3: what r2 is configured with is not known\n  add 'addresses: {p3: [10.1.0.10]}' to t1",
         ),
         ("to: t1:p2", "to: t1:p2.7", "t1:p2.7 is linked to r2:eth2, which is no chassis"),
         ("from: t1:p1, to: t1:p2", "from: t1:p2, to: t1:p4", "its two ends have no address family in common"),
