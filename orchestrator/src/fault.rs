@@ -370,11 +370,15 @@ impl FromStr for Target {
     type Err = FaultError;
     fn from_str(text: &str) -> Result<Self, FaultError> {
         let wrong = || FaultError::Target(text.to_owned());
-        let one_way: [(_, fn(InterfaceName) -> TargetUnit); 2] =
-            [(text.strip_prefix("->"), TargetUnit::Into), (text.strip_suffix("->"), TargetUnit::OutOf)];
-        if let Some((wire, unit)) = one_way.into_iter().find_map(|(wire, unit)| Some((wire?, unit))) {
+        let of_wire = |wire: &str, unit: fn(InterfaceName) -> TargetUnit| {
             let (node, name) = interface(wire).ok_or_else(wrong)?;
-            return Ok(Self { node: Some(node), unit: unit(name), peer: None, one_way: false });
+            Ok(Self { node: Some(node), unit: unit(name), peer: None, one_way: false })
+        };
+        if let Some(wire) = text.strip_prefix("->") {
+            return of_wire(wire, TargetUnit::Into);
+        }
+        if let Some(wire) = text.strip_suffix("->") {
+            return of_wire(wire, TargetUnit::OutOf);
         }
         let (node, units) = match text.split_once('/') {
             Some((node, units)) if !node.is_empty() => (Some(node.to_owned()), units),

@@ -138,12 +138,7 @@ impl Shell {
         let mut out = Vec::new();
         let mut now = fabric::clock::now();
         let reason = loop {
-            let wait = async {
-                match shell.rp.deadline() {
-                    Some(deadline) => tokio::time::sleep(deadline.since(now)).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let wait = wake::until(shell.rp.deadline(), now);
             // Biased: heartbeats, which come first on the urgent queue, are never starved by routes.
             let wake = tokio::select! {
                 biased;

@@ -216,7 +216,7 @@ fn table_name(table: TableId, topology: Option<&Topology>, node: &str) -> String
         return "the default table".to_owned();
     }
     let startup = topology.and_then(|topology| topology.chassis(node)?.startup_config.as_ref());
-    let names = startup.into_iter().flat_map(|startup| startup.config.vrfs.iter().map(|(name, _)| name.as_str()));
+    let names = startup.into_iter().flat_map(|startup| startup.config.vrfs.keys().map(|name| name.as_str()));
     let mut named = names.filter(|name| TableId::of_vrf(name) == table);
     named.next().map_or_else(|| format!("VRF number {}", table.0), |name| format!("VRF {name}"))
 }

@@ -8,6 +8,7 @@ use fabric::control::Connection;
 use fabric_proto::{
     id::Slot,
     operator::{CardStats, CommandOutput, Completion, CrashPoint, Impairment, PlaneSet, StorageFault},
+    time::Instant,
 };
 use rp_core::rp::Input;
 use tokio::sync::{mpsc, oneshot};
@@ -110,5 +111,13 @@ impl Rest {
         };
         *punts_first = !matches!(wake, Wake::Punts(_));
         wake
+    }
+}
+
+/// Waits for the machine's deadline, where it has one.
+pub(super) async fn until(deadline: Option<Instant>, now: Instant) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep(deadline.since(now)).await,
+        None => std::future::pending().await,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Chassis, HOST, Limits, LineCard, LinkEnd, MACVLAN, NodePort, Redundancy, Startup, Tester, Topology,
-    file::{Component, File, Kind, Node, RedundancyEntry},
+    file::{Addresses, Component, File, Kind, Node, RedundancyEntry},
     links, linux, platform, routes,
 };
 use fabric_proto::{deploy::RedundancyTimers, id::Slot, platform::Profile};
@@ -146,7 +146,7 @@ fn check_addresses(
     document: &Document,
     tester: &str,
     ports: u8,
-    entries: Option<&Spanned<BTreeMap<String, Spanned<Vec<Spanned<String>>>>>>,
+    entries: Option<&Spanned<Addresses>>,
 ) -> Result<BTreeMap<u8, Vec<IpAddr>>, BadInput> {
     let mut addresses = BTreeMap::new();
     let mut owner = BTreeMap::new();

@@ -9,6 +9,9 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
 
+/// Addresses, by port.
+pub(super) type Addresses = BTreeMap<String, Spanned<Vec<Spanned<String>>>>;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
@@ -37,7 +40,7 @@ pub(super) struct Node {
     pub(super) components: Option<Spanned<Vec<Component>>>,
     pub(super) routes: Option<Spanned<RoutesEntry>>,
     pub(super) ports: Option<Spanned<u8>>,
-    pub(super) addresses: Option<Spanned<BTreeMap<String, Spanned<Vec<Spanned<String>>>>>>,
+    pub(super) addresses: Option<Spanned<Addresses>>,
     pub(super) modelled_times: Option<Spanned<bool>>,
     pub(super) memory: Option<Spanned<Bytes>>,
     pub(super) cpu: Option<Spanned<f64>>,

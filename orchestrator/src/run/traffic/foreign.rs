@@ -134,7 +134,7 @@ fn at_node(
     let drawn = |destination: IpAddr, prefix: String| Drawn {
         destination,
         prefix,
-        expect: vec![exit.clone()],
+        expect: vec![exit],
         egress: egress.to_owned(),
         vrf: None,
     };
