@@ -81,6 +81,8 @@ pub struct Linux {
     pub env: BTreeMap<String, String>,
     /// Files and folders of this machine that it sees.
     pub binds: Vec<Placed<Bind>>,
+    /// Capabilities beyond those that the engine gives; containers only.
+    pub cap_add: Vec<String>,
     /// What it may use of the host; containers only.
     pub limits: Limits,
 }

@@ -24,6 +24,9 @@ pub struct NodePlan {
     /// What its container may use of the host.
     #[serde(default)]
     pub limits: Limits,
+    /// Its capabilities beyond those that the engine gives to every node.
+    #[serde(default)]
+    pub cap_add: Vec<String>,
     /// What its bridge is told. The command in it is the node's, wherever it runs; none: this machine's interfaces.
     pub bridge: Config,
 }
@@ -89,6 +92,7 @@ impl Planner<'_> {
         NodePlan {
             image: node.image.as_ref().map(|image| image.value.clone()),
             limits: node.limits,
+            cap_add: node.cap_add.clone(),
             ..self.node(&node.name, Some(command))
         }
     }
@@ -108,7 +112,15 @@ impl Planner<'_> {
             }
         }
         let bridge = Config { node: name.to_owned(), socket: files.folder.join("bridge.sock"), ports, command };
-        NodePlan { id, folder: files.folder, log: files.log, image: None, limits: Limits::default(), bridge }
+        NodePlan {
+            id,
+            folder: files.folder,
+            log: files.log,
+            image: None,
+            limits: Limits::default(),
+            cap_add: Vec::new(),
+            bridge,
+        }
     }
 
     fn interface(&self, node: &str, name: InterfaceName) -> Interface {

@@ -118,6 +118,7 @@ fn check_tester(document: &Document, name: &str, node: &Spanned<Node>) -> Result
         cmd,
         env,
         binds,
+        cap_add,
         exec,
     } = &node.value;
     forbid(document, "platform", platform.as_ref(), "tester")?;
@@ -130,6 +131,7 @@ fn check_tester(document: &Document, name: &str, node: &Spanned<Node>) -> Result
     forbid(document, "cmd", cmd.as_ref(), "tester")?;
     forbid(document, "env", env.as_ref(), "tester")?;
     forbid(document, "binds", binds.as_ref(), "tester")?;
+    forbid(document, "cap-add", cap_add.as_ref(), "tester")?;
     forbid(document, "exec", exec.as_ref(), "tester")?;
     let Some(ports) = ports else {
         let message = format!("tester {name} does not say how many ports it has");
@@ -242,6 +244,7 @@ fn check_chassis(document: &Document, name: &str, node: &Spanned<Node>) -> Resul
         cmd,
         env,
         binds,
+        cap_add,
         exec,
     } = &node.value;
     forbid(document, "ports", ports.as_ref(), "chassis")?;
@@ -249,6 +252,7 @@ fn check_chassis(document: &Document, name: &str, node: &Spanned<Node>) -> Resul
     forbid(document, "cmd", cmd.as_ref(), "chassis")?;
     forbid(document, "env", env.as_ref(), "chassis")?;
     forbid(document, "binds", binds.as_ref(), "chassis")?;
+    forbid(document, "cap-add", cap_add.as_ref(), "chassis")?;
     forbid(document, "exec", exec.as_ref(), "chassis")?;
     let profile = platform::profile(document, platform.as_ref())?;
     let Some(image) = image else {

@@ -47,6 +47,7 @@ pub(super) struct Node {
     pub(super) cmd: Option<Spanned<String>>,
     pub(super) env: Option<Spanned<BTreeMap<String, Spanned<String>>>>,
     pub(super) binds: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) cap_add: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) exec: Option<Spanned<Vec<Spanned<String>>>>,
 }
 

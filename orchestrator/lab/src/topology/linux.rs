@@ -90,6 +90,7 @@ pub(super) fn check(document: &Document, name: &str, node: &Spanned<Node>) -> Re
         cmd,
         env,
         binds,
+        cap_add,
         exec,
     } = &node.value;
     forbid(document, "platform", platform.as_ref(), "linux node")?;
@@ -118,6 +119,7 @@ pub(super) fn check(document: &Document, name: &str, node: &Spanned<Node>) -> Re
         exec: exec.iter().flat_map(|exec| &exec.value).map(command).collect::<Result<_, _>>()?,
         env: BTreeMap::new(),
         binds: Vec::new(),
+        cap_add: Vec::new(),
         limits: check_limits(document, memory.as_ref(), cpu.as_ref(), Limits::default())?,
     };
     for (key, value) in env.iter().flat_map(|env| &env.value) {
@@ -126,6 +128,14 @@ pub(super) fn check(document: &Document, name: &str, node: &Spanned<Node>) -> Re
             return Err(document.wrong(value.referenced, message, "write 'NAME: value'"));
         }
         own.env.insert(key.clone(), value.value.clone());
+    }
+    for capability in cap_add.iter().flat_map(|capabilities| &capabilities.value) {
+        let name = capability.value.as_str();
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') {
+            let message = format!("'{name}' is no capability");
+            return Err(document.wrong(capability.referenced, message, "write its name as 'SYS_ADMIN'"));
+        }
+        own.cap_add.push(name.trim_start_matches("CAP_").to_owned());
     }
     for bind in binds.iter().flat_map(|binds| &binds.value) {
         own.binds.push(Placed { value: check_bind(document, bind)?, at: bind.referenced });

@@ -60,6 +60,11 @@ fn what_nodes_cannot_be_is_refused_with_its_place() {
         ),
         (
             "      image: frr:8\n",
+            "      image: frr:8\n      cap-add: [sys_admin]\n",
+            "11:17: 'sys_admin' is no capability\n  write its name as 'SYS_ADMIN'",
+        ),
+        (
+            "      image: frr:8\n",
             "      platform: native\n",
             "10:17: a linux node has no 'platform'\n  remove the key, or change the node's kind",
         ),
