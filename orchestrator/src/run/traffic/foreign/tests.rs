@@ -42,8 +42,9 @@ fn a_chassis_part_of_the_way_is_looked_up_in_its_tables() {
         assert_eq!(flow.source, "10.9.0.10".parse::<IpAddr>().unwrap());
         assert_eq!(flow.expect, [Exit { port: 1, vlan: None, mac: [2, 0, 1, 1, 0, 0] }], "the neighbour of the route");
     }
+    // Half of them go to the tester itself, which is but one host; each of the others has its own.
     let destinations: BTreeSet<_> = back.iter().map(|flow| flow.destination).collect();
-    assert_eq!(destinations.len(), 20, "each has its own, out of the table");
+    assert_eq!(destinations.len(), 11);
 }
 
 #[test]
