@@ -103,6 +103,7 @@ impl LabPlan {
         }
         for chassis in &topology.chassis {
             let manifest = images.manifest_path(&chassis.image)?;
+            check_base_mac(topology, chassis, &manifest)?;
             for card in &chassis.line_cards {
                 cards.push(planner.card(chassis, Slot::Lc(card.slot), &manifest));
             }
@@ -389,6 +390,21 @@ impl Planner<'_> {
         let files = CardFiles::of(self.dir, &config.id);
         CardPlan { folder: files.folder, log: files.log, config, program, release, startup_config: startup, limits }
     }
+}
+
+/// Release 1.0 knows the port addresses of a lab's first chassis only: two that are linked would have one.
+fn check_base_mac(topology: &Topology, chassis: &Chassis, manifest: &Path) -> Result<(), BadInput> {
+    // What cannot be read says so itself, when it is used.
+    let reads = fabric::card::manifest(manifest).ok().and_then(|manifest| manifest.configuration());
+    if topology.base_mac(&chassis.name).is_first() || reads != Some(1) {
+        return Ok(());
+    }
+    let message = format!(
+        "chassis {} runs release {}, whose cards can only be of a lab's first chassis",
+        chassis.name, chassis.image
+    );
+    let remedy = "give it a later release, or move it before the others";
+    Err(BadInput::new(topology.document.path().display(), message, remedy))
 }
 
 /// The table that a chassis' peers announce.
