@@ -175,6 +175,7 @@ fn the_shipped_experiments_with_neighbours_hold_what_they_say() {
             &text
                 .replace("trials: 3", "trials: 1")
                 .replace("[sso, rpr-plus]", "[sso]")
+                .replace("  rpr-plus: {unaccounted: 0}\n", "")
                 .replace("trials: 5", "trials: 1"),
         );
         bench.run_written().with(0);
