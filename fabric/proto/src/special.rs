@@ -107,6 +107,12 @@ impl fmt::Display for Special {
     }
 }
 
+/// Whether an IPv6 address means nothing without the link that it is on (RFC 4291 §2.5.6). Of IPv4 addresses none is taken for
+/// one: their networks are configured.
+pub fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! A tester's port as a neighbour: whoever asks for one of its addresses is told where it is, by ARP (RFC 826) or neighbour
 //! discovery (RFC 4861 §7.2.4). A chassis may be configured with its neighbours; a node that is none of ours asks.
 
+use crate::frame::{fold, sum};
 use fabric_proto::fib::Mac;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -78,17 +79,7 @@ fn discovery(mac: Mac, own: &[IpAddr], asker: Mac, packet: &[u8]) -> Option<Vec<
 
 /// The checksum of a message whose field for it is zero; zero where the field holds the right one (RFC 4443 §2.3).
 fn checksum(from: Ipv6Addr, to: Ipv6Addr, message: &[u8]) -> u16 {
-    let words = |bytes: &[u8]| {
-        let (pairs, last) = bytes.as_chunks::<2>();
-        let odd = last.first().map_or(0, |last| u64::from(*last) << 8);
-        pairs.iter().map(|pair| u64::from(u16::from_be_bytes(*pair))).sum::<u64>() + odd
-    };
-    let mut sum =
-        words(&from.octets()) + words(&to.octets()) + message.len() as u64 + u64::from(ICMPV6) + words(message);
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !(sum as u16)
+    !fold(sum(&from.octets()) + sum(&to.octets()) + message.len() as u64 + u64::from(ICMPV6) + sum(message))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use fabric_proto::{
     fib::{Mac, Prefix},
     id::{InterfaceId, TableId},
+    special::is_link_local,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -142,11 +143,6 @@ impl Interface {
         let own = self.addresses.iter();
         own.clone().find(within).or_else(|| own.clone().find(global)).map(|(own, _)| *own)
     }
-}
-
-/// Whether an address means nothing without the link that it is on (RFC 4291 §2.5.6).
-pub(crate) fn is_link_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 /// Whether an address can be that of one host.

@@ -26,6 +26,7 @@ use etherparse::ip_number;
 use fabric_proto::{
     id::{InterfaceId, TableId},
     random,
+    special::is_link_local,
     time::Instant,
 };
 use segment::Segment;
@@ -179,7 +180,7 @@ impl Tcp {
             self.counters.full += 1;
             return;
         }
-        let via = crate::interface::is_link_local(other.ip()).then_some(id);
+        let via = is_link_local(other.ip()).then_some(id);
         let seed = random::next(&mut self.random);
         let Some(mut connection) = Connection::listen(now, (table, via), own, other, (rules, mtu), seed) else {
             return;
@@ -243,7 +244,7 @@ impl Tcp {
         let Some(payload) = segment::signed(source, destination, &reset, rules.md5()) else { return };
         let (ttl, class, protocol) = (rules.ttl, rules.class, ip_number::TCP);
         let packet = Outgoing { source, destination, ttl, class, dont_fragment: true, protocol, payload };
-        let via = crate::interface::is_link_local(destination).then_some(id);
+        let via = is_link_local(destination).then_some(id);
         out.push(Act::Send { table, via, packet });
     }
 

@@ -13,6 +13,7 @@ use crate::topology::{Chassis, LinkEnd, NodePort, Startup, Topology};
 use fabric_proto::{
     fib::{Family, Mac, Prefix},
     id::{InterfaceId, PortId},
+    special::is_link_local,
 };
 use rp_core::config::{Interface, Neighbour, NeighbourKey, NeighbourScope, VrfName};
 use statics::Statics;
@@ -208,8 +209,7 @@ impl<'a> Routing<'a> {
     /// where the network is so large, else the first that is not the chassis' own.
     pub fn host(&self, id: InterfaceId, family: Family) -> Option<IpAddr> {
         let interface = self.interface(id)?;
-        let link_local = |address: IpAddr| matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
-        let of_family = |address| Family::of(address) == family && !link_local(address);
+        let of_family = |address| Family::of(address) == family && !is_link_local(address);
         let own = interface.addresses().find(|own| of_family(own.address))?;
         let network = own.prefix();
         let bits = u32::from(family.width() - network.len());

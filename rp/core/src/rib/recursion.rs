@@ -15,6 +15,7 @@ use super::{
 use fabric_proto::{
     fib::{Family, Path, Prefix, left_aligned},
     id::InterfaceId,
+    special::is_link_local,
 };
 use petgraph::{
     algo::kosaraju_scc,
@@ -417,9 +418,4 @@ impl Search<'_, '_> {
         });
         (routes, statics.collect(), hops)
     }
-}
-
-/// Whether an address means nothing without the link that it is on (RFC 4291 §2.5.6).
-fn is_link_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }

@@ -4,14 +4,17 @@ use super::{Host, Step};
 use crate::{
     Hop,
     icmp::{Error, Unreachable},
-    interface::{is_host, is_link_local},
+    interface::is_host,
     wire::{
         icmp,
         ip::{Outgoing, Packet},
     },
 };
 use etherparse::Ipv4Header;
-use fabric_proto::id::{InterfaceId, TableId};
+use fabric_proto::{
+    id::{InterfaceId, TableId},
+    special::is_link_local,
+};
 use std::net::IpAddr;
 
 impl Host {

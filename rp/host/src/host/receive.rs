@@ -17,6 +17,7 @@ use etherparse::{ether_type, ip_number};
 use fabric_proto::{
     fib::Mac,
     id::{InterfaceId, TableId},
+    special::is_link_local,
 };
 use std::net::IpAddr;
 
@@ -206,7 +207,7 @@ impl Host {
         }
         let destination = packet.source;
         let named = Some(packet.destination).filter(|asked| !asked.is_multicast());
-        let via = crate::interface::is_link_local(destination).then_some(id);
+        let via = is_link_local(destination).then_some(id);
         let Ok(source) = self.source(step, table, Some(id), named, destination) else { return };
         let kind = if destination.is_ipv4() { v4::ECHO_REPLY } else { v6::ECHO_REPLY };
         let payload = Message { kind, ..message }.to_bytes(source, destination);

@@ -4,7 +4,7 @@ use super::{Act, Advertise, Ask, Host, Output, Step};
 use crate::{
     Hop,
     icmp::{Error, Unreachable},
-    interface::{Interface, is_link_local},
+    interface::Interface,
     own::OwnState,
     probe::{Unsent, Wanted},
     udp::Datagram,
@@ -14,6 +14,7 @@ use etherparse::{EtherType, ether_type, ip_number};
 use fabric_proto::{
     fib::Mac,
     id::{InterfaceId, TableId},
+    special::is_link_local,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
