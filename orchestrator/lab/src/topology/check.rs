@@ -86,53 +86,20 @@ fn check_name(
     Err(document.wrong(location, message, remedy))
 }
 
-/// Complains about a key that the node's kind does not have.
-pub(super) fn forbid<T>(
-    document: &Document,
-    key: &str,
-    value: Option<&Spanned<T>>,
-    kind: &str,
-) -> Result<(), BadInput> {
-    let Some(value) = value else { return Ok(()) };
-    Err(document.wrong(
-        value.referenced,
-        format!("a {kind} has no '{key}'"),
-        "remove the key, or change the node's kind",
-    ))
+/// Complains about a key that the node's kind does not have: of those that only some kinds have, it has `own`.
+pub(super) fn check_keys(document: &Document, node: &Node, kind: &str, own: &[&str]) -> Result<(), BadInput> {
+    let written = node.keys_of_kinds().into_iter().filter_map(|(key, at)| Some((key, at?)));
+    match written.into_iter().find(|(key, _)| !own.contains(key)) {
+        None => Ok(()),
+        Some((key, at)) => {
+            Err(document.wrong(at, format!("a {kind} has no '{key}'"), "remove the key, or change the node's kind"))
+        }
+    }
 }
 
 fn check_tester(document: &Document, name: &str, node: &Spanned<Node>) -> Result<Tester, BadInput> {
-    let Node {
-        kind,
-        platform,
-        image,
-        startup_config,
-        redundancy,
-        components,
-        routes,
-        ports,
-        addresses,
-        modelled_times,
-        memory,
-        cpu,
-        cmd,
-        env,
-        binds,
-        cap_add,
-        exec,
-    } = &node.value;
-    forbid(document, "platform", platform.as_ref(), "tester")?;
-    forbid(document, "modelled-times", modelled_times.as_ref(), "tester")?;
-    forbid(document, "image", image.as_ref(), "tester")?;
-    forbid(document, "startup-config", startup_config.as_ref(), "tester")?;
-    forbid(document, "redundancy", redundancy.as_ref(), "tester")?;
-    forbid(document, "components", components.as_ref(), "tester")?;
-    forbid(document, "routes", routes.as_ref(), "tester")?;
-    forbid(document, "cmd", cmd.as_ref(), "tester")?;
-    forbid(document, "env", env.as_ref(), "tester")?;
-    forbid(document, "binds", binds.as_ref(), "tester")?;
-    forbid(document, "cap-add", cap_add.as_ref(), "tester")?;
-    forbid(document, "exec", exec.as_ref(), "tester")?;
+    let Node { kind, ports, addresses, memory, cpu, .. } = &node.value;
+    check_keys(document, &node.value, "tester", &["ports", "addresses"])?;
     let Some(ports) = ports else {
         let message = format!("tester {name} does not say how many ports it has");
         return Err(document.wrong(kind.referenced, message, "add 'ports: 2' to the node"));
@@ -229,31 +196,10 @@ fn port_count(document: &Document, ports: &Spanned<u8>) -> Result<u8, BadInput> 
 
 fn check_chassis(document: &Document, name: &str, node: &Spanned<Node>) -> Result<Chassis, BadInput> {
     let Node {
-        kind,
-        platform,
-        image,
-        startup_config,
-        redundancy,
-        components,
-        routes,
-        ports,
-        addresses,
-        modelled_times,
-        memory,
-        cpu,
-        cmd,
-        env,
-        binds,
-        cap_add,
-        exec,
+        kind, platform, image, startup_config, redundancy, components, routes, modelled_times, memory, cpu, ..
     } = &node.value;
-    forbid(document, "ports", ports.as_ref(), "chassis")?;
-    forbid(document, "addresses", addresses.as_ref(), "chassis")?;
-    forbid(document, "cmd", cmd.as_ref(), "chassis")?;
-    forbid(document, "env", env.as_ref(), "chassis")?;
-    forbid(document, "binds", binds.as_ref(), "chassis")?;
-    forbid(document, "cap-add", cap_add.as_ref(), "chassis")?;
-    forbid(document, "exec", exec.as_ref(), "chassis")?;
+    let own = ["platform", "image", "startup-config", "redundancy", "components", "routes", "modelled-times"];
+    check_keys(document, &node.value, "chassis", &own)?;
     let profile = platform::profile(document, platform.as_ref())?;
     let Some(image) = image else {
         let message = format!("chassis {name} does not say which release it runs");

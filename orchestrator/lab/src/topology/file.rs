@@ -6,7 +6,7 @@ use notation::{
     units::{Bytes, Share, Span},
 };
 use serde::Deserialize;
-use serde_saphyr::Spanned;
+use serde_saphyr::{Location, Spanned};
 use std::collections::BTreeMap;
 
 /// Addresses, by port.
@@ -49,6 +49,50 @@ pub(super) struct Node {
     pub(super) binds: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) cap_add: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) exec: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+impl Node {
+    /// The keys that only some kinds of nodes have, and where each stands; `None` for one that is not written.
+    pub(super) fn keys_of_kinds(&self) -> [(&'static str, Option<Location>); 14] {
+        fn at<T>(value: &Option<Spanned<T>>) -> Option<Location> {
+            value.as_ref().map(|value| value.referenced)
+        }
+        let Self {
+            kind: _,
+            platform,
+            image,
+            startup_config,
+            redundancy,
+            components,
+            routes,
+            ports,
+            addresses,
+            modelled_times,
+            memory: _,
+            cpu: _,
+            cmd,
+            env,
+            binds,
+            cap_add,
+            exec,
+        } = self;
+        [
+            ("platform", at(platform)),
+            ("modelled-times", at(modelled_times)),
+            ("image", at(image)),
+            ("startup-config", at(startup_config)),
+            ("redundancy", at(redundancy)),
+            ("components", at(components)),
+            ("routes", at(routes)),
+            ("ports", at(ports)),
+            ("addresses", at(addresses)),
+            ("cmd", at(cmd)),
+            ("env", at(env)),
+            ("binds", at(binds)),
+            ("cap-add", at(cap_add)),
+            ("exec", at(exec)),
+        ]
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::{
     Limits, Linux, Placed,
-    check::{check_limits, forbid},
+    check::{check_keys, check_limits},
     file::Node,
 };
 use bridge::{config::Bind, words};
@@ -74,32 +74,10 @@ pub(super) fn interface(node: &str, name: &str) -> Result<InterfaceName, (String
 }
 
 pub(super) fn check(document: &Document, name: &str, node: &Spanned<Node>) -> Result<Linux, BadInput> {
-    let Node {
-        kind,
-        platform,
-        image,
-        startup_config,
-        redundancy,
-        components,
-        routes,
-        ports,
-        addresses,
-        modelled_times,
-        memory,
-        cpu,
-        cmd,
-        env,
-        binds,
-        cap_add,
-        exec,
-    } = &node.value;
-    forbid(document, "platform", platform.as_ref(), "linux node")?;
-    forbid(document, "modelled-times", modelled_times.as_ref(), "linux node")?;
-    forbid(document, "startup-config", startup_config.as_ref(), "linux node")?;
-    forbid(document, "redundancy", redundancy.as_ref(), "linux node")?;
-    forbid(document, "components", components.as_ref(), "linux node")?;
-    forbid(document, "routes", routes.as_ref(), "linux node")?;
-    forbid(document, "addresses", addresses.as_ref(), "linux node")?;
+    let Node { kind, image, ports, memory, cpu, cmd, env, binds, cap_add, exec, .. } = &node.value;
+    // Of 'ports' there is more to say.
+    let own = ["image", "cmd", "env", "binds", "cap-add", "exec", "ports"];
+    check_keys(document, &node.value, "linux node", &own)?;
     if let Some(ports) = ports {
         let message = format!("{name} has the interfaces that its links end on, and no others");
         return Err(document.wrong(ports.referenced, message, format!("remove 'ports', and link '{name}:eth1'")));
